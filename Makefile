@@ -1,0 +1,36 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test lint bench clean help
+
+help:            ## this list
+	@grep -E '^[a-z]+: .*##|^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "register-hub needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip check
+	@touch $(STAMP)
+
+demo: $(STAMP)   ## three nights of a small town over real HTTP and SFTP
+	$(BIN)/hub demo $(DEMO)
+
+test: $(STAMP)   ## every test this machine can run; says what was left out
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(STAMP)   ## ruff, mypy, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)  ## benchmarks, by hand: ratios against an anchor in the same run
+	$(BIN)/python -m pytest tests/benchmarks -m benchmark -s
+
+clean:           ## remove the environment
+	rm -rf $(VENV)

@@ -1,0 +1,206 @@
+"""What a source and a recipient promise the hub, and every way they can fail.
+
+Belongs here: the protocols, the values that cross them, the error tree. Does not belong here: any
+transport or format. The tree, drawn; messages name hosts, files, rules and counts, never a person:
+
+    ConnectorError
+    ├── Unavailable            down, timed out, 5xx after the last retry, refused connection
+    ├── Refused                it answered and said no: credentials, host key, permission, 4xx
+    ├── Malformed              the answer as a whole can't be read: truncated, wrong encoding, no such column
+    │   └── CursorWentBack     a feed offers a position before the one we hold
+    ├── AlreadyPublished       the name exists at the recipient; nothing was overwritten
+    └── OutcomeUnknown         the bytes may or may not have arrived; ask, never resend blindly
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class ConnectorError(Exception):
+    """Root of everything a counterparty can do to us; `str()` is one line a steward can act on."""
+
+
+class Unavailable(ConnectorError):
+    """The counterparty did not answer; trying again later may help."""
+
+
+class Refused(ConnectorError):
+    """The counterparty answered no; somebody has to change a setting, a key or a permit."""
+
+
+class Malformed(ConnectorError):
+    """The whole answer is unreadable; nothing of it was taken in and the cursor stays."""
+
+
+class CursorWentBack(Malformed):
+    """A change feed offered a position earlier than ours; its keeper has to explain."""
+
+
+class AlreadyPublished(ConnectorError):
+    """The delivery's name is taken at the recipient."""
+
+
+class OutcomeUnknown(ConnectorError):
+    """The connection broke after bytes had left."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One thing a source says, in the hub's declared words (see `config/sources/*.yml`).
+
+    kind: "party", "point" or "role". key: the source's own key for it, stable between deliveries.
+    source_time: when the source says this became so, ISO 8601 UTC ("2026-11-20T22:00:00Z"), or None.
+    content: declared fields only, JSON-able, absent when the source does not state them.
+    """
+
+    kind: str
+    key: str
+    source_time: str | None
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One record the connector could not turn into a `Record`: to quarantine, nothing lost.
+
+    content holds what could be read, under declared names; rule and reason carry no values.
+    """
+
+    kind: str
+    key: str
+    rule: str
+    reason: str
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one call brought, and where to go on from once it has been stored.
+
+    records may hold the same key more than once; a later one supersedes an earlier one.
+    fetched: records the source sent, before ours were picked. total: how many the source holds of us,
+    where it is a full snapshot (the volume rule reads it), else None.
+    dropped: column or group the notice does not cover → how many records carried it.
+    unknown: message kind nobody has told us of → count; loud in the morning letter.
+    """
+
+    records: Sequence[Record]
+    cursor: Mapping[str, Any]
+    fetched: int
+    total: int | None = None
+    faults: Sequence[Fault] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What the hub hands a source for one call.
+
+    cursor: what the last stored batch returned, None the first time.
+    known: keys of this source's records that the hub already holds (a baseline is asked for the rest).
+    business_date: the night's date, ISO.
+    announce: called with (operation, keys) *before* a question about named people leaves the house;
+    it returns only once the question is in the disclosure log (R23).
+    """
+
+    cursor: Mapping[str, Any] | None
+    known: frozenset[str]
+    business_date: str
+    announce: Callable[[str, Sequence[str]], None]
+
+
+class Source(Protocol):
+    """A register we hear from. Holds no state between calls; never writes anything."""
+
+    def fetch(self, ask: Ask) -> Batch:
+        """All that is new since `ask.cursor`; raises a `ConnectorError` and then nothing counts."""
+        ...
+
+    def check(self) -> str:
+        """One line on whether the counterparty can be reached and lets us in; raises if not."""
+        ...
+
+
+class Tokens(Protocol):
+    """Opaque equality tokens for what may not leave a connector (DESIGN 2)."""
+
+    @property
+    def key_id(self) -> str:
+        """Names the key the tokens were made with."""
+        ...
+
+    def person(self, identity_code: str) -> str:
+        """The token of a normalised identity code."""
+        ...
+
+    def birth(self, birth_date: str) -> str:
+        """The token of a birth date (ISO)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Borrowed:
+    """One of our own customers with the identity code, in memory for the length of one call."""
+
+    customer_number: str
+    identity_code: str
+
+    def __repr__(self) -> str:
+        return "Borrowed(…)"
+
+
+class Lender(Protocol):
+    """Somebody who can read our own customers' identity codes from the own register's export."""
+
+    def borrow(self) -> Iterable[Borrowed]:
+        """Every own customer with a valid code; invalid ones are left out and counted elsewhere."""
+        ...
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof that the recipient's side holds exactly our bytes: their size and SHA-256, read back."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """What the recipient says it did with a delivery; rejected: row number (from 1) → code."""
+
+    delivery_id: str
+    accepted: int
+    rejected: Mapping[int, str]
+    received_at: str
+
+
+class Recipient(Protocol):
+    """Somebody we tell. Publishing never overwrites, and asking never changes anything."""
+
+    def render(self, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bytes:
+        """The exact bytes of a delivery; a value the format can't carry raises `Malformed`."""
+        ...
+
+    def parse(self, payload: bytes) -> list[dict[str, str]]:
+        """The rows read back from the bytes, by other code than wrote them."""
+        ...
+
+    def publish(self, delivery_id: str, sequence: int, payload: bytes, rows: int) -> Receipt:
+        """Put the bytes in place under the delivery's id; `AlreadyPublished` or `OutcomeUnknown`."""
+        ...
+
+    def look(self, delivery_id: str, sequence: int) -> Receipt | None:
+        """What stands under the delivery's id at the recipient, or None."""
+        ...
+
+    def acknowledgement(self, delivery_id: str, sequence: int) -> Acknowledgement | None:
+        """The recipient's answer, or None while there is none."""
+        ...
+
+    def check(self) -> str:
+        """One line on whether the recipient can be reached and lets us in; raises if not."""
+        ...
