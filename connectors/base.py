@@ -14,7 +14,7 @@ transport or format. The tree, drawn; messages name hosts, files, rules and coun
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class ConnectorError(Exception):
@@ -151,6 +151,7 @@ class Borrowed:
         return "Borrowed(…)"
 
 
+@runtime_checkable
 class Lender(Protocol):
     """Somebody who can read our own customers' identity codes from the own register's export."""
 

@@ -1,0 +1,161 @@
+"""What a counterparty can do wrong, on request.
+
+Belongs here: the catalogue of faults, which are armed, and how an answer or an export is spoiled. Does not
+belong here: the honest answers. `times` counts requests (HTTP), connections or writes (SFTP), deliveries
+received (acknowledgements) or exports: an export fault spoils the delivery standing there at once and
+those of the next `times` days; withdrawing it puts the standing delivery right.
+"""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.sandbox import own_register
+from connectors.sandbox.own_register import Row
+
+HTTP_FAULTS = {
+    "http_500": "answers 500",
+    "http_429": "answers 429 with Retry-After: 1",
+    "timeout": "takes the request and never answers; withdrawing ends the wait",
+    "half_response": "promises more bytes than it sends, then closes",
+    "unauthorised": "answers 401 whatever the credentials",
+    "repeated": "gives every change twice",
+    "reordered": "gives the changes in reverse order",
+    "cursor_back": "gives a position earlier than the one asked from",
+    "unknown_group": "adds a tietoryhmä nobody has heard of to every change",
+    "left_out": "leaves the first person out of /perustiedot",
+    "uninvited": "adds people nobody asked about",
+}
+SFTP_FAULTS = {
+    "unauthorised": "refuses the password",
+    "wrong_host_key": "listens with another host key",
+    "dropped_connection": "takes half of a write, then drops the connection",
+    "lost_acknowledgement": "takes deliveries in, and keeps its answers until withdrawn",
+    "rejecting": "refuses the first row of a delivery",
+}
+EXPORT_FAULTS = {
+    "truncated": "the customer file ends half-way",
+    "not_ready": "the marker is missing",
+    "shrunk": "more than half of the customers and roles are missing",
+    "extra_column": "a column nobody has heard of",
+    "missing_column": "HETU_YTUNNUS is missing",
+    "wrong_encoding": "the files are in UTF-8",
+}
+RETURN_FAULTS = {"stubborn": "accepts returns and keeps its own values"}
+CATALOGUE: dict[str, dict[str, str]] = {
+    "dvv": HTTP_FAULTS,
+    "own_register": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
+    "finance": SFTP_FAULTS,
+}
+
+
+class Faults:
+    """The armed faults of one counterparty; thread-safe."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self._lock = threading.Condition()
+        self._armed: dict[str, int] = {}
+        self._withdrawals = 0
+
+    def arm(self, kind: str, times: int) -> None:
+        """Arm a fault for so many times; 0 withdraws it. Raises ValueError for one nobody knows."""
+        if kind not in CATALOGUE[self.where]:
+            known = ", ".join(CATALOGUE[self.where])
+            raise ValueError(f"{self.where} has no fault {kind}; it has {known}")
+        with self._lock:
+            if times:
+                self._armed[kind] = times
+            else:
+                self._armed.pop(kind, None)
+                self._release()
+
+    def clear(self) -> None:
+        """Withdraw all."""
+        with self._lock:
+            self._armed.clear()
+            self._release()
+
+    def _release(self) -> None:
+        self._withdrawals += 1
+        self._lock.notify_all()
+
+    def armed(self, *kinds: str) -> list[str]:
+        """Those of the kinds that are armed, none of them used up."""
+        with self._lock:
+            return [k for k in kinds or tuple(self._armed) if k in self._armed]
+
+    def strikes(self, kind: str) -> bool:
+        """Whether the fault is armed; uses one time up."""
+        with self._lock:
+            left = self._armed.get(kind, 0)
+            if left > 1:
+                self._armed[kind] = left - 1
+            elif left:
+                del self._armed[kind]
+            return left > 0
+
+    def hang(self) -> None:
+        """Wait until some fault is withdrawn."""
+        with self._lock:
+            before = self._withdrawals
+            self._lock.wait_for(lambda: self._withdrawals != before)
+
+
+def spoil_changes(
+    faults: Faults, answer: dict[str, Any], cursor: int, strangers: list[Any]
+) -> None:
+    """Spoil an answer of `/muutokset` in place."""
+    if faults.strikes("repeated"):
+        answer["muutokset"] = answer["muutokset"] * 2
+    if faults.strikes("reordered"):
+        answer["muutokset"] = answer["muutokset"][::-1]
+    if faults.strikes("cursor_back"):
+        answer["viimeisinKirjausavain"] = cursor - 1000
+        answer["ajanTasalla"] = True
+    if faults.strikes("unknown_group"):
+        answer["muutokset"] = [
+            change
+            | {
+                "tietoryhmat": [
+                    *change["tietoryhmat"],
+                    {"tietoryhma": "TUULENSUUNTA", "arvo": "luode"},
+                ]
+            }
+            for change in answer["muutokset"]
+        ]
+    if faults.strikes("uninvited"):
+        moment = "2026-11-01T08:00:00.000Z"
+        answer["muutokset"] = answer["muutokset"] + [s | {"muutospv": moment} for s in strangers]
+
+
+def spoil_base(faults: Faults, answer: dict[str, Any], strangers: list[Any]) -> None:
+    """Spoil an answer of `/perustiedot` in place."""
+    if faults.strikes("left_out"):
+        answer["perustiedot"] = answer["perustiedot"][1:]
+    if faults.strikes("uninvited"):
+        answer["perustiedot"] = answer["perustiedot"] + strangers
+
+
+def spoiled_delivery(
+    kinds: list[str], tables: Mapping[str, list[Row]], stamp: str
+) -> dict[str, bytes]:
+    """The own register's delivery with the armed export faults applied."""
+    shown = dict(tables)
+    columns = dict(own_register.TABLES)
+    if "shrunk" in kinds:
+        for table in ("asiakkaat", "roolit"):
+            shown[table] = shown[table][: len(shown[table]) * 2 // 5]
+    if "extra_column" in kinds:
+        columns["asiakkaat"] = (*columns["asiakkaat"], "HOROSKOOPPI")
+        shown["asiakkaat"] = [row | {"HOROSKOOPPI": "kauris"} for row in shown["asiakkaat"]]
+    if "missing_column" in kinds:
+        columns["asiakkaat"] = tuple(c for c in columns["asiakkaat"] if c != "HETU_YTUNNUS")
+    encoding = "utf-8" if "wrong_encoding" in kinds else own_register.ENCODING
+    files = own_register.delivery(shown, stamp, columns, encoding)
+    if "truncated" in kinds:
+        name = f"asiakkaat_{stamp}.csv"
+        files[name] = files[name][: len(files[name]) // 2]
+    if "not_ready" in kinds:
+        del files[f"valmis_{stamp}.json"]
+    return files

@@ -1,0 +1,187 @@
+"""The finance outsourcer: takes billing extracts in, keeps a customer ledger, says what it can't bill.
+
+Belongs here: what makes a delivery or a row acceptable to whoever writes the invoices. Does not belong
+here: how the files arrive (`sftp`). It needs of each customer at each consumption point a name, and a way
+to send the invoice; anything less is refused by row, with a code.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stdnum.fi import ytunnus
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+COLUMNS = _words(
+    "event customer_number party_kind invoice_name street_line postal_code post_office country business_id "
+    "delivery_channel channel_address channel_operator point_ref valid_from ended_on final_invoice_line "
+    "final_invoice_postal_code final_invoice_post_office merged_into"
+)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_FINNISH_CODE = re.compile(r"\d{5}")
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A data file with its manifest, opened; `fault` says why the whole can't be used."""
+
+    delivery_id: str
+    sequence: int
+    rows: list[dict[str, str]]
+    fault: str = ""
+
+
+def open_delivery(manifest: bytes, data: bytes | None, columns: tuple[str, ...]) -> Delivery:
+    """Read a delivery and check it against its manifest.
+
+    Raises ValueError when the manifest itself is unreadable.
+    """
+    stated: dict[str, Any] = json.loads(manifest)
+    delivery_id, sequence = str(stated["delivery_id"]), int(stated["sequence"])
+
+    def unusable(fault: str) -> Delivery:
+        return Delivery(delivery_id, sequence, [{}] * int(stated["rows"]), fault)
+
+    if data is None:
+        return unusable("no_data_file")
+    if hashlib.sha256(data).hexdigest() != stated["sha256"]:
+        return unusable("checksum")
+    lines = list(
+        csv.reader(io.StringIO(data.decode("utf-8"), newline=""), delimiter=";", strict=True)
+    )
+    if not lines or tuple(lines[0]) != columns or tuple(stated["columns"]) != columns:
+        return unusable("columns")
+    if len(lines) - 1 != stated["rows"] or any(len(line) != len(columns) for line in lines):
+        return unusable("row_count")
+    return Delivery(
+        delivery_id, sequence, [dict(zip(columns, line, strict=True)) for line in lines[1:]]
+    )
+
+
+@dataclass
+class Ledger:
+    """Who is billed for which consumption point, and how; built from deliveries alone."""
+
+    open: dict[Key, dict[str, str]] = field(default_factory=dict)
+    ended: dict[Key, dict[str, str]] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    accepted: int = 0
+    rejected: int = 0
+
+    def receive(self, delivery: Delivery, refuse_first: bool = False) -> dict[int, str]:
+        """Book a delivery; row number (from 1) → code for those refused."""
+        fault = delivery.fault
+        if not fault and delivery.delivery_id in self.seen:
+            fault = "delivery_repeated"
+        if not fault and self.seen and delivery.sequence != max(self.seen.values()) + 1:
+            fault = "sequence_gap"
+        refused: dict[int, str] = {}
+        for number, row in enumerate(delivery.rows, start=1):
+            spared = "refused_by_sandbox" if refuse_first and number == 1 else ""
+            if code := fault or spared or self._book(row):
+                refused[number] = code
+        if not fault:
+            self.seen[delivery.delivery_id] = delivery.sequence
+        self.accepted += len(delivery.rows) - len(refused)
+        self.rejected += len(refused)
+        return refused
+
+    def _book(self, row: dict[str, str]) -> str:
+        key = (row["customer_number"], row["point_ref"])
+        if not all(key):
+            return "no_key"
+        event = row["event"]
+        if event in ("new", "changed", "split"):
+            return self._bill(event, key, row)
+        if event == "ended":
+            return self._end(key, row)
+        if event == "merged":
+            return self._merge(key, row)
+        return "unknown_event"
+
+    def _bill(self, event: str, key: Key, row: dict[str, str]) -> str:
+        if event == "changed" and key not in self.open:
+            return "not_open"
+        if event == "new" and key in self.open and "carried_from" not in self.open[key]:
+            return "already_open"
+        code = unbillable(row)
+        if not code:
+            self.open[key] = row
+            self.ended.pop(key, None)
+        return code
+
+    def _end(self, key: Key, row: dict[str, str]) -> str:
+        if key not in self.open:
+            return "not_open"
+        if not _DATE.fullmatch(row["ended_on"]):
+            return "no_end_date"
+        final = {k: row[k] for k in row if k.startswith("final_") or k == "ended_on"}
+        self.ended[key] = self.open.pop(key) | final
+        return ""
+
+    def _merge(self, key: Key, row: dict[str, str]) -> str:
+        into = row["merged_into"]
+        if not into or into == key[0]:
+            return "no_merge_target"
+        self.redirects[key[0]] = into
+        carried = self.open.pop(key, None)
+        if carried is not None and (into, key[1]) not in self.open:
+            self.open[into, key[1]] = carried | {"customer_number": into, "carried_from": key[0]}
+        return ""
+
+    def invoices(self) -> dict[Key, dict[str, str]]:
+        """The invoices it would send: (customer_number, point_ref) → name and to."""
+        return {
+            key: {"name": row["invoice_name"], "to": destination(row)}
+            for key, row in sorted(self.open.items())
+        }
+
+
+def destination(row: Mapping[str, str]) -> str:
+    """Where an invoice goes, on one line."""
+    channel = row["delivery_channel"]
+    if channel == "paper":
+        place = f"{row['postal_code']} {row['post_office']}"
+        return ", ".join(p for p in (row["street_line"], place, row["country"]) if p)
+    if channel == "einvoice":
+        return f"{row['channel_address']} @ {row['channel_operator']}"
+    return row["channel_address"] or channel
+
+
+def unbillable(row: Mapping[str, str]) -> str:
+    """Why no invoice could be written from a row; empty when one could."""
+    channel, business = row["delivery_channel"], row["business_id"]
+    if not row["invoice_name"]:
+        return "no_name"
+    if row["party_kind"] not in ("person", "organisation"):
+        return "no_party_kind"
+    if business and (row["party_kind"] == "person" or not ytunnus.is_valid(business)):
+        return "bad_business_id"
+    if not _DATE.fullmatch(row["valid_from"]):
+        return "no_valid_from"
+    if channel == "paper":
+        if not (row["street_line"] and row["postal_code"] and row["post_office"]):
+            return "no_address"
+        if row["country"] in ("", "FI") and not _FINNISH_CODE.fullmatch(row["postal_code"]):
+            return "bad_postal_code"
+    elif channel == "einvoice":
+        if not (row["channel_address"] and row["channel_operator"]):
+            return "no_einvoice_address"
+    elif channel == "email":
+        if "@" not in row["channel_address"]:
+            return "no_email"
+    elif channel != "portal":
+        return "unknown_channel"
+    return ""

@@ -1,0 +1,423 @@
+"""The utility's own customer register: a full export, dropped as three files and a ready marker.
+
+Belongs here: which delivery is read, that it is whole, its rows in the hub's words. Does not belong here:
+encodings and cells (`grid`, `tabular`), columns and codes (`config/sources/registrations.yml`).
+
+The layout is our own design on FORMATS.md §9. A delivery is the files of one date; `valmis_{date}.json`
+comes last and names each with its rows and SHA-256, so one without it is not there yet. The identity code
+shares a column with the business id and is told from it by shape, never by customer type (FORMATS.md §10.3
+no 8); it becomes a token here and is not kept (DESIGN 2).
+"""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Self
+
+from connectors.base import (
+    Ask,
+    Batch,
+    Borrowed,
+    CursorWentBack,
+    Fault,
+    Lender,
+    Malformed,
+    Record,
+    Source,
+    Tokens,
+    Unavailable,
+)
+from connectors.files import Folder, FolderOptions, open_folder
+from connectors.identity import Identity, read_identity
+from connectors.mapping import LIMITS, FileMapping, Layout, Limits, demand, demand_known
+from connectors.tabular import Table, read_table
+
+IDENTITY = "identity"  # the shared column of identity code and business id: mapped, never landed
+
+_ADDRESS_PARTS = frozenset(
+    [
+        "care_of",
+        "line",
+        "street",
+        "house",
+        "stair",
+        "apartment",
+        "split",
+        "postal_code",
+        "post_office",
+        "country",
+        "valid_from",
+        "valid_to",
+    ]
+)
+_ADDRESS_TYPES = frozenset(
+    ["postal", "temporary", "permanent", "contact", "final_invoice", "visiting"]
+)
+_BESIDE_AN_ADDRESS = frozenset(
+    {"country", "valid_from", "valid_to"}
+)  # none of them is an address alone
+_FIELDS: Mapping[str, frozenset[str]] = {
+    "party": frozenset(
+        [
+            "party_type",
+            "name",
+            "family_name",
+            "given_names",
+            "called_name",
+            "organisation_name",
+            "business_id",
+            "phone",
+            "email",
+            "www",
+            "language",
+            "delivery_channel",
+            "einvoice_address",
+            "einvoice_operator",
+            "protection",
+            "protection_until",
+            "death_date",
+        ]
+    )
+    | {IDENTITY}
+    | {f"addresses.{kind}.{part}" for kind in _ADDRESS_TYPES for part in _ADDRESS_PARTS},
+    "point": frozenset(["property_id", "building_id", "line", "postal_code", "post_office"]),
+    "role": frozenset(["party", "point", "role_type", "valid_from", "valid_to"])
+    | {f"final_invoice.{part}" for part in ("line", "postal_code", "post_office")},
+}
+_BUSINESS_ID = re.compile(r"(?:FI)?([0-9]{6,7}-[0-9]|[0-9]{8})", re.IGNORECASE)
+_MARKER = re.compile(r"valmis_([0-9]{8})\.json")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MARKER_LIMIT = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class RegistrationsOptions:
+    """Where the export is dropped and how it is written.
+
+    files: table → its mapping; exactly one of them has kind "party". manifest: a delivery ends with a
+    `valmis_` marker; without one it is there when all its files are, and nothing tells a cut-off file.
+    allow_test_identities: admit codes with an individual number 900–999.
+    """
+
+    folder: FolderOptions
+    files: Mapping[str, FileMapping]
+    layout: Layout = field(default_factory=Layout)
+    manifest: bool = True
+    allow_test_identities: bool = False
+    limits: Limits = LIMITS
+
+    @classmethod
+    def from_mapping(
+        cls, config: Mapping[str, Any], *, allow_test_identities: bool = False
+    ) -> Self:
+        """From the source's YAML; ValueError names the key that is wrong."""
+        demand_known(
+            config,
+            {
+                "folder",
+                "format",
+                "encoding",
+                "delimiter",
+                "files",
+                "manifest",
+                "allow_test_identities",
+            },
+        )
+        files = {}
+        for table, entry in (config.get("files") or {}).items():
+            try:
+                files[str(table)] = FileMapping.from_mapping(entry)
+                _demand_vocabulary(files[str(table)])
+            except ValueError as wrong:
+                raise ValueError(f"files.{table}.{wrong}") from None
+        kinds = [mapping.kind for mapping in files.values()]
+        demand(kinds.count("party") == 1, "files: exactly one must be of kind party")
+        return cls(
+            folder=FolderOptions.from_mapping(config.get("folder") or {}),
+            files=files,
+            layout=Layout.from_mapping(config),
+            manifest=bool(config.get("manifest", True)),
+            allow_test_identities=bool(config.get("allow_test_identities", allow_test_identities)),
+        )
+
+    @property
+    def party_file(self) -> FileMapping:
+        """The mapping of the customers' file."""
+        return next(mapping for mapping in self.files.values() if mapping.kind == "party")
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    """One export. rows and digests by file name, as its marker states them; empty without a marker."""
+
+    stamp: str
+    rows: Mapping[str, int] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+class Registrations(Source, Lender):
+    """Reads the newest complete delivery; a quiet night reads no more than its marker."""
+
+    def __init__(self, options: RegistrationsOptions, tokens: Tokens) -> None:
+        self._options = options
+        self._tokens = tokens
+
+    def fetch(self, ask: Ask) -> Batch:
+        """The whole register as it stands in the newest delivery, if that differs from the last one read.
+
+        cursor: {"delivery": "yyyymmdd", "files": {name: sha256}}. total: rows of the customers' file.
+        Faults: rows that can't be read, and `duplicate_key` for a key whose rows differ: the later one
+        is the record, the earlier is in the fault. Raises `CursorWentBack` when the newest delivery is
+        older than the one read last; `Malformed` when a file is cut off, empty, wrongly encoded or dated
+        ahead; `Unavailable` when there is no delivery at all.
+        """
+        with open_folder(self._options.folder) as folder:
+            delivery = self._newest(folder)
+            self._refuse_wrong_time(folder, delivery, ask)
+            if ask.cursor is not None and delivery.digests and self._same(delivery, ask.cursor):
+                party_file = self._options.party_file.name(delivery.stamp)
+                return Batch((), ask.cursor, fetched=0, total=delivery.rows[party_file])
+            payloads = {
+                table: self._payload(folder, delivery, mapping)
+                for table, mapping in self._options.files.items()
+            }
+        digests = {
+            mapping.name(delivery.stamp): hashlib.sha256(payloads[table]).hexdigest()
+            for table, mapping in self._options.files.items()
+        }
+        delivery = _Delivery(delivery.stamp, delivery.rows, digests)
+        if ask.cursor is not None and self._same(delivery, ask.cursor):
+            return Batch((), ask.cursor, fetched=0)
+        return self._batch(delivery, payloads)
+
+    def borrow(self) -> Iterable[Borrowed]:
+        """Own customers with a valid identity code, from the newest delivery; read anew every time.
+
+        Customers without a code, or with one that is not valid, are left out.
+        """
+        with open_folder(self._options.folder) as folder:
+            delivery = self._newest(folder)
+            payload = self._payload(folder, delivery, self._options.party_file)
+        mapping = self._options.party_file.only(IDENTITY)
+        table = self._table(delivery, mapping, payload)
+        lent = dict(zip(table.keys, table.values.get(IDENTITY, ()), strict=False))
+        for number, text in lent.items():
+            if text is not None and _business_id(text) is None:
+                identity = read_identity(text, self._options.allow_test_identities)
+                if isinstance(identity, Identity):
+                    yield Borrowed(number, identity.code)
+
+    def check(self) -> str:
+        """Lists the folder and reads the newest marker."""
+        with open_folder(self._options.folder) as folder:
+            delivery = self._newest(folder)
+            return f"{folder.where}: newest delivery {delivery.stamp}"
+
+    # ── which delivery ──────────────────────────────────────────────────────────────────────────────
+
+    def _newest(self, folder: Folder) -> _Delivery:
+        names = {info.name for info in folder.list()}
+        if self._options.manifest:
+            stamps = {m[1] for m in map(_MARKER.fullmatch, names) if m}
+        else:
+            stamps = set.intersection(
+                *(_stamps(mapping, names) for mapping in self._options.files.values())
+            )
+        if not stamps:
+            raise Unavailable(f"{folder.where}: no complete delivery is there yet")
+        stamp = max(stamps)
+        if not self._options.manifest:
+            return _Delivery(stamp)
+        return self._marked(folder, stamp)
+
+    def _marked(self, folder: Folder, stamp: str) -> _Delivery:
+        name = f"valmis_{stamp}.json"
+        try:
+            files = json.loads(folder.read(name, _MARKER_LIMIT))["tiedostot"]
+            wanted = [mapping.name(stamp) for mapping in self._options.files.values()]
+            rows = {file: files[file]["rivit"] for file in wanted}
+            digests = {file: files[file]["sha256"] for file in wanted}
+            sound = all(type(n) is int and n >= 0 for n in rows.values()) and all(
+                isinstance(d, str) and _SHA256.fullmatch(d) for d in digests.values()
+            )
+        except (ValueError, KeyError, TypeError, RecursionError):
+            sound = False
+        if not sound:
+            raise Malformed(
+                f"{folder.where}: {name} does not name every file with its rows and sha256"
+            )
+        return _Delivery(stamp, rows, digests)
+
+    def _refuse_wrong_time(self, folder: Folder, delivery: _Delivery, ask: Ask) -> None:
+        try:
+            exported = date.fromisoformat(delivery.stamp)
+        except ValueError:
+            exported = date.max
+        # A day's grace: the export may be written after midnight for a night begun before it. A stamp
+        # far ahead would make every later delivery look old.
+        if exported > date.fromisoformat(ask.business_date) + timedelta(days=1):
+            raise Malformed(
+                f"{folder.where}: delivery {delivery.stamp} is dated ahead of {ask.business_date}"
+            )
+        if ask.cursor is not None and delivery.stamp < str(ask.cursor["delivery"]):
+            raise CursorWentBack(
+                f"{folder.where}: newest delivery is {delivery.stamp}, "
+                f"but {ask.cursor['delivery']} was read before"
+            )
+
+    def _same(self, delivery: _Delivery, cursor: Mapping[str, Any]) -> bool:
+        """Whether each table's file is byte for byte the one read last, whatever its date."""
+        return all(
+            cursor["files"].get(mapping.name(str(cursor["delivery"])))
+            == delivery.digests[mapping.name(delivery.stamp)]
+            for mapping in self._options.files.values()
+        )
+
+    def _payload(self, folder: Folder, delivery: _Delivery, mapping: FileMapping) -> bytes:
+        name = mapping.name(delivery.stamp)
+        payload = folder.read(name, self._options.limits.size)
+        stated = delivery.digests.get(name)
+        if stated is not None and hashlib.sha256(payload).hexdigest() != stated:
+            raise Malformed(
+                f"{folder.where}: {name} is not whole, its sha256 is not the stated one"
+            )
+        return payload
+
+    # ── rows → records ──────────────────────────────────────────────────────────────────────────────
+
+    def _batch(self, delivery: _Delivery, payloads: Mapping[str, bytes]) -> Batch:
+        records: list[Record] = []
+        faults: list[Fault] = []
+        fetched, total = 0, 0
+        dropped: Counter[str] = Counter()
+        unknown: Counter[str] = Counter()
+        content = _Contents(self._tokens, self._options.allow_test_identities)
+        for name, mapping in self._options.files.items():
+            table = self._table(delivery, mapping, payloads[name])
+            fetched += table.count
+            total += table.count if mapping.kind == "party" else 0
+            dropped.update(table.dropped)
+            unknown.update(table.unknown)
+            taken, refused = _records(mapping.kind, table, content)
+            records += taken
+            faults += refused
+        return Batch(
+            records=records,
+            cursor={"delivery": delivery.stamp, "files": dict(delivery.digests)},
+            fetched=fetched,
+            total=total,
+            faults=faults,
+            dropped=dict(dropped),
+            unknown=dict(unknown),
+        )
+
+    def _table(self, delivery: _Delivery, mapping: FileMapping, payload: bytes) -> Table:
+        name = mapping.name(delivery.stamp)
+        table = read_table(name, payload, mapping, self._options.layout, self._options.limits)
+        stated = delivery.rows.get(name)
+        if stated is not None and stated != table.count:
+            raise Malformed(f"{name}: {table.count} rows, but its marker states {stated}")
+        if not table.keys:
+            refused = f"all {table.count} were refused" if table.count else "it has none"
+            raise Malformed(f"{name}: no row to take in, {refused}")
+        return table
+
+
+def _records(kind: str, table: Table, content: "_Contents") -> tuple[list[Record], list[Fault]]:
+    latest: dict[str, tuple[int, Record]] = {}
+    faults = [
+        Fault(
+            kind,
+            fault.key or f"row {fault.row}",
+            fault.rule,
+            f"row {fault.row}: {fault.reason}",
+            content.of(kind, {f: v for f, v in fault.values.items() if v is not None}),
+        )
+        for fault in table.faults
+    ]
+    rows = zip(table.row_numbers, table.keys, table.times, table.rows(), strict=True)
+    for number, key, time, values in rows:
+        record = Record(kind, key, time, content.of(kind, values))
+        if key in latest and latest[key][1].content != record.content:
+            earlier, superseded = latest[key]
+            faults.append(
+                Fault(
+                    kind,
+                    key,
+                    "duplicate_key",
+                    f"rows {earlier} and {number} have the same key and differ",
+                    superseded.content,
+                )
+            )
+        latest[key] = (number, record)
+    return [record for _, record in latest.values()], faults
+
+
+class _Contents:
+    """Flat field → value rows as the content of records; identity codes become tokens on the way."""
+
+    def __init__(self, tokens: Tokens, allow_test_identities: bool) -> None:
+        self._tokens = tokens
+        self._allow_test_identities = allow_test_identities
+
+    def of(self, kind: str, values: Mapping[str, str]) -> dict[str, Any]:
+        """One row's content; `values` holds stated fields only."""
+        content: dict[str, Any] = {}
+        nested: dict[str, dict[str, str]] = {}
+        for path, value in values.items():
+            if path == IDENTITY:
+                content.update(self._identity(value))
+            elif "." in path:
+                parent, _, part = path.rpartition(".")
+                nested.setdefault(parent, {})[part] = value
+            else:
+                content[path] = value
+        if final_invoice := nested.pop("final_invoice", None):
+            content["final_invoice"] = final_invoice
+        addresses = [
+            {"address_type": parent.partition(".")[2], **parts}
+            for parent, parts in nested.items()
+            if not parts.keys() <= _BESIDE_AN_ADDRESS
+        ]
+        if addresses:
+            content["addresses"] = addresses
+        return content
+
+    def _identity(self, text: str) -> dict[str, str]:
+        if business_id := _business_id(text):
+            return {"business_id": business_id}
+        identity = read_identity(text, self._allow_test_identities)
+        if isinstance(identity, str):
+            return {"identity_fault": identity}
+        return {
+            "person_key": self._tokens.person(identity.code),
+            "birth_key": self._tokens.birth(identity.birth_date),
+            "key_id": self._tokens.key_id,
+        }
+
+
+def _business_id(text: str) -> str | None:
+    match = _BUSINESS_ID.fullmatch("".join(text.split()))
+    return match[1] if match else None
+
+
+def _stamps(mapping: FileMapping, names: Iterable[str]) -> set[str]:
+    before, _, after = mapping.pattern.partition("{date}")
+    shape = re.compile(re.escape(before) + "([0-9]{8})" + re.escape(after))
+    return {m[1] for m in map(shape.fullmatch, names) if m}
+
+
+def _demand_vocabulary(mapping: FileMapping) -> None:
+    """Every mapped field is one the hub has for that kind of record, and none is mapped twice."""
+    demand(mapping.kind in _FIELDS, f"kind: must be one of {', '.join(sorted(_FIELDS))}")
+    mapped = Counter(column.field for column in mapping.columns.values())
+    for name, column in mapping.columns.items():
+        demand(
+            column.field in _FIELDS[mapping.kind],
+            f"columns.{name}: a {mapping.kind} has no field {column.field}",
+        )
+        demand(mapped[column.field] == 1, f"columns.{name}: {column.field} is mapped twice")

@@ -1,0 +1,24 @@
+"""What came: one asset per file in `config/sources`.
+
+Does not belong here: anything about a particular source.
+"""
+
+import dagster as dg
+
+from pipelines.assets.stage import Shown, stage
+from pipelines.domain.schemas import LANDED
+from pipelines.settings import SourceConfig
+from pipelines.steps.ingest import INGEST_CHECKS, ingest
+from pipelines.texts import Texts
+
+
+def landing(texts: Texts, source: SourceConfig) -> dg.AssetsDefinition:
+    """The source's new records, landed with its cursor; a source that is down lets the night go on."""
+    name = source.name
+    return stage(
+        texts,
+        ("landing", name),
+        (),
+        lambda hub: ingest(hub.night, source, lambda: hub.house.source(name)),
+        Shown(INGEST_CHECKS, (LANDED,), ("sftp",) if source.connector == "registrations" else ("http",)),
+    )

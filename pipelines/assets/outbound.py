@@ -1,0 +1,50 @@
+"""What we tell: one chain of extract and delivery per file in `config/recipients`, and the log of it all.
+
+Does not belong here: anything about a particular recipient.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from pipelines.assets.register import CUSTOMERS
+from pipelines.assets.stage import Shown, stage
+from pipelines.settings import RecipientContract
+from pipelines.steps.deliver import DELIVER_CHECKS, deliver
+from pipelines.steps.prepare_extract import EXTRACT_CHECKS, prepare_extract
+from pipelines.steps.reconcile import RECONCILE_CHECKS, reconcile
+from pipelines.texts import Texts
+
+LOG = ("disclosure", "log")
+
+
+def outbound(texts: Texts, contract: RecipientContract) -> list[dg.AssetsDefinition]:
+    """What changed for this recipient, in its contract's columns only, and its way out."""
+    name = contract.recipient
+    return [
+        stage(
+            texts,
+            ("extract", name),
+            [CUSTOMERS],
+            lambda hub: prepare_extract(hub.night, contract, lambda: hub.house.recipient(name)),
+            Shown(EXTRACT_CHECKS, (), ("pandas",)),
+        ),
+        stage(
+            texts,
+            ("delivery", name),
+            [("extract", name)],
+            lambda hub: deliver(hub.night, contract, lambda: hub.house.recipient(name)),
+            Shown(DELIVER_CHECKS, (), ("sftp", "csv")),
+        ),
+    ]
+
+
+def disclosure_log(texts: Texts, recipients: Sequence[str]) -> dg.AssetsDefinition:
+    """Sent equals logged, and every delivery is answered in time."""
+    return stage(
+        texts,
+        LOG,
+        [("delivery", r) for r in recipients] or [CUSTOMERS],
+        lambda hub: reconcile(hub.night),
+        Shown(RECONCILE_CHECKS, (), ("sql",)),
+    )

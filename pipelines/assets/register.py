@@ -1,0 +1,54 @@
+"""What we hold: standardised, matched and consolidated.
+
+Does not belong here: anything about a particular source or recipient.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from pipelines.assets.stage import Shown, stage
+from pipelines.domain import schemas
+from pipelines.steps.consolidate import CONSOLIDATE_CHECKS, consolidate
+from pipelines.steps.match import match
+from pipelines.steps.standardise import STANDARDISE_CHECKS, standardise
+from pipelines.texts import Texts
+
+STANDARDISED = ("standardised", "records")
+MATCHED = ("matched", "parties")
+CUSTOMERS = ("register", "customers")
+
+
+def register(texts: Texts, sources: Sequence[str]) -> list[dg.AssetsDefinition]:
+    """The chain from landed records to one golden row per customer."""
+    return [
+        stage(
+            texts,
+            STANDARDISED,
+            [("landing", s) for s in sources],
+            lambda hub: standardise(hub.night),
+            Shown(
+                STANDARDISE_CHECKS,
+                (schemas.PARTIES, schemas.ADDRESSES, schemas.POINTS, schemas.ROLES),
+                ("pandas", "greatexpectations"),
+            ),
+        ),
+        stage(
+            texts,
+            MATCHED,
+            [STANDARDISED],
+            lambda hub: match(hub.night),
+            Shown((), (schemas.PARTY_RECORDS,), ("pandas",)),
+        ),
+        stage(
+            texts,
+            CUSTOMERS,
+            [MATCHED],
+            lambda hub: consolidate(hub.night),
+            Shown(
+                CONSOLIDATE_CHECKS,
+                (schemas.GOLDEN, schemas.PROVENANCE, schemas.GOLDEN_POINTS, schemas.GOLDEN_ROLES),
+                ("pandas", "sql"),
+            ),
+        ),
+    ]

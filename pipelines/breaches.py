@@ -1,0 +1,219 @@
+"""Holding every source and recipient of the configuration against the notice, before anything runs.
+
+Belongs here: rules that files alone can break. Does not belong here: the same rules on rows (`steps`
+drop, hold or refuse there again), the shape of the files (`contracts`, `notice`).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pipelines.contracts import Agreement, Basis, ContractField, RecipientContract, SourceConfig
+from pipelines.domain.fields import FIELDS
+from pipelines.notice import Notice, NoticeRecipient, Purpose
+
+NOTICE_FILE = "notice.yml"
+# The European Economic Area: the 27 of the Union and Iceland, Liechtenstein, Norway.
+EEA = frozenset(
+    ["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"]
+)  # fmt: skip
+# A name that smells of a decision made about somebody (R8).
+_SCORE = re.compile(r"score|rating|grade|profile|luokitus|pisteet|profiili", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One thing that may not be so: which file, which key, what it has to be, by which rule.
+
+    review: the file that has to be reviewed before this could be otherwise, so that nobody goes round
+    the gate for want of knowing the way through it.
+    """
+
+    file: str
+    key: str
+    expected: str
+    rule: str
+    review: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.file}: {self.key}: expected {self.expected} ({self.rule}; review {self.review})"
+        )
+
+
+@dataclass(frozen=True)
+class _File:
+    name: str
+
+    def breach(self, key: str, expected: str, rule: str, review: str = NOTICE_FILE) -> Breach:
+        return Breach(self.name, key, expected, rule, review)
+
+
+def check(
+    notice: Notice,
+    sources: Mapping[str, SourceConfig],
+    recipients: Mapping[str, RecipientContract],
+    on: str,
+) -> list[Breach]:
+    """Everything in the configuration that the notice does not allow on the day `on` (ISO date).
+
+    A recipient in shadow may lack its agreement, a live one may not: before going live ask about a copy
+    with `mode="live"`.
+    """
+    return [
+        *_columns_without_a_place(notice),
+        *(b for s in sources.values() for b in _of_source(notice, s, sources, on)),
+        *(b for r in recipients.values() for b in _of_recipient(notice, r, on)),
+    ]
+
+
+def _columns_without_a_place(notice: Notice) -> Iterator[Breach]:
+    covered = {f for i in notice.items for f in i.fields}
+    for field in sorted(set(FIELDS) - covered):
+        expected = "every column of the hub under an item"
+        yield _File(NOTICE_FILE).breach(f"categories, beyond_the_notice: {field}", expected, "R9")
+
+
+def _of_source(
+    notice: Notice, source: SourceConfig, sources: Mapping[str, SourceConfig], on: str
+) -> Iterator[Breach]:
+    file = _File(f"sources/{source.name}.yml")
+    kind = next((s for s in notice.sources if s.name == source.notice_source), None)
+    if kind is None:
+        expected = f"one of {', '.join(s.name for s in notice.sources)}"
+        yield file.breach("notice_source", expected, "R12, R13")
+        return
+    if kind.refused:
+        yield file.breach("notice_source", f"another kind: {kind.refused}", "R16, R55")
+        return
+    joint = [c.name for c in notice.joint_controllers]
+    if kind.needs == "joint_controller" and source.controller not in joint:
+        yield file.breach("controller", f"one of {', '.join(joint)}", "R14")
+    if kind.needs == "agreement" and not _in_force(source.agreement, on):
+        yield file.breach(
+            "agreement", f"a signed one with a reference, in force on {on}", "R15", file.name
+        )
+    if source.borrow_from is not None and source.borrow_from not in sources:
+        yield file.breach("borrow_from", f"one of {', '.join(sources)}", "DESIGN 2", file.name)
+    yield from _of_purpose(notice, file, source.purpose, source.basis)
+    may_say = notice.fields_of(kind.name)
+    for key, field in _mapped_fields(source):
+        item = notice.item_of(field)
+        if item is None:
+            yield file.breach(key, f"a field that the notice covers, not {field}", "R9")
+        elif field not in may_say:
+            yield file.breach(key, f"no {item.name} from {kind.name}", "R10, R13")
+
+
+def _mapped_fields(source: SourceConfig) -> Iterator[tuple[str, str]]:
+    """Where a source's file maps a column to a field of ours, and that field; of a part, its own."""
+    makes = source.connectors[source.connector].makes
+    files = source.options.get("files")
+    for name, file in files.items() if isinstance(files, Mapping) else ():
+        columns = file.get("columns") if isinstance(file, Mapping) else None
+        for column, entry in columns.items() if isinstance(columns, Mapping) else ():
+            word = entry.get("field") if isinstance(entry, Mapping) else entry
+            if isinstance(word, str):
+                for field in makes.get(word, (word.rpartition(".")[2],)):
+                    yield f"files.{name}.columns.{column}", field
+
+
+def _in_force(agreement: Agreement | None, on: str) -> bool:
+    return (
+        agreement is not None
+        and agreement.reference is not None
+        and agreement.signed is not None
+        and agreement.signed <= on
+        and (agreement.valid_to is None or on <= agreement.valid_to)
+    )
+
+
+def _purpose(notice: Notice, name: str) -> Purpose | None:
+    return next((p for p in notice.purposes if p.name == name), None)
+
+
+def _of_purpose(notice: Notice, file: _File, name: str, basis: Basis) -> Iterator[Breach]:
+    purpose = _purpose(notice, name)
+    if purpose is None:
+        expected = f"one of {', '.join(p.name for p in notice.purposes)}"
+        yield file.breach("purpose", expected, "R3")
+    elif not purpose.enabled:
+        yield file.breach("purpose", f"one in use: {name} is off", "R5")
+    if basis == "consent" and notice.consent is None:
+        yield file.breach("basis", "no consent: the notice states none", "R7")
+    elif purpose is not None and purpose.basis is not None and basis != purpose.basis:
+        yield file.breach("basis", f"{purpose.basis}, the basis of {name}", "R6")
+
+
+def _of_recipient(notice: Notice, contract: RecipientContract, on: str) -> Iterator[Breach]:
+    file = _File(f"recipients/{contract.recipient}.yml")
+    named = next((r for r in notice.recipients if r.name == contract.notice_recipient), None)
+    if named is None:
+        expected = f"one of {', '.join(r.name for r in notice.recipients)}"
+        yield file.breach("notice_recipient", expected, "R18")
+        return
+    if contract.role not in named.roles:
+        yield file.breach("role", " or ".join(named.roles), "R18")
+    if named.per_event:
+        yield file.breach("notice_recipient", f"no standing contract, but {named.per_event}", "R17")
+    if contract.purpose not in named.purposes:
+        yield file.breach("purpose", f"one of {', '.join(named.purposes)}", "R3, R18")
+    yield from _of_purpose(notice, file, contract.purpose, contract.basis)
+    yield from _of_ground(notice, file, contract, named)
+    if contract.mode == "live" and contract.role != "own" and not _in_force(contract.agreement, on):
+        expected = f"a signed one with a reference, in force on {on}, before going live"
+        yield file.breach("agreement", expected, "R15, R18", file.name)
+    yield from _of_country(notice, file, contract, on)
+    for field in contract.fields:
+        yield from _of_field(notice, file, named, field)
+
+
+def _of_ground(
+    notice: Notice, file: _File, contract: RecipientContract, named: NoticeRecipient
+) -> Iterator[Breach]:
+    outside = contract.role in ("processor", "independent")
+    purpose = _purpose(notice, contract.purpose)
+    if outside and purpose is not None and not purpose.external:
+        yield file.breach("purpose", f"nobody outside told for {purpose.name}", "R28")
+    if outside and contract.ground not in named.grounds:
+        yield file.breach("ground", " or ".join(named.grounds) or "none: not to be told", "R20")
+    if not outside and contract.ground is not None:
+        yield file.breach("ground", "none: it stays with the controllers", "R20")
+    if (contract.ground == "statute") != (contract.statute is not None):
+        yield file.breach(
+            "statute", "the law and section, with ground statute and only then", "R20"
+        )
+
+
+def _of_country(
+    notice: Notice, file: _File, contract: RecipientContract, on: str
+) -> Iterator[Breach]:
+    if contract.eu_eea != (contract.country in EEA):
+        truth = "true" if contract.country in EEA else "false"
+        yield file.breach("eu_eea", f"{truth}, by the country", "R24")
+    if contract.country in EEA:
+        return
+    transfer = contract.transfer
+    if transfer is None or transfer.mechanism not in notice.third_countries.mechanisms:
+        ways = ", ".join(notice.third_countries.mechanisms)
+        yield file.breach(
+            "transfer", f"a mechanism ({ways}) with its reference and last day", "R24"
+        )
+    elif transfer.valid_to < on:
+        yield file.breach("transfer.valid_to", f"a mechanism in force on {on}", "R24", file.name)
+
+
+def _of_field(
+    notice: Notice, file: _File, named: NoticeRecipient, field: ContractField
+) -> Iterator[Breach]:
+    key = f"fields.{field.name}"
+    if _SCORE.search(field.name):
+        yield file.breach(key, "no score or profile: the notice states none", "R8")
+    for ours in field.made_of:
+        item = notice.item_of(ours)
+        if item is None:
+            yield file.breach(key, f"a field that the notice covers, not {ours}", "R9, R18")
+        elif item.barred:
+            yield file.breach(key, f"no {ours}: {item.barred}", "R10")
+        elif item.name not in named.receives:
+            yield file.breach(key, f"no {item.name} to {named.name}", "R18")

@@ -1,0 +1,74 @@
+"""The composition root: configuration in, Dagster definitions out; shared with the command line and tests.
+
+Belongs here: which assets, jobs and schedules there are. Does not belong here: what they do. Importing
+this starts nothing; `build_defs` opens no connection (the hub is opened when a run starts).
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from pipelines.assets.close import closing
+from pipelines.assets.landing import landing
+from pipelines.assets.outbound import disclosure_log, outbound
+from pipelines.assets.register import register
+from pipelines.house import House, open_house
+from pipelines.resources import Hub, NoFrames
+from pipelines.settings import Settings
+from pipelines.texts import Texts
+
+NIGHTLY = "nightly"
+
+# A night that did not come is seen by the freshness of its assets; `hub check --since` tells it outside.
+FRESH_FOR = dg.FreshnessPolicy.cron(
+    deadline_cron="0 6 * * *", lower_bound_delta=timedelta(hours=8),
+    timezone="Europe/Helsinki",
+)
+
+
+def build_defs(
+    home: Path,
+    settings: Settings,
+    *,
+    opener: Callable[[], House] | None = None,
+    business_date: str | None = None,
+    full: bool = False,
+) -> dg.Definitions:
+    """The hub of `home` as Dagster definitions.
+
+    opener: opens the hub when a run starts; tests pass a house with a fixed clock and fakes.
+    """
+    texts = Texts(settings.hub.language)
+    sources = [s for s in settings.sources.values() if s.configured]
+    contracts = [c for c in settings.recipients.values() if c.configured]
+    assets = [
+        *(landing(texts, s) for s in sources),
+        *register(texts, [s.name for s in sources]),
+        *(asset for c in contracts for asset in outbound(texts, c)),
+        disclosure_log(texts, [c.recipient for c in contracts]),
+        closing(texts),
+    ]
+    nightly = dg.define_asset_job(
+        NIGHTLY, dg.AssetSelection.all(), description=texts.say("job.nightly")
+    )
+    hub = Hub.opened_by(
+        opener or (lambda: open_house(home)), business_date=business_date, full=full
+    )
+    return dg.Definitions(
+        assets=[a.map_asset_specs(lambda s: dg.apply_freshness_policy(s, FRESH_FOR)) for a in assets],
+        jobs=[nightly],
+        schedules=[
+            dg.ScheduleDefinition(
+                name=NIGHTLY,
+                job=nightly,
+                cron_schedule="30 1 * * *",  # never moved by daylight saving (DESIGN 13)
+                execution_timezone="Europe/Helsinki",
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+                description=texts.say("schedule.nightly"),
+            )
+        ],
+        resources={"hub": hub, "io_manager": NoFrames()},
+        executor=dg.in_process_executor,
+    )

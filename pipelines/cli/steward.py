@@ -1,0 +1,461 @@
+"""Commands of customer service: customer, quarantine, extract preview, disclosures.
+
+Belongs here: asking the steps and laying the answer out on a terminal. Does not belong here: deciding
+anything. Whoever sees a person says who they are (`--as`, or the login) and is written into the access log.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+import pandas as pd
+
+from pipelines.cli import Failed, Invocation, answer, json_option
+
+if TYPE_CHECKING:
+    from pipelines.steps.night import Night
+
+
+@contextmanager
+def acting(invocation: Invocation) -> Iterator[tuple["Night", str]]:
+    """The hub opened for a named person; nobody acts or looks without a name (R50)."""
+    from pipelines.house import open_house
+
+    house = open_house(invocation.home, invocation.environ, clock=invocation.clock)
+    try:
+        if house.settings.user is None:
+            raise Failed("say who you are: HUB_USER=your.own.login hub …")
+        yield house.night(), house.settings.user
+    finally:
+        house.close()
+
+
+def _table(rows: Iterable[Iterable[object]], headings: tuple[str, ...]) -> str:
+    """Left-aligned columns; a null shows as nothing, control characters as a dot."""
+    cells = [[_cell(v) for v in row] for row in rows]
+    widths = [max([len(h), *(len(r[i]) for r in cells)]) for i, h in enumerate(headings)]
+    lines = [headings, tuple("-" * w for w in widths), *cells]
+    return "\n".join(
+        "  ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None or (not isinstance(value, (list, dict)) and pd.isna(value)):
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return "".join(c if c.isprintable() else "·" for c in text)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {
+            str(k): (None if not isinstance(v, (list, dict)) and pd.isna(v) else v)
+            for k, v in row.items()
+        }
+        for row in frame.astype(object).to_dict("records")
+    ]
+
+
+def _emit(as_json: bool, frame: pd.DataFrame, columns: dict[str, str], nothing: str) -> None:
+    if as_json:
+        click.echo(json.dumps(_records(frame[list(columns)]), ensure_ascii=False, default=str))
+    elif frame.empty:
+        click.echo(nothing)
+    else:
+        click.echo(_table(frame[list(columns)].itertuples(index=False), tuple(columns.values())))
+
+
+@click.group()
+def customer() -> None:
+    """Find and show customers; record what they told us. Everybody who sees a person is logged.
+
+    \b
+    Examples:
+      hub customer find virtanen matti
+      hub customer show 100123
+    """
+
+
+@customer.command()
+@click.argument("words", nargs=-1, required=True)
+@click.option(
+    "--why", default="customer service", show_default=True, help="Purpose, for the access log."
+)
+@json_option
+@click.pass_obj
+def find(invocation: Invocation, words: tuple[str, ...], why: str, as_json: bool) -> None:
+    """Customers by name: words in any order, å and ä as good as a.
+
+    \b
+    Examples:
+      hub customer find virtanen
+      hub customer find matti virtanen --why "call 14.11."
+    """
+    from pipelines.steps.look import find as search
+
+    with acting(invocation) as (night, who):
+        found = search(night, " ".join(words), who, why)
+    _emit(
+        as_json,
+        found.assign(id="P" + found["party_id"].astype(str)),
+        {
+            "id": "id", "customer_numbers": "customer no", "display_name": "name",
+            "street_line": "street", "postal_code": "code", "post_office": "post office",
+        },
+        "nobody by that name",
+    )  # fmt: skip
+
+
+@customer.command()
+@click.argument("number")
+@click.option(
+    "--why", default="customer service", show_default=True, help="Purpose, for the access log."
+)
+@json_option
+@click.pass_obj
+def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
+    """One customer: each value with the source it came from, roles, customer numbers.
+
+    \b
+    Examples:
+      hub customer show 100123
+      hub customer show P17
+    """
+    from pipelines.steps.look import show as look
+
+    with acting(invocation) as (night, who):
+        found = look(night, number, who, why)
+    values = found.values[["field", "value", "source", "source_time", "rule"]]
+    roles = found.roles[["role_type", "point_ref", "valid_from", "valid_to"]]
+    numbers = found.records.loc[found.records["source"] == "registrations", "source_key"]
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "id": f"P{found.golden['party_id']}",
+                    "protected": bool(found.golden["protection"] == "on"),
+                    "values": _records(values),
+                    "roles": _records(roles),
+                    "records": _records(found.records[["source", "source_key"]])
+                    if context.verbose
+                    else _records(
+                        found.records.loc[
+                            found.records["source"] != "dvv", ["source", "source_key"]
+                        ]
+                    ),
+                },
+                ensure_ascii=False,
+            )
+        )
+        return
+    click.echo(f"P{found.golden['party_id']}  {_cell(found.golden['display_name'])}")
+    if found.golden["protection"] == "on":
+        click.echo("PROTECTIVE ORDER: no address but a contact address is kept or told")
+    click.echo()
+    click.echo(
+        _table(values.itertuples(index=False), ("field", "value", "source", "since", "why it won"))
+    )
+    click.echo()
+    click.echo(_table(roles.itertuples(index=False), ("role", "point", "from", "until")))
+    click.echo(f"\ncustomer numbers in the own register: {', '.join(numbers)}")
+
+
+@customer.command()
+@click.argument("number")
+@click.option(
+    "--received", required=True, metavar="YYYY-MM-DD", help="The day the customer told us."
+)
+@click.option(
+    "--channel", required=True,
+    type=click.Choice(["phone", "email", "letter", "visit", "form"]), help="How.",
+)  # fmt: skip
+@click.option("--evidence", help="Reference to the letter, form or call; never its contents.")
+@click.option("--line", help="New street line, box or place.")
+@click.option("--postal-code", help="Five digits.")
+@click.option("--post-office", help="Post office.")
+@click.option("--from", "valid_from", metavar="YYYY-MM-DD", help="First day at the new address.")
+@click.option("--contact-address", is_flag=True, help="It is only for post: home stays as it is.")
+@click.option("--phone", help="New phone number.")
+@click.option("--email", help="New e-mail address.")
+@json_option
+@click.pass_obj
+def notice(invocation: Invocation, number: str, received: str, channel: str, as_json: bool, **told: Any) -> None:
+    """Record what a customer told us; it takes effect the next night.
+
+    \b
+    Examples:
+      hub customer notice 100123 --received 2026-11-20 --channel phone \\
+          --line "Koivikkotie 4 A 2" --postal-code 31640 --post-office Humppila --from 2026-12-01
+      hub customer notice 100123 --received 2026-11-20 --channel email --phone 0501234567
+    """
+    from pipelines.steps.decide import take_notice
+
+    address = {
+        "address_type": "contact" if told["contact_address"] else "postal",
+        "line": told["line"],
+        "postal_code": told["postal_code"],
+        "post_office": told["post_office"],
+        "valid_from": told["valid_from"],
+    }
+    content: dict[str, Any] = {k: told[k] for k in ("phone", "email") if told[k]}
+    if told["line"]:
+        if not (told["postal_code"] and told["post_office"]):
+            raise click.UsageError("an address needs --line, --postal-code and --post-office")
+        content["addresses"] = [{k: v for k, v in address.items() if v}]
+    if not content:
+        raise click.UsageError("say what was told: an address, --phone or --email")
+    for day in (received, told["valid_from"]):
+        if day and not _is_date(day):
+            raise click.UsageError("dates are YYYY-MM-DD")
+    with acting(invocation) as (night, who):
+        taken = take_notice(
+            night, number, content, received=received, channel=channel,
+            evidence=told["evidence"], who=who,
+        )  # fmt: skip
+    answer(as_json, {"notice": taken}, [f"notice {taken} recorded; it takes effect the next night"])
+
+
+def _is_date(text: str) -> bool:
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+@click.group()
+def quarantine() -> None:
+    """Records that were refused: see why, let them on, or take them out.
+
+    \b
+    Examples:
+      hub quarantine list
+      hub quarantine show 12
+    """
+
+
+@quarantine.command("list")
+@click.option("--source", help="Only this source.")
+@json_option
+@click.pass_obj
+def list_(invocation: Invocation, source: str | None, as_json: bool) -> None:
+    """What waits in quarantine: ids, rules and dates, no people.
+
+    \b
+    Examples:
+      hub quarantine list --source registrations
+    """
+    from expectations.rules import MEANINGS
+    from pipelines.house import open_house
+    from pipelines.store import quarantine as store
+    from pipelines.store.engine import transaction
+
+    house = open_house(invocation.home, invocation.environ, clock=invocation.clock)
+    with transaction(house.engine) as conn:
+        items = store.open_items(conn)
+    language = house.settings.hub.language
+    house.close()
+    if source:
+        items = items[items["source"] == source]
+    items = items.assign(
+        meaning=[
+            MEANINGS[rule][language] if rule in MEANINGS else reason
+            for rule, reason in items[["rule", "reason"]].itertuples(index=False)
+        ]
+    )
+    _emit(
+        as_json,
+        items,
+        {
+            "quarantine_id": "id", "source": "source", "kind": "kind", "rule": "rule", "field": "field",
+            "business_date": "since", "meaning": "meaning",
+        },
+        "nothing waits in quarantine",
+    )  # fmt: skip
+
+
+@quarantine.command("show")
+@click.argument("quarantine_id", type=int)
+@click.option("--why", default="quarantine", show_default=True, help="Purpose, for the access log.")
+@json_option
+@click.pass_obj
+def show_refused(invocation: Invocation, quarantine_id: int, why: str, as_json: bool) -> None:
+    """One refused record as it came, and the rule it broke. You are logged.
+
+    \b
+    Examples:
+      hub quarantine show 12
+    """
+    from pipelines.steps.look import refused_record
+
+    with acting(invocation) as (night, who):
+        item, content = refused_record(night, quarantine_id, who, why)
+    secret = {"person_key", "birth_key", "key_id", "superseded_person_keys"}
+    shown = {k: v for k, v in content.items() if k not in secret}
+    if as_json:
+        facts = {k: item[k] for k in ("quarantine_id", "source", "kind", "rule", "field", "state")}
+        click.echo(json.dumps({**facts, "content": shown}, ensure_ascii=False, default=str))
+        return
+    click.echo(f"{item['source']} {item['kind']}: rule {item['rule']} ({item['state']})\n")
+    click.echo(_table(sorted(shown.items()), ("field", "value")))
+
+
+@quarantine.command()
+@click.argument("quarantine_id", type=int)
+@click.option("--why", required=True, help="Reason, kept with the decision.")
+@json_option
+@click.pass_obj
+def release(invocation: Invocation, quarantine_id: int, why: str, as_json: bool) -> None:
+    """Let a record on in spite of its rule; the next night reads it again.
+
+    \b
+    Examples:
+      hub quarantine release 12 --why "checked with the customer"
+    """
+    from pipelines.steps.decide import release as let_on
+
+    with acting(invocation) as (night, who):
+        let_on(night, quarantine_id, who, why)
+    say(
+        as_json,
+        f"entry {quarantine_id} released; the next night reads it",
+        {"released": quarantine_id},
+    )
+
+
+@quarantine.command()
+@click.argument("quarantine_id", type=int)
+@click.option("--why", required=True, help="Reason, kept with the decision.")
+@json_option
+@click.pass_obj
+def drop(invocation: Invocation, quarantine_id: int, why: str, as_json: bool) -> None:
+    """Leave a record out for good in this form; a later version of it is read as usual.
+
+    \b
+    Examples:
+      hub quarantine drop 12 --why "double entry, confirmed by the clerk"
+    """
+    from pipelines.steps.decide import drop as leave_out
+
+    with acting(invocation) as (night, who):
+        leave_out(night, quarantine_id, who, why)
+    answer(as_json, {"dropped": quarantine_id}, [f"entry {quarantine_id} dropped"])
+
+
+@click.group()
+def extract() -> None:
+    """What a recipient would be told next.
+
+    \b
+    Examples:
+      hub extract preview finance
+    """
+
+
+@extract.command()
+@click.argument("recipient")
+@click.option("--why", default="preview", show_default=True, help="Purpose, for the access log.")
+@json_option
+@click.pass_obj
+def preview(invocation: Invocation, recipient: str, why: str, as_json: bool) -> None:
+    """The rows that the next delivery would carry, and who is held back; nothing is written or sent.
+
+    \b
+    Examples:
+      hub extract preview finance
+    """
+    from pipelines.steps.prepare_extract import preview as look
+
+    with acting(invocation) as (night, who):
+        contract = night.settings.recipients.get(recipient)
+        if contract is None:
+            raise click.UsageError(f"recipients are {', '.join(night.settings.recipients)}")
+        events, held = look(night, contract, who, why)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"rows": _records(events), "held": _records(held)}, ensure_ascii=False, default=str
+            )
+        )
+        return
+    if events.empty:
+        click.echo("nothing to tell")
+    else:
+        click.echo(_table(events.itertuples(index=False), tuple(events.columns)))
+    for party_id, reason in held[["party_id", "reason"]].itertuples(index=False):
+        click.echo(f"held back: P{party_id} ({reason})")
+
+
+@click.group()
+def disclosures() -> None:
+    """Who was told what, when and on what ground.
+
+    \b
+    Examples:
+      hub disclosures list
+      hub disclosures person 100123
+    """
+
+
+@disclosures.command("list")
+@click.option("--limit", default=20, show_default=True, help="Newest first.")
+@json_option
+@click.pass_obj
+def list_deliveries(invocation: Invocation, limit: int, as_json: bool) -> None:
+    """Deliveries and look-ups with their counts; no people.
+
+    \b
+    Examples:
+      hub disclosures list --limit 50
+    """
+    from pipelines.house import open_house
+    from pipelines.store import disclosures as store
+    from pipelines.store.engine import transaction
+
+    house = open_house(invocation.home, invocation.environ, clock=invocation.clock)
+    with transaction(house.engine) as conn:
+        rows = store.list_deliveries(conn, limit)
+    house.close()
+    _emit(
+        as_json,
+        rows,
+        {
+            "at": "when", "recipient": "to", "operation": "what", "delivery_id": "delivery", "people": "people",
+            "state": "state",
+        },
+        "nothing has been disclosed",
+    )  # fmt: skip
+
+
+@disclosures.command()
+@click.argument("number")
+@click.option(
+    "--why", default="access request", show_default=True, help="Purpose, for the access log."
+)
+@json_option
+@click.pass_obj
+def person(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
+    """Everything that was disclosed about one customer (GDPR art. 15(1)(c)). You are logged.
+
+    \b
+    Examples:
+      hub disclosures person 100123 --why "request 2026-17"
+    """
+    from pipelines.steps.look import told_about
+
+    with acting(invocation) as (night, who):
+        rows = told_about(night, number, who, why)
+    _emit(
+        as_json,
+        rows,
+        {
+            "at": "when", "recipient": "to", "operation": "what", "purpose": "purpose", "basis": "basis",
+            "ground": "ground", "fields": "fields", "delivery_id": "delivery",
+        },
+        "nothing has been disclosed about this customer",
+    )  # fmt: skip

@@ -1,0 +1,291 @@
+"""Commands of the town in a box: demo, sandbox.
+
+Belongs here: starting the town, pointing a hub at it, telling its stories. Does not belong here: how the
+town's counterparties answer (`connectors.sandbox`), what a night does.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipelines.cli import Failed, Invocation, answer, json_option
+
+_READY_SECONDS = 60
+
+
+def control(directory: Path, method: str, path: str, body: object = None) -> Any:
+    """Ask the running town of a folder something; raises Failed when it does not run."""
+    import requests
+
+    try:
+        base = json.loads((directory / "addresses.json").read_text(encoding="utf-8"))["control"]
+        response = requests.request(method, f"{base}{path}", json=body, timeout=60)
+        response.raise_for_status()
+        return response.json()
+    except (OSError, ValueError, requests.RequestException):
+        raise Failed(f"no town runs in {directory}: hub sandbox serve --dir {directory}") from None
+
+
+@contextmanager
+def serving(directory: Path, customers: int, seed: int) -> Iterator[dict[str, Any]]:
+    """The town as a child process; gives its addresses."""
+    addresses = directory / "addresses.json"
+    addresses.unlink(missing_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    command = [
+        sys.executable, "-m", "connectors.sandbox", "--dir", str(directory),
+        "--customers", str(customers), "--seed", str(seed),
+    ]  # fmt: skip
+    with (directory / "town.log").open("wb") as log:
+        town = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own words
+    try:
+        deadline = time.monotonic() + _READY_SECONDS
+        while not addresses.is_file():
+            if town.poll() is not None or time.monotonic() > deadline:
+                raise Failed(f"the town did not start: see {directory / 'town.log'}")
+            time.sleep(0.05)
+        yield json.loads(addresses.read_text(encoding="utf-8"))
+    finally:
+        town.terminate()
+        try:
+            town.wait(20)
+        except subprocess.TimeoutExpired:
+            town.kill()
+            town.wait()
+
+
+def point_at(home: Path, addresses: Mapping[str, Any]) -> None:
+    """Write the town's addresses into HOME/config, secrets into files of their own (mode 0600)."""
+    import yaml
+
+    from pipelines.settings import read_yaml, shipped
+
+    def secret(name: str, value: str) -> dict[str, str]:
+        path = home / "secrets" / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(value, encoding="utf-8")
+        return {"file": f"secrets/{name}"}
+
+    def write(path: str, content: Mapping[str, Any]) -> None:
+        target = home / "config" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(dict(content), allow_unicode=True, sort_keys=False)
+        target.write_text("# Written for the town in a box.\n" + text, encoding="utf-8")
+
+    def folder(who: str) -> dict[str, Any]:
+        there = addresses[who]
+        return {
+            "kind": "sftp",
+            "host": there["host"],
+            "port": there["port"],
+            "path": ".",
+            "username": there["username"],
+            "password": secret(f"{who}.password", there["password"]),
+            "host_keys": [there["host_key"]],
+        }
+
+    write("hub.yml", {**read_yaml(shipped("hub.yml")), "allow_test_identities": True})
+    export = {**folder("own_register"), "path": "vienti"}
+    write("sources/registrations.yml", {**read_yaml(shipped("sources/registrations.yml")), "folder": export})
+    dvv = addresses["dvv"]
+    write(
+        "sources/dvv.yml",
+        {
+            **read_yaml(shipped("sources/dvv.yml")),
+            "base_url": dvv["base_url"],
+            "client": dvv["client"],
+            "username": dvv["username"],
+            "password": secret("dvv.password", dvv["password"]),
+        },
+    )
+    for name in ("finance", "own_register"):
+        contract = dict(read_yaml(shipped(f"recipients/{name}.yml")))
+        contract["agreement"] = {"reference": "demo", "signed": "2026-01-01", "valid_to": None}
+        contract["mode"] = "live"
+        contract["transport"] = {**contract["transport"], "folder": folder(name)}
+        write(f"recipients/{name}.yml", contract)
+
+
+@click.group()
+def sandbox() -> None:
+    """A made-up town with every counterparty as a real server on this machine.
+
+    \b
+    Examples:
+      hub sandbox serve --dir /tmp/town --customers 200
+      hub sandbox advance --dir /tmp/town
+    """
+
+
+_directory = click.option(
+    "--dir", "directory", type=click.Path(path_type=Path, file_okay=False), default=Path(".hub-town"),
+    show_default=True, help="Where the town is kept; outside HUB_HOME.",
+)  # fmt: skip
+
+
+@sandbox.command()
+@_directory
+@click.option("--customers", default=2000, show_default=True, help="How many customers the utility has.")
+@click.option("--seed", default=1, show_default=True, help="Another seed, another town.")
+@click.option("--configure", is_flag=True, help="Point the hub of HUB_HOME at this town.")
+@click.pass_obj
+def serve(invocation: Invocation, directory: Path, customers: int, seed: int, configure: bool) -> None:
+    """Serve a town until Ctrl-C or SIGTERM.
+
+    \b
+    Examples:
+      hub sandbox serve --dir /tmp/town --customers 200 --configure
+    """
+    with serving(directory, customers, seed) as addresses:
+        if configure:
+            point_at(invocation.home, addresses)
+        click.echo(f"town of {customers} customers; addresses in {directory / 'addresses.json'}")
+        _until_stopped()
+
+
+def _until_stopped() -> None:
+    import signal
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        return
+
+
+@sandbox.command()
+@_directory
+def truth(directory: Path) -> None:
+    """What is really so in the running town, as JSON.
+
+    \b
+    Examples:
+      hub sandbox truth --dir /tmp/town
+    """
+    click.echo(json.dumps(control(directory, "GET", "/truth"), ensure_ascii=False))
+
+
+@sandbox.command()
+@_directory
+@click.option("--days", default=1, show_default=True)
+@click.option("--quiet", is_flag=True, help="Days on which nothing happens.")
+@json_option
+def advance(directory: Path, days: int, quiet: bool, as_json: bool) -> None:
+    """Let days pass in the running town.
+
+    \b
+    Examples:
+      hub sandbox advance --dir /tmp/town --days 3
+    """
+    today = control(directory, "POST", "/advance", {"days": days, "quiet": quiet})["today"]
+    answer(as_json, {"today": today}, [f"it is {today} in the town"])
+
+
+@click.command()
+@click.option("--customers", default=2000, show_default=True, help="How many customers the utility has.")
+@click.option("--nights", default=3, show_default=True, help="How many nights to run.")
+@click.option("--seed", default=1, show_default=True, help="Another seed, another town.")
+@click.option("--keep-open", is_flag=True, help="Keep town and UI up until Enter or SIGTERM.")
+@json_option
+@click.pass_obj
+def demo(
+    invocation: Invocation, customers: int, nights: int, seed: int, keep_open: bool, as_json: bool
+) -> None:
+    """Nights of a small town's customer register, over real HTTP and SFTP on this machine.
+
+    Everything is made up and kept in ./.hub-demo (or HUB_HOME). On a terminal the Dagster UI stays open
+    until Enter.
+
+    \b
+    Examples:
+      hub demo
+      hub demo --customers 300 --nights 2
+      hub demo --json
+    """
+    from pipelines.cli.operate import DagsterProcesses, dagster_home
+    from pipelines.keys import init as mint
+    from pipelines.store.engine import migrate, open_engine
+    from pipelines.settings import load_settings
+    from pipelines.story import Tale, summarise
+
+    base = _fresh_folder(invocation)
+    home, town = base / "hub", base / "town"
+    with serving(town, customers, seed) as addresses:
+        point_at(home, addresses)
+        settings = load_settings(home, invocation.environ)
+        mint(home, settings.hub.key_file)
+        engine = open_engine(settings.hub.database_url)
+        migrate(engine)
+        engine.dispose()
+        dates, ran = [], []
+        today = addresses["today"]
+        for number in range(1, nights + 1):
+            if number > 1:
+                today = control(town, "POST", "/advance", {"days": 1})["today"]
+            if not as_json:
+                click.echo(f"night {number} of {nights}, {today} …", err=True)
+            ran.append(_night(home, today, invocation.environ))
+            dates.append(today)
+        tale: Tale = summarise(
+            home,
+            truth=control(town, "GET", "/truth"),
+            stories=control(town, "GET", "/stories"),
+            nights=[{"date": d, **r} for d, r in zip(dates, ran, strict=True)],
+        )
+        if as_json:
+            click.echo(json.dumps(tale.payload, ensure_ascii=False, indent=2))
+        else:
+            click.echo("\n".join(tale.lines))
+        if keep_open or (sys.stdin.isatty() and sys.stdout.isatty() and not as_json):
+            dagster_home(home)
+            with DagsterProcesses(home, 0) as processes:
+                click.echo(f"\nDagster: {processes.url}    letters: {home / 'letters'}")
+                click.echo("Enter ends it." if sys.stdin.isatty() else "SIGTERM ends it.")
+                sys.stdout.flush()
+                if sys.stdin.isatty():
+                    sys.stdin.readline()
+                else:
+                    processes.wait()
+    if any(night["exit"] for night in ran):
+        raise Failed("a night did not end clean: see the letters above")
+
+
+def _fresh_folder(invocation: Invocation) -> Path:
+    """An empty folder for the demo; what an earlier demo left is removed, anything else is not touched."""
+    base = Path(invocation.environ.get("HUB_HOME") or ".hub-demo").absolute()
+    marker = base / ".demo"
+    if base.exists() and any(base.iterdir()):
+        if not marker.is_file():
+            raise Failed(f"{base} holds something that no demo wrote: give another HUB_HOME")
+        shutil.rmtree(base)
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    marker.touch()
+    return base
+
+
+def _night(home: Path, date: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """One night as a child process, as cron would run it."""
+    started = time.monotonic()
+    done = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-m", "pipelines.cli", "--home", str(home), "night", "--date", date],
+        env={**environ, "HUB_HOME": str(home)},
+        capture_output=True,
+        check=False,
+    )
+    seconds = round(time.monotonic() - started, 2)
+    return {"seconds": seconds, "exit": done.returncode, "said": done.stderr.decode().strip()}
+
+

@@ -1,0 +1,254 @@
+"""What is agreed with each register we hear from and each recipient we tell, as its YAML file states it.
+
+Belongs here: the shape of `config/sources/*.yml` and `config/recipients/*.yml`, and what one file can be
+held to by itself. Does not belong here: reading files (`settings`), holding a contract against the notice
+(`notice`), what a connector makes of its own options (`connectors`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+
+from expectations.volume import Corridor
+
+Basis = Literal[
+    "consent",
+    "contract",
+    "legal_obligation",
+    "vital_interests",
+    "public_task",
+    "legitimate_interests",
+]
+Ground = Literal["credit_application", "collection", "billing", "statute"]
+Role = Literal["own", "joint_controller", "processor", "independent"]
+Mechanism = Literal["adequacy", "standard_clauses", "binding_rules"]
+
+Text = Annotated[str, Field(min_length=1)]
+IsoDate = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class Declared(BaseModel):
+    """A part of a configuration file: nothing in it changes, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+@dataclass(frozen=True)
+class Connector:
+    """The keys a connector takes beside the common ones, and how its file tells where to connect.
+
+    A file that gives no address is of a counterparty that is not there yet. makes: words a column may
+    be mapped to that are no fields, and the fields the connector makes of them.
+    """
+
+    options: frozenset[str]
+    has_address: Callable[[Mapping[str, JsonValue]], bool]
+    makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def _has_url(options: Mapping[str, JsonValue]) -> bool:
+    return bool(options.get("base_url"))
+
+
+def _has_folder(options: Mapping[str, JsonValue]) -> bool:
+    folder = options.get("folder")
+    if not isinstance(folder, Mapping):
+        return False
+    return bool(folder.get("host") if folder.get("kind") == "sftp" else folder.get("path"))
+
+
+SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
+    {
+        "registrations": Connector(
+            frozenset({"folder", "format", "encoding", "delimiter", "files", "manifest"}),
+            _has_folder,
+            {"identity": ("person_key", "birth_key", "key_id", "identity_fault", "business_id")},
+        ),
+        "dvv": Connector(
+            frozenset(
+                {
+                    "base_url",
+                    "username",
+                    "password",
+                    "client",
+                    "ca_file",
+                    "client_cert",
+                    "client_key",
+                    "timeout",
+                    "changes_batch",
+                    "base_data_batch",
+                    "selection",
+                    "permit_confirmed_by",
+                }
+            ),
+            _has_url,
+        ),
+    }
+)
+RECIPIENT_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
+    {"sftp_file": Connector(frozenset({"folder", "prefix"}), _has_folder)}
+)
+
+
+class _Connected(Declared):
+    """Something with `connector:` and that connector's own keys, kept together in `options`."""
+
+    connectors: ClassVar[Mapping[str, Connector]]
+
+    connector: str
+    options: Mapping[str, JsonValue] = Field(default_factory=dict, repr=False)
+
+    @property
+    def configured(self) -> bool:
+        """Whether an address is given; without one the counterparty is absent, which is no failure."""
+        return self.connectors[self.connector].has_address(self.options)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_options(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping) or "connector" not in given:
+            return given
+        kind = cls.connectors.get(str(given["connector"]))
+        if kind is None:
+            raise ValueError(f"connector to be one of {', '.join(sorted(cls.connectors))}")
+        own = {k: v for k, v in given.items() if k in kind.options}
+        return {**{k: v for k, v in given.items() if k not in kind.options}, "options": own}
+
+
+class Title(Declared):
+    """What stewards call it, in their language (DESIGN 17); a plain text is the same in all three."""
+
+    fi: Text
+    sv: Text
+    en: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _same_in_all(cls, given: Any) -> Any:
+        return dict.fromkeys(("fi", "sv", "en"), given) if isinstance(given, str) else given
+
+
+class _CorridorKeys(Declared):
+    shrink: float = Field(ge=0, le=1)
+    grow: float = Field(ge=0)
+    minimum: int = Field(default=0, ge=0)
+
+
+def _corridor(given: object) -> object:
+    return Corridor(**_CorridorKeys.model_validate(given).model_dump())
+
+
+class Expect(Declared):
+    """What a feed is expected to bring; a corridor means something for full snapshots only."""
+
+    corridor: Annotated[Corridor, BeforeValidator(_corridor)] = Corridor(shrink=0.5, grow=1.0)
+
+
+class Agreement(Declared):
+    """The paper behind a relation: where it is filed, when it was signed, its last day."""
+
+    reference: Text | None = None
+    signed: IsoDate | None = None
+    valid_to: IsoDate | None = None
+
+
+class SourceConfig(_Connected):
+    """A register we hear from.
+
+    notice_source: its kind in `notice.yml`. controller: the joint controller behind it, when it is one's
+    (R14). purpose and basis: what asking it about our customers rests on, for the disclosure log (R6).
+    borrow_from: the source that lends our customers' identity codes for one call (DESIGN 2).
+    """
+
+    connectors: ClassVar[Mapping[str, Connector]] = SOURCE_CONNECTORS
+
+    name: Text
+    title: Title
+    notice_source: Text
+    controller: Text | None = None
+    agreement: Agreement | None = None
+    purpose: Text = "maintain_register"
+    basis: Basis = "contract"
+    schedule: Literal["nightly"] = "nightly"
+    borrow_from: Text | None = None
+    expect: Expect = Expect()
+
+
+class ContractField(Declared):
+    """One column a recipient gets: what of ours it is made of, why it goes, what they use it for (R18)."""
+
+    name: Text
+    made_of: Annotated[tuple[Text, ...], Field(min_length=1)]
+    reason: Text
+    used_by: Text
+
+
+class Population(Declared):
+    """Who may be in a delivery: in words, and the rule that picks them."""
+
+    rule: Literal["payers_of_points", "own_customers_with_accepted_changes"]
+    sentence: Text
+
+
+class Transfer(Declared):
+    """What allows a transfer outside the EEA (GDPR chapter V; R24)."""
+
+    mechanism: Mechanism
+    reference: Text
+    valid_to: IsoDate
+
+
+class Transport(_Connected):
+    """How the bytes get there."""
+
+    connectors: ClassVar[Mapping[str, Connector]] = RECIPIENT_CONNECTORS
+
+
+class AcknowledgementRule(Declared):
+    """How the recipient answers, how long an answer may take, how long a delivery waits for it."""
+
+    dedupe: Literal["ack-dir"]
+    ack_max_age_days: int = Field(ge=1)
+    wait_seconds: int = Field(default=0, ge=0)
+
+
+class RecipientContract(Declared):
+    """What one recipient may be told, about whom, why and how (R18, R20, R24)."""
+
+    recipient: Text
+    title: Title
+    notice_recipient: Text
+    version: int = Field(ge=1)
+    mode: Literal["shadow", "live"] = "shadow"
+    role: Role
+    agreement: Agreement = Agreement()
+    purpose: Text
+    basis: Basis
+    ground: Ground | None = None
+    statute: Text | None = None
+    country: str = Field(pattern="^[A-Z]{2}$")
+    eu_eea: bool
+    transfer: Transfer | None = None
+    population: Population
+    fields: Annotated[tuple[ContractField, ...], Field(min_length=1)]
+    transport: Transport
+    acknowledgement: AcknowledgementRule
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The contract's columns, in the order they are sent."""
+        return tuple(f.name for f in self.fields)
+
+    @property
+    def configured(self) -> bool:
+        """Whether an address is given; without one the recipient is absent, which is no failure."""
+        return self.transport.configured
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "RecipientContract":
+        if len(set(self.columns)) != len(self.columns):
+            raise ValueError("each field to be named once")
+        return self

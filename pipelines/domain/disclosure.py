@@ -1,0 +1,89 @@
+"""What is written down about a disclosure: the erasable detail, and the leaf that proves it.
+
+Belongs here: what a leaf commits to, the commitment, the leaf's canonical text (PRIVACY §2.3). Does not belong here: where either is kept (`store.disclosures`), who may be told what.
+
+A leaf outlives the person's data, so it holds no part of it: only a salted commitment. Once detail and
+salt are destroyed, the commitment is a random number, and every proof over the log still holds.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.domain.landing import canonical_json
+
+SALT_BYTES = 32
+
+LEAF_KINDS = frozenset(
+    {
+        "disclosure", "intent", "attempt", "delivered", "uncertain", "aborted", "acknowledged", "shadow",
+        "lookup", "lookup_call", "rectified", "art19", "ban", "restricted", "erased", "refusal",
+        "key-destroyed", "policy-change",
+    }
+)  # fmt: skip
+LEAF_FACTS = frozenset(
+    {
+        "e",  # random id of the detail
+        "c",  # commitment to the detail
+        "to",  # recipient
+        "contract", "purpose", "basis", "ground", "operation", "notice", "mode",
+        "d",  # delivery id
+        "run",  # step run
+        "n",  # rows or people, a count
+        "sequence",
+        "accepted", "rejected",  # counts
+        "fields",  # the contract's columns
+        "mac",  # keyed digest of the payload; a plain one could be guessed back
+        "receipt",  # hash of the receipt
+    }
+)  # fmt: skip
+_LONGEST_FACT = 200
+_DIGEST = re.compile(r"[0-9a-f]{16,128}")
+_DIGESTS = frozenset({"e", "c", "mac", "receipt"})
+
+
+def commit(detail: Mapping[str, Any], salt: bytes) -> str:
+    """SHA-256 of the salt and the canonical detail, in hex (R23, PRIVACY §2.3).
+
+    Absent and None are the same. Raises ValueError for a salt that is not 32 bytes.
+    """
+    if len(salt) != SALT_BYTES:
+        raise ValueError(f"a salt is {SALT_BYTES} random bytes")
+    stated = {name: value for name, value in detail.items() if value is not None}
+    return hashlib.sha256(salt + canonical_json(stated).encode()).hexdigest()
+
+
+def committed(
+    *,
+    content: Mapping[str, Any] | None,
+    recipient: str,
+    operation: str,
+    purpose: str,
+    subject: str | None,
+) -> Mapping[str, Any]:
+    """What the leaf of a detail commits to: the row that was told, or for a look-up the question."""
+    if content is not None:
+        return content
+    return {"recipient": recipient, "operation": operation, "purpose": purpose, "subject": subject}
+
+
+def leaf(kind: str, **facts: str | int | Sequence[str] | None) -> str:
+    """One entry of the append-only log as canonical JSON: `{"t": kind, "v": 1, …facts}`, nulls left out.
+
+    Facts have closed names and are short identifiers or counts, so that nothing about a person slips
+    in under a name of its own. Raises ValueError naming the kind or fact, never its value.
+    """
+    if kind not in LEAF_KINDS:
+        raise ValueError(f"the disclosure log has no kind {kind}")
+    stated = {name: value for name, value in facts.items() if value is not None}
+    for name, value in stated.items():
+        if name not in LEAF_FACTS:
+            raise ValueError(f"a leaf has no fact {name}")
+        if name == "fields":
+            continue  # column names of a contract
+        if not isinstance(value, (str, int)) or len(str(value)) > _LONGEST_FACT:
+            raise ValueError(f"the fact {name} of a leaf is a short identifier or a count")
+        if name in _DIGESTS and not _DIGEST.fullmatch(str(value)):
+            raise ValueError(f"the fact {name} of a leaf is a digest in lower-case hex")
+    return canonical_json({"t": kind, "v": 1, **stated})

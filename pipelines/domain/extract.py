@@ -1,0 +1,459 @@
+"""The register → what each recipient is told: its contract's columns, and only what it doesn't know yet.
+
+Belongs here: who is in an extract and who is held back with a reason, the events of the billing extract
+(DESIGN 11), corrections back to our own register (DESIGN 10). Does not belong here: the bytes and their
+limits (recipients), the delivery protocol (`steps`), which value is golden (`survivorship`).
+
+Every value leaves as text, empty where unused, and rows are ordered by an opaque key: nothing in an
+extract tells a protected customer from another (R56, PRIVACY §3).
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipelines.domain.matching import RECORD, company_key
+from pipelines.domain.names import fold
+
+_PLACE = ("street_line", "postal_code", "post_office")
+_FINAL = {
+    "final_invoice_line": "street_line",
+    "final_invoice_postal_code": "postal_code",
+    "final_invoice_post_office": "post_office",
+}
+_NAMES = ("family_name", "given_names", "organisation_name")
+_OF_THE_EVENT = frozenset({"event", "valid_from", "ended_on", "merged_into", *_FINAL})
+_OVER = ("ended", "merged")
+_RETURNED = ("sent", "confirmed", "rejected", "overwritten")
+
+BILLING_COLUMNS = (
+    "event", "customer_number", "party_kind", "invoice_name", *_PLACE, "country", "business_id",
+    "delivery_channel", "channel_address", "channel_operator", "point_ref", "valid_from", "ended_on",
+    *_FINAL, "merged_into",
+)  # fmt: skip
+"""All that a billing contract may ask for."""
+RETURN_COLUMNS = ("customer_number", "field", "value", "source", "stated_at")
+"""All that a contract of returns may ask for."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a recipient is told: its columns, in order (config/recipients)."""
+
+    recipient: str
+    version: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The billing extract as it stands on a date; frames sorted by their first column.
+
+    rows: row_key, party_id, BILLING_COLUMNS; one row per party and point with an open payer role.
+    held: [party_id, reason], who would be billed and can't be: restricted, no_golden_record, no_point,
+    no_name, no_address, protected_no_route, no_einvoice_address, no_email.
+    endings: as rows, of payer roles that have ended with none open in their place; customer_number,
+    point_ref, ended_on and the final-invoice address are given.
+    """
+
+    rows: pd.DataFrame
+    held: pd.DataFrame
+    endings: pd.DataFrame
+
+
+def billing_rows(
+    golden: pd.DataFrame,
+    contact_addresses: pd.DataFrame,
+    roles: pd.DataFrame,
+    points: pd.DataFrame,
+    final_addresses: pd.DataFrame,
+    business_date: str,
+    held_parties: Collection[int] = (),
+) -> Rows:
+    """Who pays for what on business_date, and by which route the bill goes.
+
+    golden: GOLDEN. contact_addresses, final_addresses: party_id and the columns of ADDRESSES. roles:
+    GOLDEN_ROLES; a payer's is open while valid_from <= business_date < valid_to, null being open-ended.
+    points: GOLDEN_POINTS. held_parties: restricted or held by a steward (R45).
+
+    An address is given on paper only, so an e-invoiced protected customer looks like any other. Paper is
+    the channel when none is stated. On paper a protected customer goes by the contact address or is held,
+    and a final-invoice address is never given (R56). ended_on is the first day no longer paid for.
+    """
+    begun = roles["valid_from"].isna() | (roles["valid_from"] <= business_date)
+    paying = roles[(roles["role_type"] == "payer") & begun]
+    paying = paying.assign(row_key=_row_keys(paying))
+    paying["point_ref"] = paying["point_id"].map(points.set_index("point_id")["point_ref"])
+    is_open = paying["valid_to"].isna() | (paying["valid_to"] > business_date)
+
+    bills = paying[is_open].sort_values(["row_key", "valid_from"]).drop_duplicates("row_key")
+    bills = bills[["row_key", "party_id", "point_ref", "valid_from"]].merge(
+        _routes(golden, contact_addresses, business_date), on="party_id", how="left"
+    )
+    reason = _obstacle(bills, held_parties)
+    held = bills.assign(reason=reason).loc[reason != "", ["party_id", "reason"]]
+
+    over = paying[~is_open & ~paying["row_key"].isin(bills["row_key"])]
+    over = over.sort_values(["row_key", "valid_to"]).drop_duplicates("row_key", keep="last")
+    shown = ~final_addresses["party_id"].isin(golden.loc[golden["protection"] == "on", "party_id"])
+    final = _newest(final_addresses[shown]).rename(columns={c: f for f, c in _FINAL.items()})
+    endings = over[["row_key", "party_id", "point_ref", "valid_to"]].merge(
+        final[["party_id", *_FINAL]], on="party_id", how="left"
+    )
+    endings = endings.rename(columns={"valid_to": "ended_on"})
+    endings["customer_number"] = _customer_numbers(endings["party_id"])
+    return Rows(
+        rows=_texts(bills[reason == ""], BILLING_COLUMNS),
+        held=held.drop_duplicates().sort_values(["party_id", "reason"]).reset_index(drop=True),
+        endings=_texts(endings, BILLING_COLUMNS),
+    )
+
+
+def billing_events(
+    rows: pd.DataFrame,
+    told: pd.DataFrame,
+    redirects: pd.DataFrame,
+    contract: Contract,
+    endings: pd.DataFrame | None = None,
+    held: pd.DataFrame | None = None,
+    business_date: str | None = None,
+) -> pd.DataFrame:
+    """What the recipient has to hear to know tonight's rows: row_key, party_id, the contract's columns.
+
+    rows, endings, held: of `Rows`. told: [row_key, party_id, row], the last row told under each key as a
+    dict of the contract's columns, `event` among them. redirects: [party_id, into_party_id], all that
+    hold. Sorted by row_key; when there is nothing to tell, no rows.
+
+    * new: never told, or told as ended and now open again · changed: a column of the contract differs
+    * ended: its payer role ended, also where the party was merged meanwhile
+    * merged: told under a party that redirects; the point goes on under merged_into
+    * split: told as merged, and its party lives and pays again
+
+    A told row of somebody held stays as it is. With `held` and `business_date`, a told row that is
+    neither open nor ended nor its party's held (its role went to another party) ends on that date.
+    Raises KeyError, naming columns, for a contract the extract can't fill.
+    """
+    _check(contract, BILLING_COLUMNS)
+    before = _parsed(told, contract)
+    tonight = _texts(rows, BILLING_COLUMNS).merge(
+        before.drop(columns="party_id"), on="row_key", how="left", suffixes=("", "_before")
+    )
+    differs = np.zeros(len(tonight), dtype=bool)
+    for name in set(contract.columns) - _OF_THE_EVENT:
+        differs |= (tonight[name] != tonight[f"{name}_before"]).to_numpy(dtype=bool)
+    past = tonight["event_before"].fillna("")
+    tonight["event"] = np.select(
+        [past.isin(["", "ended"]), past == "merged", differs], ["new", "split", "changed"], ""
+    )
+
+    lost = before[~before["event"].isin(_OVER) & ~before["row_key"].isin(rows["row_key"])]
+    lost = lost[["row_key", "party_id", "point_ref"]]
+    lost["customer_number"] = _customer_numbers(lost["party_id"])
+    into = lost["party_id"].map(_final_parties(redirects)).astype("Int64")
+    merged_into = _customer_numbers(into)
+    lost["merged_into"] = merged_into
+    point = lost["row_key"].str.extract("-(.*)", expand=False)
+    lost["heir_key"] = lost["row_key"].where(into.isna(), merged_into + "-" + point)
+
+    over = _texts(rows.iloc[:0], BILLING_COLUMNS) if endings is None else endings
+    ended = lost.drop(columns="merged_into").merge(
+        over[["row_key", "ended_on", *_FINAL]].rename(columns={"row_key": "heir_key"}),
+        on="heir_key",
+    )
+    rest = lost[~lost["row_key"].isin(ended["row_key"])]
+    goes_on = rest["merged_into"].notna()
+    events = [
+        tonight[tonight["event"] != ""],
+        ended.assign(event="ended"),
+        rest[goes_on].assign(event="merged"),
+    ]
+    if held is not None and business_date is not None:
+        moved = rest[~goes_on & ~rest["party_id"].isin(held["party_id"])]
+        events.append(moved.assign(event="ended", ended_on=business_date))
+    return _texts(pd.concat([_texts(part, contract.columns) for part in events]), contract.columns)
+
+
+def return_rows(
+    golden: pd.DataFrame,
+    values: pd.DataFrame,
+    records: pd.DataFrame,
+    parties: pd.DataFrame,
+    addresses: pd.DataFrame,
+    returned: pd.DataFrame,
+    contract: Contract,
+    own_source: str = "registrations",
+) -> pd.DataFrame:
+    """Where our own register differs from what others state: row_key, party_id, the contract's columns.
+
+    golden: GOLDEN. values: PROVENANCE. records: PARTY_RECORDS. parties: PARTIES. addresses: ADDRESSES.
+    returned: [their_key, field, value, state], the newest return of each field of each of its records.
+    One row per record of own_source and field (name, street_line, postal_code, post_office, country,
+    is_deceased) whose golden value comes from another source; customer_number is the register's own key.
+
+    An address goes only if complete and its party unprotected (R56), in the parts that differ. A name
+    goes only if it is another name: not for case, order, an initial or a second name left out. What was
+    returned once is not returned again, whatever became of it (five nights of ping-pong end in silence);
+    of an address that is partly new, all parts go. Raises KeyError for a contract it can't fill.
+    """
+    _check(contract, RETURN_COLUMNS)
+    own = parties.loc[parties["source"] == own_source, [*RECORD, *_NAMES, "is_deceased"]]
+    own = own.merge(records, on=list(RECORD)).merge(golden, on="party_id", suffixes=("_own", ""))
+    postal = addresses[
+        (addresses["source"] == own_source) & (addresses["address_type"] == "postal")
+    ]
+    postal = postal.sort_values("address_no").drop_duplicates(list(RECORD))
+    postal = postal[[*RECORD, *_PLACE, "country"]]
+    own = own.merge(postal, on=list(RECORD), how="left", suffixes=("", "_own"))
+    own = own.rename(columns={"source_key": "customer_number"}).drop(columns="source")
+
+    differing = pd.concat(
+        [
+            _by_others(_other_name(own), values, _NAMES, own_source),
+            _by_others(_other_place(own), values, ("street_line",), own_source),
+            _by_others(_other_death(own), values, ("is_deceased",), own_source),
+        ]
+    )
+    rows = _not_yet_returned(differing, returned)
+    rows["row_key"] = rows["customer_number"] + "/" + rows["field"]
+    return _texts(rows.rename(columns={"source_time": "stated_at"}), contract.columns)
+
+
+def answered(
+    returned: pd.DataFrame,
+    parties: pd.DataFrame,
+    addresses: pd.DataFrame,
+    heard_on: str | None,
+    own_source: str = "registrations",
+) -> pd.DataFrame:
+    """What our own register made of what it was told: their_key, field, state (DESIGN 10).
+
+    returned: [their_key, field, value, state, business_date]; those `sent` are looked at. heard_on: the
+    last business date its export was read, null if never. confirmed: it now states the value itself.
+    overwritten: it has spoken since and states another. What its export has no word for stays as sent.
+    """
+    own = parties.loc[parties["source"] == own_source, ["source_key", *_NAMES, "is_deceased"]]
+    dead = own["is_deceased"].map({True: "true", False: "false"}, na_action="ignore")
+    named = (own["family_name"].fillna("") + " " + own["given_names"].fillna("")).str.strip()
+    name = named.where(named != "", own["organisation_name"])
+    postal = addresses[
+        (addresses["source"] == own_source) & (addresses["address_type"] == "postal")
+    ]
+    postal = postal.sort_values("address_no").drop_duplicates("source_key")
+    stated = pd.concat(
+        [
+            pd.DataFrame({"their_key": own["source_key"], "field": "name", "now": name}),
+            pd.DataFrame({"their_key": own["source_key"], "field": "is_deceased", "now": dead}),
+            *(
+                pd.DataFrame({"their_key": postal["source_key"], "field": part, "now": postal[part]})
+                for part in (*_PLACE, "country")
+            ),
+        ]
+    )
+    asked = returned[returned["state"] == "sent"].merge(stated, on=["their_key", "field"])
+    told, now = (
+        asked[c].map(lambda text: " ".join(sorted(fold(text).split())), na_action="ignore")
+        for c in ("value", "now")
+    )
+    has_spoken = asked["business_date"] < (heard_on or "")
+    state = np.select([told == now, has_spoken & now.notna()], ["confirmed", "overwritten"], "")
+    answers = asked[["their_key", "field"]].assign(state=state)
+    return answers[answers["state"] != ""].reset_index(drop=True)
+
+
+def _routes(golden: pd.DataFrame, contacts: pd.DataFrame, business_date: str) -> pd.DataFrame:
+    """Per party how its bill goes: the columns of the extract, and why it can't as `obstacle`."""
+    party, channel = golden, golden["delivery_channel"].fillna("paper")
+    is_protected = party["protection"] == "on"
+    begun = contacts["valid_from"].isna() | (contacts["valid_from"] <= business_date)
+    current = begun & (contacts["valid_to"].isna() | (contacts["valid_to"] > business_date))
+    contact = _newest(contacts[current & (contacts["address_type"] == "contact")])
+    contact = contact.set_index("party_id")
+    # A protected party's own row counts only if it says that this is the contact address.
+    hidden = is_protected & (party["address_type"] != "contact")
+    place = {
+        name: party[name].where(~hidden, party["party_id"].map(contact[name]))
+        for name in (*_PLACE, "country")
+    }
+    is_abroad = place["country"].fillna("FI") != "FI"
+    incomplete = place["street_line"].isna() | place["post_office"].isna()
+    incomplete |= place["postal_code"].isna() & ~is_abroad
+
+    paper, einvoice, email = (channel == name for name in ("paper", "einvoice", "email"))
+    name = party["display_name"]
+    # The name of a death estate without its role would bill the dead person.
+    estate = party["name_role"] == "death_estate"
+    return pd.DataFrame(
+        {
+            "party_id": party["party_id"],
+            "customer_number": _customer_numbers(party["party_id"]),
+            "party_kind": party["party_type"],
+            "invoice_name": name.where(~estate, name + " kuolinpesä"),
+            **{column: values.where(paper) for column, values in place.items()},
+            "business_id": party["business_id"].where(party["party_type"] == "organisation"),
+            "delivery_channel": channel,
+            "channel_address": party["einvoice_address"]
+            .where(einvoice)
+            .fillna(party["email"].where(email)),
+            "channel_operator": party["einvoice_operator"].where(einvoice),
+            "obstacle": np.select(
+                [
+                    name.isna(),
+                    paper & incomplete & is_protected,
+                    paper & incomplete,
+                    einvoice
+                    & (party["einvoice_address"].isna() | party["einvoice_operator"].isna()),
+                    email & party["email"].isna(),
+                ],
+                ["no_name", "protected_no_route", "no_address", "no_einvoice_address", "no_email"],
+                "",
+            ),
+        }
+    )
+
+
+def _obstacle(bills: pd.DataFrame, held_parties: Collection[int]) -> pd.Series:
+    """Why each bill can't go out; empty where it can."""
+    reason = np.select(
+        [
+            bills["party_id"].isin(list(held_parties)),
+            bills["obstacle"].isna(),
+            bills["point_ref"].isna(),
+        ],
+        ["restricted", "no_golden_record", "no_point"],
+        bills["obstacle"].fillna("").to_numpy(dtype="str"),
+    )
+    return pd.Series(reason, index=bills.index, dtype="str")
+
+
+def _newest(addresses: pd.DataFrame) -> pd.DataFrame:
+    """One address per party: the one stated last, at equal times the smallest number and line."""
+    ordered = addresses.assign(stated_at=addresses["stated_at"].fillna("")).sort_values(
+        ["party_id", "stated_at", "address_no", *_PLACE], ascending=[True, False] + [True] * 4
+    )
+    return ordered.drop_duplicates("party_id")
+
+
+def _parsed(told: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """The rows told, taken apart; absent values are empty as in `_texts`."""
+    columns = [*dict.fromkeys(("event", "point_ref", *contract.columns))]
+    rows = pd.DataFrame(list(told["row"]), index=told.index).reindex(columns=columns)
+    rows = rows.astype("str").fillna("")
+    return pd.concat([told[["row_key", "party_id"]], rows], axis=1)
+
+
+def _final_parties(redirects: pd.DataFrame) -> pd.Series:
+    """Each redirecting party → the living one at the end of its chain."""
+    into = redirects.set_index("party_id")["into_party_id"]
+    for _ in range(len(into).bit_length()):
+        into = into.map(into).fillna(into)
+    return into
+
+
+def _other_name(own: pd.DataFrame) -> pd.DataFrame:
+    """Golden names that are another name than the register's, not another spelling of it."""
+    columns = [f"{name}{whose}" for whose in ("_own", "") for name in _NAMES]
+    stated = own[columns].astype("object").where(own[columns].notna(), "")
+    is_company = own["party_type"] == "organisation"
+    other = [
+        _is_other_company(old_firm, firm)
+        if company
+        else _is_other_person(old, old_given, new, given)
+        for company, old, old_given, old_firm, new, given, firm in zip(
+            is_company, *(stated[c] for c in columns), strict=True
+        )
+    ]
+    names = own.loc[np.array(other, dtype=bool), ["party_id", "customer_number", "display_name"]]
+    return names.rename(columns={"display_name": "value"}).assign(field="name")
+
+
+def _is_other_company(old: str, new: str) -> bool:
+    return bool(old and new) and company_key(old) != company_key(new)
+
+
+def _is_other_person(old_family: str, old_given: str, family: str, given: str) -> bool:
+    if not (old_family or old_given) or not family:
+        return False
+    theirs, ours = (old_family, old_given), (family, given)
+    if sorted(fold(" ".join(theirs)).split()) == sorted(fold(" ".join(ours)).split()):
+        return False
+    if fold(old_given) == fold(family):
+        old_family, old_given = old_given, old_family
+    if fold(old_family) != fold(family):
+        return True
+    before, now = fold(old_given).split(), fold(given).split()
+    if not before or not now:
+        return False
+    is_initial = len(before[0]) == 1 and any(name.startswith(before[0]) for name in now)
+    return before[0] not in now and now[0] not in before and not is_initial
+
+
+def _other_place(own: pd.DataFrame) -> pd.DataFrame:
+    """The differing parts of golden addresses that are whole, ordinary and not the register's."""
+    whole = own[[*_PLACE]].notna().all(axis=1)
+    open_ = (own["protection"] != "on") & (own["address_type"] != "contact")
+    differs = {
+        name: own[name].fillna(default).str.casefold()
+        != own[f"{name}_own"].fillna(default).str.casefold()
+        for name, default in (*((name, "") for name in _PLACE), ("country", "FI"))
+    }
+    moved = whole & open_ & np.logical_or.reduce([differs[name] for name in _PLACE])
+    parts = [
+        own[moved & is_other & own[name].notna()].assign(field=name, value=own[name])
+        for name, is_other in differs.items()
+    ]
+    every: pd.DataFrame = pd.concat(parts)
+    return every[["party_id", "customer_number", "field", "value"]]
+
+
+def _other_death(own: pd.DataFrame) -> pd.DataFrame:
+    """Deaths the register doesn't show, and deaths it shows that were taken back."""
+    golden, theirs = own["is_deceased"], own["is_deceased_own"].fillna(False)
+    told = own.loc[golden.notna() & (golden.fillna(False) != theirs)]
+    value = np.where(told["is_deceased"].to_numpy(dtype=bool), "true", "false")
+    return told[["party_id", "customer_number"]].assign(field="is_deceased", value=value)
+
+
+def _by_others(
+    differing: pd.DataFrame, values: pd.DataFrame, fields: Sequence[str], own_source: str
+) -> pd.DataFrame:
+    """Those whose golden value, told by one of the fields, another source than ours states."""
+    stated = values.loc[
+        values["field"].isin(fields) & (values["source"] != own_source),
+        ["party_id", "source", "source_time"],
+    ]
+    return differing.merge(stated.drop_duplicates("party_id"), on="party_id")
+
+
+def _not_yet_returned(rows: pd.DataFrame, returned: pd.DataFrame) -> pd.DataFrame:
+    answered = returned.loc[returned["state"].isin(_RETURNED), ["their_key", "field", "value"]]
+    answered = answered.rename(columns={"their_key": "customer_number"}).drop_duplicates()
+    marked = rows.merge(answered, how="left", indicator="known")
+    is_new = marked["known"] == "left_only"
+    is_place = marked["field"].isin([*_PLACE, "country"])
+    moves = marked["customer_number"].isin(marked.loc[is_new & is_place, "customer_number"])
+    return marked[is_new | (is_place & moves)].drop(columns="known")
+
+
+def _check(contract: Contract, known: Sequence[str]) -> None:
+    unknown = sorted(set(contract.columns) - set(known))
+    if unknown:
+        raise KeyError(f"{contract.recipient}: the extract has no column {', '.join(unknown)}")
+
+
+def _texts(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """row_key, party_id and the columns as text, empty where null or absent, sorted by row_key."""
+    texts = frame.reindex(columns=["row_key", "party_id", *columns])
+    texts = texts.astype({"row_key": "str", "party_id": "Int64"} | dict.fromkeys(columns, "str"))
+    filled: pd.DataFrame = texts.fillna(dict.fromkeys(columns, ""))
+    return filled.sort_values("row_key").reset_index(drop=True)
+
+
+def _row_keys(roles: pd.DataFrame) -> pd.Series:
+    return _customer_numbers(roles["party_id"]) + "-" + _customer_numbers(roles["point_id"])
+
+
+def _customer_numbers(ids: pd.Series) -> pd.Series:
+    """Our id as a recipient knows it: at least six digits; null stays null."""
+    return ids.astype("Int64").astype("str").str.zfill(6)

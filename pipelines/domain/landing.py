@@ -1,0 +1,65 @@
+"""What makes one landed record equal to another, and since when each field has said what it says.
+
+Belongs here: canonical JSON, the content hash, the age of each field. Does not belong here: reading what
+the fields mean (`standardise`), storing them (`store`).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import pandas as pd
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys, no spaces and letters as they are: equal values have equal text.
+
+    Raises TypeError or ValueError (naming types only) for what JSON can't say.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def content_hash(content: Mapping[str, object]) -> str:
+    """SHA-256 (hex) of the canonical content; a field that is None counts as not stated."""
+    stated = {field: value for field, value in content.items() if value is not None}
+    return hashlib.sha256(canonical_json(stated).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def field_times(records: pd.DataFrame, previous: pd.DataFrame, now: str) -> list[dict[str, str]]:
+    """Per record, in order: field → instant since which the source has stated its present value.
+
+    records: source, kind, source_key, source_time, content. previous: LANDED rows of the same keys, as
+    they stood. An unchanged field keeps its instant, so a register's touched-row stamp does not make
+    every old value young. A new or changed one gets the record's source_time, or `now` when the source
+    gives none. A field that is None or absent has no instant.
+    """
+    before = {
+        key: (content, times if isinstance(times, dict) else {})
+        for key, content, times in zip(
+            _keys(previous), previous["content"], previous["field_times"], strict=True
+        )
+        if isinstance(content, dict)
+    }
+    told = records["source_time"].where(records["source_time"].notna(), now)
+    every = []
+    for key, instant, content in zip(_keys(records), told, records["content"], strict=True):
+        old, times = before.get(key, ({}, {}))
+        every.append(
+            {
+                field: times[field] if field in times and _same(old.get(field), value) else instant
+                for field, value in content.items()
+                if value is not None
+            }
+        )
+    return every
+
+
+def _keys(rows: pd.DataFrame) -> list[tuple[str, str, str]]:
+    return list(zip(rows["source"], rows["kind"], rows["source_key"], strict=True))
+
+
+def _same(old: object, new: object) -> bool:
+    # In Python True == 1, which no register means.
+    return type(old) is type(new) and old == new

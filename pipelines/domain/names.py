@@ -1,0 +1,217 @@
+"""How the name of a customer is read, stored and compared.
+
+Belongs here: a line of text made fit to store, a person's or an organisation's name out of the line a
+clerk typed, and the folded form used for comparing. Does not belong here: which of two names wins
+(`survivorship`), or whether two names mean one party (`matching`).
+
+Stored names keep their own letters: Mäki is not Maki (FORMATS §6). Only `fold` drops diacritics, and what
+it returns is for comparing, never for showing.
+"""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+NAME_MAX = 250
+
+# Tab and line breaks are white space in somebody's cell; every other control character, and half a
+# surrogate pair, is a damaged file.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_NOT_ALNUM = re.compile(r"[\W_]+")
+_CARE_OF = re.compile(r"(?:(?<![^\W\d_])c\s?/\s?o\b\.?:?|℅)", re.IGNORECASE)
+_ESTATE = re.compile(
+    r"(?<!\w)(?:kuolinpesän osakkaat|kuolinpesä|perikunta|dödsboet efter|dödsbo(?:et)?|kp|dbo)(?!\w)\.?",
+    re.IGNORECASE,
+)
+_EDGES = " ,;:/&+*"
+_FOLDED = str.maketrans(
+    {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+)
+
+_PARTICLES = frozenset({"von", "af", "de", "van", "du", "di", "da", "zu"})
+_AFTER_PARTICLE = frozenset({"der", "den", "la", "zu", "van"})
+_SMALL = _PARTICLES | {"der", "den", "la", "ja", "och"}
+
+_FORMS = {
+    "oy": "Oy", "ab": "Ab", "oyj": "Oyj", "abp": "Abp", "ky": "Ky", "kb": "Kb", "tmi": "Tmi",
+    "osk": "Osk", "ry": "ry", "rf": "rf", "koy": "Koy", "ltd": "Ltd",
+}  # fmt: skip
+_SPELLINGS = (
+    (re.compile(r"(?<!\w)as\.? ?oy(?!\w)\.?", re.IGNORECASE), "As Oy"),
+    (re.compile(r"(?<!\w)asunto oy(?!\w)\.?", re.IGNORECASE), "Asunto Oy"),
+    (re.compile(r"(?<!\w)bost(?:ads)?\.? ?ab(?!\w)\.?", re.IGNORECASE), "Bostads Ab"),
+    (re.compile(r"(?<!\w)kiint(?:eistö)?\.? ?oy(?!\w)\.?", re.IGNORECASE), "Kiinteistö Oy"),
+    (re.compile(r"(?<!\w)t(?:mi|:mi)(?!\w)\.?", re.IGNORECASE), "Tmi"),
+    (re.compile(r"(?<!\w)r\.? ?y(?!\w)\.?", re.IGNORECASE), "ry"),
+    (re.compile(r"(?<!\w)r\.? ?f(?!\w)\.?", re.IGNORECASE), "rf"),
+    (re.compile(r"(?<!\w)o\.y(?!\w)\.?", re.IGNORECASE), "Oy"),
+)
+_FORM = re.compile(rf"(?<!\w)(?:{'|'.join(_FORMS)})(?!\w)\.?", re.IGNORECASE)
+_ORGANISATION = re.compile(
+    rf"(?<!\w)(?:{'|'.join(_FORMS)}|t:mi|r\.y|r\.f|o\.y|asoy)(?!\w)"
+    r"|(?:säätiö|seurakunta|yhdistys|osuuskunta|tiekunta|hoitokunta|yhtymä|osakeyhtiö|kaupunki|"
+    r"kunta|stiftelse|församling|förening|andelslag|aktiebolag)(?!\w)",
+    re.IGNORECASE,
+)
+
+
+class PersonName(NamedTuple):
+    """A person's name in parts; `care_of` is what stood in the line after c/o."""
+
+    family_name: str | None
+    given_names: str | None
+    name_role: str | None = None
+    care_of: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The line that reads back as the same family name and given names."""
+        return ", ".join(part for part in (self.family_name, self.given_names) if part)
+
+
+class OrganisationName(NamedTuple):
+    """An organisation's name as stored; `care_of` is what stood in the line after c/o."""
+
+    organisation_name: str | None
+    name_role: str | None = None
+    care_of: str | None = None
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether the text holds what no register's field ever should: a sign of a damaged file."""
+    return not text.isprintable() and _CONTROL.search(text) is not None
+
+
+def clean(text: str) -> str:
+    """The text in NFC, white space collapsed, invisible format characters gone; may be empty."""
+    if not text.isprintable():
+        text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def fold(text: str) -> str:
+    """The form names and streets are compared in: no case, diacritics or punctuation, single spaces.
+
+    Folding twice is folding once. `Mäki-Petäjä` and `MAKI PETAJA` fold alike, so two equal folds are a
+    reason to look at the names, not proof.
+    """
+    bare = text.casefold()
+    if not bare.isascii():
+        bare = "".join(
+            c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c)
+        )
+        bare = unicodedata.normalize("NFKC", bare).casefold().translate(_FOLDED)
+    return _NOT_ALNUM.sub(" ", bare).strip()
+
+
+def cased(text: str, acronyms: bool = False) -> str:
+    """ALL CAPITALS or all lower case turned into capitalised words; mixed text is left alone.
+
+    Particles and conjunctions before another word stay small (von Essen, Matti ja Liisa).
+    acronyms: leave capital words of up to three letters as they are (LVI, ABB), for organisations.
+    """
+    if text.isupper():
+        keep = 3 if acronyms else 0
+    elif text.islower():
+        keep = 0
+    else:
+        return text
+    words = text.split(" ")
+    last = len(words) - 1
+    return " ".join(
+        word.lower()
+        if i < last and word.lower() in _SMALL
+        else _LETTERS.sub(lambda m: m[0] if len(m[0]) <= keep else _capitalised(m[0]), word)
+        for i, word in enumerate(words)
+    )
+
+
+def part(text: str) -> str | None:
+    """A family name, given names or called name that already stands alone in its field."""
+    return cased(clean(text)) or None
+
+
+def care_of(text: str) -> tuple[str, str | None]:
+    """The line before its first c/o, and what came after (None when there is none)."""
+    before, *after = _CARE_OF.split(text, maxsplit=1)
+    if not after:
+        return text, None
+    return before.strip(_EDGES), after[0].strip(_EDGES) or None
+
+
+def person_name(line: str) -> PersonName:
+    """A whole-line name, family name first as a clerk types it, or `Family, Given`.
+
+    An estate's marker (kuolinpesä, kp, dödsbo, perikunta) becomes the role and leaves the name. Particles
+    stay with the family name that follows them. A single word is a family name. Never raises.
+    """
+    text, addressee = care_of(clean(line))
+    text, is_estate = _without_estate(text)
+    family, _, given = text.partition(",")
+    family, given = family.strip(_EDGES), given.strip(_EDGES)
+    if not (family and given):
+        words = [word for word in text.replace(",", " ").split() if word.strip(_EDGES)]
+        if is_estate and len(words) > 1 and words[-1].casefold().endswith("sen"):
+            # "Matti Virtasen kuolinpesä": the one genitive that can't be a given name
+            words = [words[-1][:-3] + ("NEN" if words[-1].isupper() else "nen"), *words[:-1]]
+        cut = _family_words(words)
+        family, given = " ".join(words[:cut]), " ".join(words[cut:])
+    family, given = (" ".join(p.replace(",", " ").split()).strip(_EDGES) for p in (family, given))
+    return PersonName(
+        cased(family) or None,
+        cased(given) or None,
+        "death_estate" if is_estate else None,
+        addressee,
+    )
+
+
+def organisation_name(line: str) -> OrganisationName:
+    """An organisation's name with its legal form spelt one way (Oy, Ab, Ky, Tmi, As Oy, Asunto Oy, ry, Oyj).
+
+    The form is kept: `Humppilan Sähkö Oy` and `Humppilan Sähkö Ky` are two companies. Never raises.
+    """
+    text, addressee = care_of(clean(line))
+    text, is_estate = _without_estate(text)
+    text = cased(text, acronyms=True)
+    for spelling, shown in _SPELLINGS:
+        text = spelling.sub(shown, text)
+    text = _FORM.sub(lambda m: _FORMS[m[0].rstrip(".").lower()], text)
+    return OrganisationName(
+        " ".join(text.split()) or None, "death_estate" if is_estate else None, addressee
+    )
+
+
+def names_organisation(line: str) -> bool:
+    """Whether the line carries a legal form or a word only organisations are called by."""
+    return _ORGANISATION.search(clean(line)) is not None
+
+
+def names_estate(line: str) -> bool:
+    """Whether the line carries a death estate's marker."""
+    return _ESTATE.search(clean(line)) is not None
+
+
+def _without_estate(text: str) -> tuple[str, bool]:
+    is_estate = False
+    while (found := _ESTATE.search(text)) is not None:
+        is_estate = True
+        before, after = text[: found.start()].rstrip(" ("), text[found.end() :].lstrip(" )")
+        text = " ".join(f"{before} {after}".split())
+    return text.strip(_EDGES), is_estate
+
+
+def _family_words(words: list[str]) -> int:
+    """How many of the words, from the left, are the family name."""
+    if len(words) > 2 and words[0].lower() in _PARTICLES:
+        cut = 1
+        while cut < len(words) - 2 and words[cut].lower() in _AFTER_PARTICLE:
+            cut += 1
+        return cut + 1
+    return 1
+
+
+def _capitalised(word: str) -> str:
+    # A letter whose capital is several letters (ß, ŉ) would change again the next time.
+    first = word[0].title()
+    return (first if len(first) == 1 else word[0]) + word[1:].lower()

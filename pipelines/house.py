@@ -1,0 +1,150 @@
+"""The hub opened: settings, keys, store and counterparties put together once, for Dagster and the command line.
+
+Belongs here: which class speaks for which `connector:` of the configuration, and opening or closing what
+they need. Does not belong here: Dagster (`resources`), what is done with it (`steps`).
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+from connectors.base import Lender, Recipient, Source
+from pipelines.keys import HubKeys
+from pipelines.settings import ConfigError, Settings, SourceConfig, load_settings
+from pipelines.steps.night import HELSINKI, Night, nothing_happens
+from pipelines.store.engine import open_engine, require_current_schema, transaction
+from pipelines.store.lock import RunLock
+from pipelines.store.nights import fact, put_fact
+
+
+def system_clock() -> datetime:
+    """The machine's clock; the only place that reads it."""
+    return datetime.now(UTC)  # noqa: TID251 - this is the clock argument
+
+
+@dataclass
+class House:
+    """One hub: where it lives, what it is told, and the doors to the outside.
+
+    failures: what broke off in this run, place and one line, for whoever started it.
+    sources, recipients: when given, used instead of the configured connectors (tests, other transports).
+    """
+
+    home: Path
+    settings: Settings
+    engine: Engine
+    environ: Mapping[str, str]
+    clock: Callable[[], datetime] = system_clock
+    sources: Mapping[str, Source] | None = None
+    recipients: Mapping[str, Recipient] | None = None
+    reached: Callable[[str], None] = field(default=nothing_happens, repr=False)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    @cached_property
+    def keys(self) -> HubKeys:
+        """The pseudonymisation key, checked against the store's fingerprint (DESIGN 2)."""
+        keys = HubKeys.load(self.home, self.environ, self.settings.hub.key_file)
+        with transaction(self.engine) as conn:
+            stored = fact(conn, "key_fingerprint")
+            if stored is None:
+                put_fact(conn, "key_fingerprint", keys.fingerprint)
+            else:
+                keys.check(stored)
+        return keys
+
+    @cached_property
+    def lock(self) -> RunLock:
+        return RunLock(self.engine, self.home)
+
+    def today(self) -> str:
+        """Today's business date in Helsinki."""
+        return self.clock().astimezone(ZoneInfo(HELSINKI.key)).date().isoformat()
+
+    def night(self, business_date: str | None = None, *, full: bool = False) -> Night:
+        """What the steps of one night share."""
+        return Night(
+            engine=self.engine,
+            settings=self.settings,
+            business_date=business_date or self.today(),
+            clock=self.clock,
+            full=full,
+            reached=self.reached,
+        )
+
+    def source(self, name: str) -> Source:
+        """The register we hear from under that name."""
+        if self.sources is not None and name in self.sources:
+            return self.sources[name]
+        config = self.settings.sources[name]
+        invented = self.settings.hub.allow_test_identities
+        with _option_errors(f"sources/{name}.yml"):
+            if config.connector == "registrations":
+                from connectors.sources.registrations import Registrations, RegistrationsOptions
+
+                return Registrations(
+                    RegistrationsOptions.from_mapping(
+                        config.options, allow_test_identities=invented
+                    ),
+                    self.keys,
+                )
+            from connectors.sources.dvv import Dvv, DvvOptions
+
+            given = {k: v for k, v in config.options.items() if v is not None}
+            options = DvvOptions(**given, allow_test_identities=invented)  # type: ignore[arg-type]
+            return Dvv(options, self._lender(name, config), self.keys, self.today)
+
+    def _lender(self, name: str, config: SourceConfig) -> Lender:
+        """The source that lends our customers' codes to another for one call (DESIGN 2)."""
+        lender = self.source(config.borrow_from) if config.borrow_from else None
+        if not isinstance(lender, Lender):
+            raise ConfigError(
+                f"sources/{name}.yml", "borrow_from", "a source that holds our customers' codes"
+            )
+        return lender
+
+    def recipient(self, name: str) -> Recipient:
+        """The one we tell under that name."""
+        if self.recipients is not None and name in self.recipients:
+            return self.recipients[name]
+        from connectors.recipients.sftp_file import SftpFile, SftpFileOptions
+
+        with _option_errors(f"recipients/{name}.yml"):
+            options = self.settings.recipients[name].transport.options
+            return SftpFile(SftpFileOptions.from_mapping(options))
+
+    def close(self) -> None:
+        """Give the lock and the connections back."""
+        self.lock.release()
+        self.engine.dispose()
+
+
+@contextmanager
+def _option_errors(file: str) -> Iterator[None]:
+    """A connector's word that its options can't be used, with the file they stand in."""
+    try:
+        yield
+    except (ValueError, TypeError) as wrong:
+        raise ConfigError(file, "options", str(wrong)) from None
+
+
+def open_house(
+    home: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    clock: Callable[[], datetime] = system_clock,
+    sources: Mapping[str, Source] | None = None,
+    recipients: Mapping[str, Recipient] | None = None,
+    reached: Callable[[str], None] = nothing_happens,
+) -> House:
+    """Open the hub in `home`; a store with an old schema is refused (`hub migrate` brings it up)."""
+    settings = load_settings(home, environ)
+    engine = open_engine(settings.hub.database_url)
+    require_current_schema(engine)
+    return House(home, settings, engine, environ, clock, sources, recipients, reached)

@@ -1,0 +1,192 @@
+"""Write the morning letter from the hub's own tables, and say whether the night was clean.
+
+Belongs here: what tonight's tables add up to, the letter as a file and by mail. Does not belong here:
+people: the letter knows counts, rules and ids only.
+"""
+
+import smtplib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+from expectations.rules import MEANINGS
+from pipelines.settings import Letter as LetterSettings
+from pipelines.steps.night import Night, Status, StepResult
+from pipelines.store import deliveries, disclosures, judgements, nights, quarantine
+from pipelines.store.engine import transaction
+from pipelines.texts import Texts
+
+_WORD = {"ok": "letter.ok", "attention": "letter.attention", "failed": "letter.failed"}
+
+
+@dataclass(frozen=True)
+class Letter:
+    """The morning letter: status, subject, body."""
+
+    status: Status
+    subject: str
+    body: str
+
+
+def close(night: Night, home: Path, texts: Texts) -> StepResult:
+    """Close the night: the letter is written to `HOME/letters` always, and mailed when configured."""
+    letter = write_letter(night, texts)
+    folder = home / "letters"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / f"{night.business_date}.txt").write_text(
+        f"{letter.subject}\n\n{letter.body}", encoding="utf-8"
+    )
+    with transaction(night.engine) as conn:
+        nights.close_night(conn, night.business_date, letter.status, night.now())
+    night.reached("close:written")
+    mailed = _mail(letter, night.settings.hub.letter)
+    nights.tidy(night.engine)
+    return StepResult(status=letter.status, counts={"mailed": int(mailed)})
+
+
+def write_letter(night: Night, texts: Texts) -> Letter:
+    """The letter about a night, from what its steps left in the store."""
+    say = texts.say
+    with transaction(night.engine) as conn:
+        feeds = nights.feeds_of(conn, night.business_date)
+        steps = nights.counts_of(conn, night.business_date)
+        failures, attention = _to_do(night, texts, conn)
+        told = {
+            name: deliveries.totals(conn, name, night.business_date)
+            for name, contract in night.settings.recipients.items()
+            if contract.configured
+        }
+    status: Status = "failed" if failures else "attention" if attention else "ok"
+    register = steps.get("consolidate", {})
+    lines = [
+        *_section(say("letter.todo"), [*failures, *attention] or [say("letter.nothing")]),
+        *_section(
+            say("letter.sources"),
+            [
+                say("letter.source", source=f.source, fetched=f.fetched, landed=f.landed, faults=f.faults)
+                for f in feeds
+            ],
+        ),
+        *_section(say("letter.register"), [say("letter.register_line", **register)] if register else []),
+        *_section(
+            say("letter.told"),
+            [say("letter.recipient", recipient=name, **_recipient_line(t)) for name, t in told.items()],
+        ),
+    ]
+    subject = say(
+        "letter.subject", word=say(_WORD[status]), date=_date(night.business_date, texts.language)
+    )
+    return Letter(status, subject, "\n".join(lines) + "\n")
+
+
+def _date(iso: str, language: str) -> str:
+    day = date.fromisoformat(iso)
+    return iso if language == "en" else f"{day.day}.{day.month}.{day.year}"
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return [title, *(f"  - {line}" for line in lines), ""]
+
+
+def _recipient_line(totals: Mapping[str, int]) -> dict[str, int]:
+    return {
+        "deliveries": totals["deliveries"],
+        "rows": totals["sent"],
+        "accepted": totals["acknowledged"],
+        "rejected": totals["rejected"],
+    }
+
+
+def _to_do(night: Night, texts: Texts, conn: nights.Connection) -> tuple[list[str], list[str]]:
+    """What a person has to do: what makes the night red, and what waits for a steward."""
+    say = texts.say
+    failures: list[str] = []
+    attention: list[str] = []
+    feeds = {f.source: f for f in nights.feeds_of(conn, night.business_date)}
+    for name, source in night.settings.sources.items():
+        if not source.configured:
+            continue
+        feed = feeds.get(name)
+        if feed is None:
+            failures.append(say("todo.feed_missing", source=name))
+        elif feed.status in ("down", "refused", "held"):
+            failures.append(say(f"todo.feed_{feed.status}", source=name, reason=feed.reason))
+        else:
+            attention += [
+                say("todo.unknown_kind", source=name, kind=kind, n=n)
+                for kind, n in sorted(feed.unknown.items())
+            ]
+    done = nights.counts_of(conn, night.business_date)
+    expected = ["standardise", "match", "consolidate"]
+    failures += [say("todo.step_missing", step=step) for step in expected if step not in done]
+    for row in quarantine.open_counts(conn):
+        meaning = MEANINGS[row.rule][texts.language] if row.rule in MEANINGS else row.reason or row.rule
+        attention.append(
+            say("todo.quarantine", n=row.n, source=row.source, rule=row.rule, meaning=meaning)
+        )
+    waiting = judgements.queue_length(conn)
+    if waiting:
+        attention.append(say("todo.review", n=waiting))
+    for name, contract in night.settings.recipients.items():
+        if not contract.configured:
+            continue
+        for reason, n in deliveries.held_reasons(conn, name).items():
+            attention.append(
+                say("todo.held_row", n=n, recipient=name, reason=say(f"held.{reason}"))
+            )
+        patience = date.fromisoformat(night.business_date) - timedelta(
+            days=contract.acknowledgement.ack_max_age_days
+        )
+        for delivery in deliveries.outstanding(conn, name):
+            if delivery.state == "sent":
+                line = say(
+                    "todo.delivery_waiting",
+                    delivery=delivery.delivery_id,
+                    recipient=name,
+                    since=delivery.business_date,
+                )
+                overdue = delivery.business_date <= patience.isoformat()
+                (failures if overdue else attention).append(line)
+            else:
+                kind = "uncertain" if delivery.state == "uncertain" else "unsent"
+                failures.append(
+                    say(f"todo.delivery_{kind}", delivery=delivery.delivery_id, recipient=name)
+                )
+        for delivery_id, n, codes in deliveries.rejections(conn, name, night.business_date):
+            attention.append(
+                say("todo.rejected_rows", recipient=name, n=n, delivery=delivery_id, codes=codes)
+            )
+        overwritten = deliveries.overwritten_count(conn, name)
+        if overwritten:
+            attention.append(say("todo.overwritten", n=overwritten))
+    unlogged, broken = disclosures.unlogged_rows(conn), disclosures.leaves_out_of_line(conn)
+    if unlogged or broken:
+        failures.append(say("todo.log_broken", detail=f"{unlogged}/{broken}"))
+    return failures, attention
+
+
+def _mail(letter: Letter, settings: LetterSettings) -> bool:
+    """Send the letter when a mail server is configured; a mail that fails never fails the night."""
+    smtp = settings.smtp
+    if smtp is None or not settings.to:
+        return False
+    message = EmailMessage()
+    message["Subject"] = letter.subject
+    message["From"] = settings.sender or settings.to[0]
+    message["To"] = ", ".join(settings.to)
+    if letter.status == "failed":
+        message["X-Priority"] = "1"
+    message.set_content(letter.body)
+    try:
+        with smtplib.SMTP(smtp.host, smtp.port, timeout=30) as server:
+            if smtp.starttls:
+                server.starttls(context=ssl.create_default_context())
+            if smtp.username:
+                server.login(smtp.username, smtp.password or "")
+            server.send_message(message)
+    except (OSError, smtplib.SMTPException):
+        return False
+    return True

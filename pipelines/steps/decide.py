@@ -1,0 +1,114 @@
+"""Take a steward's decision: on a refused record, or on what a customer told us.
+
+Belongs here: acts of a person, each with who, when and why. Does not belong here: what follows from them
+(the next night's steps see the change like any other).
+"""
+
+from typing import Any
+
+import pandas as pd
+
+from expectations.rules import is_waivable
+from pipelines.domain.landing import content_hash, field_times
+from pipelines.domain.schemas import GOLDEN, LANDED, PARTY_RECORDS
+from pipelines.errors import HubError
+from pipelines.steps.look import OWN_REGISTER_SOURCE, NotFound, party_of
+from pipelines.steps.night import Night, executing
+from pipelines.store import access, frames, judgements, nights, quarantine
+from pipelines.store.engine import transaction
+
+NOTICES = "notices"
+
+
+class Undecidable(HubError):
+    """The decision can't be taken as asked; the message says what can be done instead."""
+
+
+def release(night: Night, quarantine_id: int, who: str, why: str) -> None:
+    """Let a record on in spite of the rule it broke; the next night reads it again.
+
+    A rule that protects people or the recipients can't be waived: the record has to be mended at its
+    source, or dropped.
+    """
+    item = _open_item(night, quarantine_id)
+    if not is_waivable(str(item["rule"])):
+        raise Undecidable(
+            f"rule {item['rule']} can't be waived: have the source mend the record, "
+            f"or take it out with: hub quarantine drop {quarantine_id}"
+        )
+    with executing(night, "release") as step:
+        quarantine.decide(
+            step.conn, quarantine_id, "released", who, why, night.now(), step_run=step.id
+        )
+
+
+def drop(night: Night, quarantine_id: int, who: str, why: str) -> None:
+    """Leave a record out for good, in this form; a later version of it is read as usual."""
+    _open_item(night, quarantine_id)
+    with transaction(night.engine) as conn:
+        quarantine.decide(conn, quarantine_id, "dropped", who, why, night.now())
+
+
+def _open_item(night: Night, quarantine_id: int) -> pd.Series:
+    with transaction(night.engine) as conn:
+        item = quarantine.item(conn, quarantine_id)
+    if item is None:
+        raise NotFound(f"quarantine has no entry {quarantine_id}; see: hub quarantine list")
+    if item["state"] != "open":
+        raise Undecidable(f"entry {quarantine_id} is already {item['state']}")
+    return item
+
+
+def take_notice(
+    night: Night,
+    number: str,
+    content: dict[str, Any],
+    *,
+    received: str,
+    channel: str,
+    evidence: str | None,
+    who: str,
+) -> str:
+    """Land what a customer told us about themselves (R12); returns the notice's number.
+
+    content: declared party fields (address, phone, e-mail). received: the date it was given, ISO. The
+    notice is bound to the customer by a judgement of whoever took it, so that it needs no name of its own.
+    """
+    with executing(night, "notice") as step:
+        party_id = party_of(step.conn, number)
+        key = pd.DataFrame({"party_id": [party_id]})
+        golden = frames.read_matching(step.conn, GOLDEN, key, ("party_id",))
+        records = frames.read_matching(step.conn, PARTY_RECORDS, key, ("party_id",))
+        own = records[records["source"] == OWN_REGISTER_SOURCE]
+        if golden.empty or own.empty:
+            raise NotFound(f"customer {number[:20]} is not in the register as of the last night")
+        notice = f"N{nights.next_id(step.conn, 'notice', 1):06d}"
+        stated = {**content, "party_type": golden["party_type"].iloc[0]}
+        record = LANDED.frame(
+            [
+                {
+                    "source": NOTICES,
+                    "kind": "party",
+                    "source_key": notice,
+                    "source_time": f"{received}T00:00:00Z",
+                    "content": stated,
+                    "content_hash": content_hash(stated),
+                    "business_date": night.business_date,
+                }
+            ]
+        )
+        record["field_times"] = field_times(record, LANDED.empty(), night.as_of)
+        frames.put(step.conn, LANDED, record, step.id)
+        judgements.record(
+            step.conn,
+            (NOTICES, notice),
+            (OWN_REGISTER_SOURCE, str(own["source_key"].iloc[0])),
+            "same",
+            by=who,
+            reason=f"customer's notice by {channel}",
+            now=night.now(),
+            step_run=step.id,
+            authority=evidence,
+        )
+        access.record(step.conn, night.now(), who, "customer notice", party_id, channel, notice)
+    return notice

@@ -1,0 +1,199 @@
+"""Land what a source has to say, in the same transaction as its cursor.
+
+Belongs here: asking one source, the rules that hold a whole batch, dropping what the notice does not
+cover, landing by hash. Does not belong here: reading what the records mean (`standardise`).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from connectors.base import Ask, Batch, ConnectorError, Fault, Record, Source, Unavailable
+from expectations.volume import implausible
+from pipelines.domain.landing import content_hash, field_times
+from pipelines.domain.schemas import LANDED
+from pipelines.settings import SourceConfig
+from pipelines.steps.log_lookup import log_lookup
+from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
+from pipelines.store import frames, nights, quarantine
+from pipelines.store.engine import transaction
+
+INGEST_CHECKS = ("feed_arrived", "feed_plausible", "feed_understood")
+_RECORD = ["source", "kind", "source_key"]
+
+
+def ingest(night: Night, config: SourceConfig, opener: Callable[[], Source]) -> StepResult:
+    """Ask the source what is new, and land it.
+
+    A source that is down or refused lets the night go on (DESIGN 14): nothing of it is landed, its
+    cursor stays, the night ends red. An implausible volume holds the whole batch the same way.
+    """
+    try:
+        batch = opener().fetch(_ask(night, config))
+    except ConnectorError as error:
+        return _nothing_landed(night, config, error)
+    with transaction(night.engine) as conn:
+        usual = nights.usual_total(conn, config.name)
+    held = implausible(batch.total, usual, config.expect.corridor)
+    if held is not None:
+        return _held(night, config, batch, held)
+    with executing(night, f"ingest:{config.name}") as step:
+        landed = _land(step, night, config, batch)
+    return _result(batch, landed)
+
+
+def _ask(night: Night, config: SourceConfig) -> Ask:
+    with transaction(night.engine) as conn:
+        cursor = nights.cursor_of(conn, config.name)
+        known = frames.keys_of(conn, LANDED, config.name, "party")
+    return Ask(
+        cursor=cursor,
+        known=known,
+        business_date=night.business_date,
+        announce=lambda operation, keys: log_lookup(night, config, operation, keys),
+    )
+
+
+def _land(step: StepRun, night: Night, config: SourceConfig, batch: Batch) -> pd.DataFrame:
+    allowed = night.settings.notice.fields_of(config.notice_source)
+    incoming, outside = _frame(config.name, batch.records, allowed, night.business_date)
+    held = frames.read_matching(step.conn, LANDED, incoming[_RECORD], tuple(_RECORD))
+    before = incoming[_RECORD].merge(held[[*_RECORD, "content_hash"]], on=_RECORD, how="left")
+    changed = incoming[(before["content_hash"] != incoming["content_hash"]).to_numpy()].copy()
+    changed["field_times"] = field_times(changed, held, night.as_of)
+    frames.put(step.conn, LANDED, LANDED.conform(changed), step.id)
+    quarantine.supersede(step.conn, changed[_RECORD], night.now())
+    quarantine.open_findings(step.conn, _faults(config.name, batch.faults, night), night.now())
+    nights.move_cursor(step.conn, config.name, batch.cursor, batch.total, night.business_date, night.now())
+    nights.record_feed(
+        step.conn,
+        config.name,
+        night.business_date,
+        status="ok" if batch.fetched or batch.records else "unchanged",
+        fetched=batch.fetched,
+        landed=len(changed),
+        faults=len(batch.faults),
+        total=batch.total,
+        dropped={**batch.dropped, **outside},
+        unknown=batch.unknown,
+        reason=None,
+        now=night.now(),
+    )
+    step.counts.update(
+        fetched=batch.fetched,
+        landed=len(changed),
+        unchanged=len(incoming) - len(changed),
+        faults=len(batch.faults),
+        dropped_columns=len(batch.dropped) + len(outside),
+        unknown_kinds=sum(batch.unknown.values()),
+    )
+    return changed
+
+
+def _frame(
+    source: str, records: Sequence[Record], allowed: frozenset[str], business_date: str
+) -> tuple[pd.DataFrame, Counter[str]]:
+    """Records as landed rows, the last one of a key only, without fields the notice does not cover (R9)."""
+    outside: Counter[str] = Counter()
+    latest = {(r.kind, r.key): r for r in records}
+    rows = []
+    for record in latest.values():
+        content = {k: v for k, v in record.content.items() if v is not None and k in allowed}
+        outside.update(k for k, v in record.content.items() if v is not None and k not in allowed)
+        rows.append(
+            {
+                "source": source,
+                "kind": record.kind,
+                "source_key": record.key,
+                "source_time": record.source_time,
+                "content": content,
+                "content_hash": content_hash(content),
+                "business_date": business_date,
+            }
+        )
+    return LANDED.frame(rows), outside
+
+
+def _faults(source: str, faults: Sequence[Fault], night: Night) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "source": source,
+                "kind": f.kind,
+                "source_key": f.key,
+                "content_hash": content_hash(dict(f.content)),
+                "content": dict(f.content) or None,
+                "rule": f.rule,
+                "severity": "critical",
+                "field": None,
+                "reason": f.reason,
+                "business_date": night.business_date,
+            }
+            for f in faults
+        ],
+        columns=[
+            "source", "kind", "source_key", "content_hash", "content", "rule", "severity", "field",
+            "reason", "business_date",
+        ],
+    )
+
+
+def _result(batch: Batch, landed: pd.DataFrame) -> StepResult:
+    unknown = sum(batch.unknown.values())
+    return StepResult(
+        status="attention" if unknown or batch.faults else "ok",
+        counts={
+            "fetched": batch.fetched,
+            "landed": len(landed),
+            "faults": len(batch.faults),
+            "unknown_kinds": unknown,
+            **{f"dropped:{column}": n for column, n in sorted(batch.dropped.items())},
+        },
+        checks=(
+            Check("feed_arrived", passed=True),
+            Check("feed_plausible", passed=True, counts={"total": batch.total or 0}),
+            Check("feed_understood", not unknown, "warning", {"unknown_kinds": unknown}),
+        ),
+    )
+
+
+def _nothing_landed(night: Night, config: SourceConfig, error: ConnectorError) -> StepResult:
+    status = "down" if isinstance(error, Unavailable) else "refused"
+    with transaction(night.engine) as conn:
+        nights.record_feed(
+            conn, config.name, night.business_date, status=status, reason=str(error), now=night.now()
+        )
+    return StepResult(
+        status="failed",
+        checks=(
+            Check("feed_arrived", passed=False),
+            Check("feed_plausible", passed=True),
+            Check("feed_understood", passed=True, severity="warning"),
+        ),
+        trouble=(f"feed.{status}:{config.name}",),
+    )
+
+
+def _held(night: Night, config: SourceConfig, batch: Batch, reason: str) -> StepResult:
+    with transaction(night.engine) as conn:
+        nights.record_feed(
+            conn,
+            config.name,
+            night.business_date,
+            status="held",
+            fetched=batch.fetched,
+            total=batch.total,
+            reason=reason,
+            now=night.now(),
+        )
+    return StepResult(
+        status="failed",
+        counts={"fetched": batch.fetched, "held": batch.fetched},
+        checks=(
+            Check("feed_arrived", passed=True),
+            Check("feed_plausible", passed=False, counts={"total": batch.total or 0}),
+            Check("feed_understood", passed=True, severity="warning"),
+        ),
+        trouble=(f"feed.held:{config.name}",),
+    )

@@ -1,0 +1,119 @@
+"""Look at customers, refused records and disclosures on a person's behalf, and write down who looked.
+
+Belongs here: every way a steward sees a person outside a delivery. Does not belong here: changing
+anything but the access log.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipelines.domain.names import fold
+from pipelines.domain.schemas import (
+    GOLDEN,
+    GOLDEN_POINTS,
+    GOLDEN_ROLES,
+    LANDED,
+    PARTY_RECORDS,
+    PROVENANCE,
+)
+from pipelines.errors import HubError
+from pipelines.steps.night import Night
+from pipelines.store import access, disclosures, frames, nights, quarantine
+from pipelines.store.engine import transaction
+
+OWN_REGISTER_SOURCE = "registrations"
+
+
+class NotFound(HubError):
+    """Nothing is kept under the number given."""
+
+
+@dataclass(frozen=True)
+class Customer:
+    """One golden customer with where each value came from, roles with their points, and own numbers."""
+
+    golden: pd.Series
+    values: pd.DataFrame
+    roles: pd.DataFrame
+    records: pd.DataFrame
+
+
+def find(night: Night, words: str, who: str, purpose: str) -> pd.DataFrame:
+    """Customers whose name holds every word, in any order, å and ä as good as a; at most 50."""
+    wanted = fold(pd.Series([words])).iloc[0].split()
+    with transaction(night.engine) as conn:
+        customers = frames.read(conn, GOLDEN)
+        names = fold(customers["display_name"].fillna(""))
+        hit = pd.Series(bool(wanted), index=names.index)
+        for word in wanted:
+            hit &= names.str.contains(word, regex=False)
+        found = customers[hit.astype(bool)].head(50)
+        numbers = _own_numbers(frames.read_matching(conn, PARTY_RECORDS, found[["party_id"]], ("party_id",)))
+        access.record_many(conn, night.now(), who, "customer find", list(found["party_id"]), purpose)
+    return found.merge(numbers, on="party_id", how="left")
+
+
+def _own_numbers(records: pd.DataFrame) -> pd.DataFrame:
+    own = records[records["source"] == OWN_REGISTER_SOURCE]
+    return (
+        own.groupby("party_id")["source_key"].agg(lambda keys: " ".join(sorted(keys))).reset_index()
+        .rename(columns={"source_key": "customer_numbers"})
+    )  # fmt: skip
+
+
+def party_of(conn: nights.Connection, number: str) -> int:
+    """The golden id behind a customer number: the own register's, or ours with a leading P."""
+    if number.upper().startswith("P") and number[1:].isdigit():
+        party_id = nights.surviving(conn, int(number[1:]))
+    else:
+        key = pd.DataFrame({"source": [OWN_REGISTER_SOURCE], "source_key": [number]})
+        held = frames.read_matching(conn, PARTY_RECORDS, key, ("source", "source_key"))
+        party_id = int(held["party_id"].iloc[0]) if len(held) else None
+    if party_id is None:
+        raise NotFound(f"no customer has the number {number[:20]}; search with: hub customer find NAME")
+    return party_id
+
+
+def show(night: Night, number: str, who: str, purpose: str) -> Customer:
+    """Everything the register holds of one customer, value by value with its origin (R12, R37)."""
+    with transaction(night.engine) as conn:
+        party_id = party_of(conn, number)
+        key = pd.DataFrame({"party_id": [party_id]})
+        golden = frames.read_matching(conn, GOLDEN, key, ("party_id",))
+        if golden.empty:
+            raise NotFound(f"customer {number[:20]} is not in the register as of the last night")
+        roles = frames.read_matching(conn, GOLDEN_ROLES, key, ("party_id",))
+        points = frames.read_matching(conn, GOLDEN_POINTS, roles[["point_id"]], ("point_id",))
+        access.record(conn, night.now(), who, "customer show", party_id, purpose)
+        return Customer(
+            golden.iloc[0],
+            frames.read_matching(conn, PROVENANCE, key, ("party_id",)),
+            roles.merge(points, on="point_id", how="left"),
+            frames.read_matching(conn, PARTY_RECORDS, key, ("party_id",)),
+        )
+
+
+def told_about(night: Night, number: str, who: str, purpose: str) -> pd.DataFrame:
+    """Who has been told what about one customer, look-ups at registers included (R38)."""
+    with transaction(night.engine) as conn:
+        party_id = party_of(conn, number)
+        access.record(conn, night.now(), who, "disclosures person", party_id, purpose)
+        return disclosures.of_party(conn, party_id)
+
+
+def refused_record(
+    night: Night, quarantine_id: int, who: str, purpose: str
+) -> tuple[pd.Series, dict[str, object]]:
+    """One quarantine entry and the record behind it, as it was landed."""
+    with transaction(night.engine) as conn:
+        item = quarantine.item(conn, quarantine_id)
+        if item is None:
+            raise NotFound(f"quarantine has no entry {quarantine_id}; see: hub quarantine list")
+        key = ["source", "kind", "source_key"]
+        landed = frames.read_matching(conn, LANDED, pd.DataFrame([item[key]]), tuple(key))
+        content = landed["content"].iloc[0] if len(landed) else item["content"]
+        access.record(
+            conn, night.now(), who, "quarantine show", None, purpose, f"quarantine {quarantine_id}"
+        )
+    return item, dict(content or {})

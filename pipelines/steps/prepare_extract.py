@@ -1,0 +1,253 @@
+"""Work out what there is to tell a recipient, freeze it and log it, in one transaction (PRIVACY §2.4 T1).
+
+Belongs here: which customers tonight's changes concern, freezing the bytes, the disclosure log written
+from them. Does not belong here: what a row says (`domain.extract`), sending (`deliver`).
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+
+import pandas as pd
+
+from connectors.base import ConnectorError, Recipient
+from pipelines.domain import extract
+from pipelines.domain.disclosure import SALT_BYTES, commit, leaf
+from pipelines.domain.schemas import (
+    ADDRESSES,
+    GOLDEN,
+    GOLDEN_POINTS,
+    GOLDEN_ROLES,
+    PARTIES,
+    PARTY_RECORDS,
+    PROVENANCE,
+)
+from pipelines.settings import RecipientContract
+from pipelines.steps.night import Check, Night, StepResult, StepRun, executing, rehearsing
+from pipelines.steps.settle import settle
+from pipelines.store import access, deliveries, disclosures, frames, nights
+from pipelines.store.engine import transaction
+
+EXTRACT_CHECKS = ("only_contract_fields", "nobody_held_back")
+_RECORD = ("source", "source_key")
+_EVER = "0000-00-00"
+OWN_REGISTER_SOURCE = "registrations"
+
+
+def prepare_extract(
+    night: Night, contract: RecipientContract, opener: Callable[[], Recipient]
+) -> StepResult:
+    """Freeze tonight's differences for one recipient, unless an earlier delivery is still open.
+
+    While a delivery is unacknowledged nothing more goes to that recipient and its changes wait: the step
+    then does not count as having worked through them.
+    """
+    name = contract.recipient
+    with transaction(night.engine) as conn:
+        is_open = bool(deliveries.outstanding(conn, name))
+    if is_open:
+        try:
+            still = settle(night, name, opener()).open
+        except ConnectorError:
+            still = ()
+        with transaction(night.engine) as conn:
+            if deliveries.outstanding(conn, name):
+                return _waits(len(still))
+    with executing(night, f"extract:{name}") as step:
+        dirty, events, held = _differences(step, night, contract)
+        deliveries.hold(step.conn, name, dirty, held, night.now())
+        mode = deliveries.mode_of(step.conn, name, contract.mode)
+        if not events.empty and mode == "live":
+            _freeze(step, night, contract, events, opener())
+        step.counts.update(
+            touched=len(dirty),
+            pending=len(events),
+            held_customers=deliveries.held_count(step.conn, name),
+        )
+        if mode == "shadow":
+            step.counts["shadow"] = len(events)
+    return StepResult(
+        status="attention" if step.counts["held_customers"] else "ok",
+        counts=dict(step.counts),
+        checks=(
+            Check("only_contract_fields", passed=True, counts={"rows": step.counts["pending"]}),
+            Check(
+                "nobody_held_back",
+                not step.counts["held_customers"],
+                "warning",
+                {"held_customers": step.counts["held_customers"]},
+            ),
+        ),
+    )
+
+
+def preview(
+    night: Night, contract: RecipientContract, who: str, why: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the next delivery would carry and who would be held back; nothing is written but who looked."""
+    with rehearsing(night, f"extract:{contract.recipient}") as step:
+        _, events, held = _differences(step, night, contract)
+    with transaction(night.engine) as conn:
+        people = list(events["party_id"].drop_duplicates())
+        access.record_many(
+            conn, night.now(), who, f"extract preview {contract.recipient}", people, why
+        )
+    return events[list(contract.columns)], held
+
+
+def _differences(
+    step: StepRun, night: Night, contract: RecipientContract
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Whom tonight touches, the rows that differ from what was told, and who is held back."""
+    chosen = extract.Contract(contract.recipient, contract.version, contract.columns)
+    dirty = _touched(step, night, contract.recipient)
+    if contract.population.rule == "payers_of_points":
+        return dirty, *_billing(step, night, chosen, dirty)
+    return dirty, *_returns(step, night, chosen, dirty)
+
+
+def _waits(waiting: int) -> StepResult:
+    return StepResult(
+        status="attention",
+        counts={"waiting": max(waiting, 1)},
+        checks=(
+            Check("only_contract_fields", passed=True),
+            Check("nobody_held_back", passed=True, severity="warning"),
+        ),
+    )
+
+
+def _touched(step: StepRun, night: Night, recipient: str) -> pd.DataFrame:
+    """Parties whose rows for the recipient could differ from what it has been told."""
+    if step.since == 0:
+        ids = [frames.read(step.conn, GOLDEN)["party_id"]]
+    else:
+        after = step.previous_date or _EVER
+        records = frames.changed_since(step.conn, PARTIES, step.since)[list(_RECORD)]
+        dates = ("valid_from", "valid_to")
+        ids = [
+            frames.changed_since(step.conn, GOLDEN, step.since)["party_id"],
+            frames.changed_since(step.conn, GOLDEN_ROLES, step.since)["party_id"],
+            frames.crossing(step.conn, GOLDEN_ROLES, dates, after, night.business_date)["party_id"],
+            frames.read_matching(step.conn, PARTY_RECORDS, records, _RECORD)["party_id"],
+            nights.parted_since(step.conn, min(after, night.business_date)),
+        ]
+    ids += [deliveries.unsettled_parties(step.conn, recipient)]
+    every = pd.concat([i.astype("Int64") for i in ids]).dropna().drop_duplicates()
+    return pd.DataFrame({"party_id": every})
+
+
+def _billing(
+    step: StepRun, night: Night, contract: extract.Contract, dirty: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    conn = step.conn
+    redirects = nights.redirects_into(conn, dirty)
+    golden = frames.read_matching(conn, GOLDEN, dirty, ("party_id",))
+    roles = frames.read_matching(conn, GOLDEN_ROLES, dirty, ("party_id",))
+    points = frames.read_matching(conn, GOLDEN_POINTS, roles[["point_id"]].drop_duplicates(), ("point_id",))
+    records = frames.read_matching(conn, PARTY_RECORDS, dirty, ("party_id",))
+    addresses = frames.read_matching(conn, ADDRESSES, records[list(_RECORD)], _RECORD).merge(
+        records, on=list(_RECORD)
+    )
+    contact = addresses[addresses["address_type"] == "contact"]
+    final = addresses[addresses["address_type"] == "final_invoice"]
+    billed = extract.billing_rows(golden, contact, roles, points, final, night.business_date)
+    told = deliveries.told_to(
+        conn, contract.recipient, pd.concat([dirty, redirects[["party_id"]]]).drop_duplicates()
+    )
+    events = extract.billing_events(
+        billed.rows,
+        told,
+        redirects,
+        contract,
+        endings=billed.endings,
+        held=billed.held,
+        business_date=night.business_date,
+    )
+    return events, billed.held
+
+
+def _returns(
+    step: StepRun, night: Night, contract: extract.Contract, dirty: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    conn = step.conn
+    golden = frames.read_matching(conn, GOLDEN, dirty, ("party_id",))
+    values = frames.read_matching(conn, PROVENANCE, dirty, ("party_id",))
+    records = frames.read_matching(conn, PARTY_RECORDS, dirty, ("party_id",))
+    parties = frames.read_matching(conn, PARTIES, records[list(_RECORD)], _RECORD)
+    addresses = frames.read_matching(conn, ADDRESSES, records[list(_RECORD)], _RECORD)
+    returned = deliveries.returned(conn, contract.recipient)
+    heard = nights.last_heard(conn, OWN_REGISTER_SOURCE)
+    answers = extract.answered(returned, parties, addresses, heard)
+    deliveries.mark_returned(conn, contract.recipient, answers, night.now())
+    step.counts["confirmed"] = int((answers["state"] == "confirmed").sum())
+    step.counts["overwritten"] = int((answers["state"] == "overwritten").sum())
+    returned = deliveries.returned(conn, contract.recipient)
+    events = extract.return_rows(golden, values, records, parties, addresses, returned, contract)
+    return events, pd.DataFrame({"party_id": [], "reason": []})
+
+
+def _freeze(
+    step: StepRun, night: Night, contract: RecipientContract, events: pd.DataFrame, recipient: Recipient
+) -> None:
+    """Render the bytes, log every person in them, and keep both: nothing leaves that is not written."""
+    columns = list(contract.columns)
+    rows = [
+        {c: "" if pd.isna(v) else str(v) for c, v in zip(columns, values, strict=True)}
+        for values in events[columns].itertuples(index=False)
+    ]
+    payload = recipient.render(columns, rows)
+    if recipient.parse(payload) != rows:
+        raise RuntimeError(f"{contract.recipient}: the bytes do not read back as the rows agreed")
+    sequence = deliveries.next_sequence(step.conn, contract.recipient)
+    digest = hashlib.sha256(payload).hexdigest()
+    delivery_id = hashlib.sha256(f"{contract.recipient}|{sequence}|{digest}".encode()).hexdigest()[:20]
+    now = night.now()
+    terms = {
+        "to": contract.recipient,
+        "contract": f"{contract.recipient}@{contract.version}",
+        "purpose": contract.purpose,
+        "basis": contract.basis,
+        "ground": contract.ground,
+        "d": delivery_id,
+        "notice": night.settings.notice.version,
+    }
+    details = events[["row_key", "party_id"]].assign(
+        entry_id=[secrets.token_hex(16) for _ in rows],
+        salt=[secrets.token_bytes(SALT_BYTES) for _ in rows],
+        recipient=contract.recipient,
+        purpose=contract.purpose,
+        basis=contract.basis,
+        ground=contract.ground,
+        operation="delivery",
+        fields=[[c for c in columns if row[c]] for row in rows],
+        content=rows,
+        delivery_id=delivery_id,
+        at=now,
+    )
+    leaves = [
+        leaf("disclosure", e=entry, c=commit(content, salt), **terms)
+        for entry, content, salt in details[["entry_id", "content", "salt"]].itertuples(index=False)
+    ]
+    # keyed by the details' salts: it can be checked while they exist, and is a random number afterwards
+    mac = hmac.new(b"".join(details["salt"]), payload, hashlib.sha256).hexdigest()
+    leaves.append(
+        leaf("intent", n=len(rows), sequence=sequence, fields=columns, mac=mac, **terms)
+    )
+    deliveries.freeze(
+        step.conn,
+        delivery_id=delivery_id,
+        recipient=contract.recipient,
+        sequence=sequence,
+        business_date=night.business_date,
+        contract_version=contract.version,
+        notice_version=night.settings.notice.version,
+        payload=payload,
+        payload_mac=mac,
+        columns=columns,
+        rows=details[["row_key", "party_id", "content"]],
+        now=now,
+    )
+    disclosures.write_details(step.conn, details.drop(columns="row_key"))
+    disclosures.append_leaves(step.conn, leaves, now)

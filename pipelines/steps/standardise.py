@@ -1,0 +1,144 @@
+"""Turn what was landed into standard rows, and set aside what is not valid.
+
+Belongs here: running the domain's reading and the rule book over what changed, quarantine, and the one
+thing that may not wait for a steward: a protective order. Does not belong here: what a valid value is
+(`expectations`), how a name or address is read (`domain.standardise`).
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from expectations.run import Findings, validate
+from expectations.rules import MEANINGS, severity_of
+from pipelines.domain.schemas import ADDRESSES, LANDED, PARTIES, POINTS, ROLES
+from pipelines.domain.standardise import Standardised, standardise as read_landed
+from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
+from pipelines.store import frames, quarantine
+
+STANDARDISE_CHECKS = tuple(MEANINGS)
+_RECORD = ["source", "source_key"]
+_KIND = {PARTIES.name: "party", ADDRESSES.name: "party", POINTS.name: "point", ROLES.name: "role"}
+
+
+def standardise(night: Night) -> StepResult:
+    """Standard rows of every record landed, released or changed since the last night."""
+    with executing(night, "standardise") as step:
+        landed = _landed(step)
+        if landed.empty:
+            step.counts.update(read=0, accepted=0, quarantined=0)
+            return _result(step, {}, {})
+        standard = read_landed(landed)
+        tables = {
+            PARTIES: standard.parties,
+            ADDRESSES: standard.addresses,
+            POINTS: standard.points,
+            ROLES: standard.roles,
+        }
+        findings = {table: validate(table, frame) for table, frame in tables.items()}
+        refused = _refused(step, night, landed, standard, findings)
+        _keep(step, tables, refused)
+        _protect(step, standard.parties, refused)
+        step.counts.update(
+            read=len(landed),
+            accepted=len(landed) - len(refused),
+            quarantined=len(refused),
+        )
+        checked: dict[str, int] = {}
+        failed: dict[str, int] = {}
+        for found in findings.values():
+            for rule, n in found.checked.items():
+                checked[rule] = checked.get(rule, 0) + n
+            for rule, n in found.failed.items():
+                failed[rule] = failed.get(rule, 0) + n
+        for rule, n in standard.refusals["rule"].value_counts().items():
+            failed[str(rule)] = failed.get(str(rule), 0) + int(n)
+        return _result(step, checked, failed)
+
+
+def _landed(step: StepRun) -> pd.DataFrame:
+    """What changed, less what a steward dropped in exactly this form."""
+    landed = frames.changed_since(step.conn, LANDED, step.since)
+    dropped = quarantine.dropped(step.conn)
+    if dropped.empty:
+        return landed
+    key = ["source", "kind", "source_key", "content_hash"]
+    return landed[~pd.MultiIndex.from_frame(landed[key]).isin(pd.MultiIndex.from_frame(dropped[key]))]
+
+
+def _refused(
+    step: StepRun,
+    night: Night,
+    landed: pd.DataFrame,
+    standard: Standardised,
+    findings: dict[object, Findings],
+) -> pd.DataFrame:
+    """Put what failed into quarantine; returns kind and key of the records that may not go on."""
+    found = [
+        f.findings.assign(kind=_KIND[table.name], reason=None)  # type: ignore[attr-defined]
+        for table, f in findings.items()
+    ]
+    refusals = standard.refusals.assign(severity=standard.refusals["rule"].map(severity_of))
+    every = pd.concat([*found, refusals], ignore_index=True)
+    columns = ["source", "kind", "source_key", "rule"]
+    every = every.drop_duplicates(columns).merge(
+        landed[["source", "kind", "source_key", "content_hash", "business_date"]],
+        on=["source", "kind", "source_key"],
+        how="left",
+    )
+    waived = quarantine.released(step.conn)
+    if not waived.empty:
+        same = [*columns, "content_hash"]
+        every = every[
+            ~pd.MultiIndex.from_frame(every[same]).isin(pd.MultiIndex.from_frame(waived[same]))
+        ]
+    critical = every[every["severity"] == "critical"]
+    quarantine.open_findings(step.conn, critical.assign(content=None), night.now())
+    return critical[["source", "kind", "source_key"]].drop_duplicates()
+
+
+def _keep(step: StepRun, tables: dict[object, pd.DataFrame], refused: pd.DataFrame) -> None:
+    """Replace the standard rows of accepted records; a refused record keeps its last good rows."""
+    for table, frame in tables.items():
+        kind = _KIND[table.name]  # type: ignore[attr-defined]
+        out = pd.MultiIndex.from_frame(refused.loc[refused["kind"] == kind, _RECORD])
+        good = frame[~pd.MultiIndex.from_frame(frame[_RECORD]).isin(out)]
+        if table is ADDRESSES:
+            parties = tables[PARTIES]
+            kept = parties[~pd.MultiIndex.from_frame(parties[_RECORD]).isin(out)]
+            frames.remove(step.conn, ADDRESSES, kept[_RECORD], tuple(_RECORD))
+        frames.put(step.conn, table, good, step.id)  # type: ignore[arg-type]
+
+
+def _protect(step: StepRun, parties: pd.DataFrame, refused: pd.DataFrame) -> None:
+    """A protective order applies at once, even when the record that tells of it is refused (R56)."""
+    out = pd.MultiIndex.from_frame(refused.loc[refused["kind"] == "party", _RECORD])
+    telling = parties[
+        pd.MultiIndex.from_frame(parties[_RECORD]).isin(out) & (parties["protection"] == "on")
+    ]
+    if telling.empty:
+        return
+    held = frames.read_matching(step.conn, PARTIES, telling[_RECORD], tuple(_RECORD))
+    if held.empty:
+        return
+    frames.put(step.conn, PARTIES, held.assign(protection="on"), step.id)
+    addresses = frames.read_matching(step.conn, ADDRESSES, held[_RECORD], tuple(_RECORD))
+    hidden = addresses[addresses["address_type"] != "contact"]
+    frames.remove(step.conn, ADDRESSES, hidden[list(ADDRESSES.key)])
+
+
+def _result(step: StepRun, checked: dict[str, int], failed: dict[str, int]) -> StepResult:
+    checks = tuple(
+        Check(
+            rule,
+            passed=not failed.get(rule),
+            severity="critical" if severity_of(rule) == "critical" else "warning",
+            counts={"checked": checked.get(rule, 0), "failed": failed.get(rule, 0)},
+        )
+        for rule in STANDARDISE_CHECKS
+    )
+    return StepResult(
+        status="attention" if step.counts["quarantined"] else "ok",
+        counts=dict(step.counts),
+        checks=checks,
+    )

@@ -1,0 +1,583 @@
+"""What each recipient was, is being, or may not now be told.
+
+Belongs here: freezing a delivery and moving it to its end, what a recipient holds as told, who is held
+back, what was returned to a register. Does not belong here: which rows there are to tell
+(`domain.extract`), sending (`steps.deliver`), the proof of it (`disclosures`).
+
+    prepared ──► sending ──► sent ──► acknowledged
+        ▲   ╲      │  ╲       ▲ │
+        │    ╲     │   ╲      │ │          prepared again: asked, and nothing stands at the recipient
+        │     ▼    │    ▼     │ │          aborted: never left, or a person says it never arrived
+        └─────aborted   uncertain ┘        uncertain: what stands there is not known or not ours
+
+At most one delivery of a recipient is open. Its rows are frozen, in full, until the recipient has taken
+them; then `told_row` holds what it knows, and payload and rows are blanked.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, func, select, update
+
+from pipelines.store import frames
+from pipelines.store.engine import StoreError
+from pipelines.store.tables import (
+    delivery,
+    delivery_row,
+    held_row,
+    party,
+    party_record,
+    party_redirect,
+    recipient_state,
+    returned_value,
+    told_row,
+)
+
+Mode = Literal["shadow", "live"]
+State = Literal["prepared", "sending", "sent", "uncertain", "acknowledged", "aborted"]
+
+_MAY_BECOME: Mapping[str, frozenset[str]] = {
+    "prepared": frozenset({"sending", "aborted"}),
+    "sending": frozenset({"prepared", "sent", "uncertain", "aborted"}),
+    "uncertain": frozenset({"prepared", "sent", "uncertain", "aborted"}),
+    "sent": frozenset({"uncertain"}),
+}
+OPEN = tuple(_MAY_BECOME)
+_ENDING = frozenset({"ended", "merged"})  # events after which the recipient holds the row no more
+_RETURN_COLUMNS = frozenset({"customer_number", "field", "value"})
+_ADDRESS_PARTS = ("care_of", "street_line", "line", "postal_code", "post_office")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One frozen delivery. sequence is 0 once aborted; payload is None once acknowledged or aborted."""
+
+    delivery_id: str
+    recipient: str
+    sequence: int
+    mode: str
+    business_date: str
+    contract_version: str
+    notice_version: str
+    state: State
+    rows: int
+    payload: bytes | None = field(repr=False)
+    payload_mac: str
+    columns: tuple[str, ...]
+    prepared_at: str
+    sent_at: str | None
+    acknowledged_at: str | None
+    accepted: int | None
+    rejected: int | None
+    receipt: Mapping[str, Any] | None
+
+
+# ---- the recipient
+
+
+def mode_of(conn: Connection, recipient: str, default: Mode) -> Mode:
+    """shadow (prepared and counted, not sent) or live; `default` until a person has decided."""
+    mode: Mode | None = conn.scalar(
+        select(recipient_state.c.mode).where(recipient_state.c.recipient == recipient)
+    )
+    return default if mode is None else mode
+
+
+def set_mode(conn: Connection, recipient: str, mode: Mode, by: str, now: str) -> None:
+    """A person lets a recipient go live, or takes it back into the shadow."""
+    sequence = _last_sequence(conn, recipient)
+    _put_state(conn, recipient, sequence, mode=mode, since=now, decided_by=by)
+
+
+def next_sequence(conn: Connection, recipient: str) -> int:
+    """The number of the recipient's next delivery: 1, 2, 3 … without a gap at its end."""
+    return _last_sequence(conn, recipient) + 1
+
+
+def _last_sequence(conn: Connection, recipient: str) -> int:
+    statement = select(recipient_state.c.last_sequence)
+    return conn.scalar(statement.where(recipient_state.c.recipient == recipient)) or 0
+
+
+def _put_state(conn: Connection, recipient: str, sequence: int, **values: str) -> None:
+    row = {"recipient": recipient, "last_sequence": sequence, **values}
+    frames.upsert(conn, recipient_state, pd.DataFrame([row]))
+
+
+# ---- a delivery's life
+
+
+def freeze(
+    conn: Connection,
+    *,
+    delivery_id: str,
+    recipient: str,
+    sequence: int,
+    business_date: str,
+    contract_version: str | int,
+    notice_version: str,
+    payload: bytes,
+    payload_mac: str,
+    columns: Sequence[str],
+    rows: pd.DataFrame,
+    now: str,
+    mode: Mode = "live",
+) -> None:
+    """Keep a delivery exactly as it will leave; row numbers count from 1 in the order given.
+
+    rows: row_key, party_id, content (column → text). Raises StoreError when another delivery of the
+    recipient is open, the sequence is not the next, or two rows share a key.
+    """
+    if outstanding(conn, recipient):
+        raise StoreError(f"{recipient} has not settled its last delivery")
+    if sequence != next_sequence(conn, recipient):
+        raise StoreError(f"{recipient}: {sequence} is not the next delivery's number")
+    if rows["row_key"].duplicated().any():
+        raise StoreError(f"{recipient}: two rows of a delivery share a key")
+    # an aborted one with the same bytes and number bears the same id; the log remembers both
+    for table in (delivery_row, delivery):
+        conn.execute(delete(table).where(table.c.delivery_id == delivery_id))
+    head = {
+        "delivery_id": delivery_id, "recipient": recipient, "sequence": sequence, "mode": mode,
+        "business_date": business_date, "contract_version": str(contract_version),
+        "notice_version": notice_version, "state": "prepared", "rows": len(rows), "payload": payload,
+        "payload_mac": payload_mac, "columns": list(columns), "prepared_at": now,
+    }  # fmt: skip
+    frames.append(conn, delivery, pd.DataFrame([head]))
+    frozen = pd.DataFrame(
+        {
+            "delivery_id": delivery_id,
+            "row_no": range(1, len(rows) + 1),
+            "row_key": rows["row_key"].to_numpy(),
+            "party_id": rows["party_id"].astype("Int64").to_numpy(),
+            "event": [row.get("event") or "changed" for row in rows["content"]],
+            "row": rows["content"].to_numpy(),
+            "status": "pending",
+        }
+    )
+    frames.append(conn, delivery_row, frozen)
+    _put_state(conn, recipient, sequence)
+    if set(columns) >= _RETURN_COLUMNS:
+        _note_returned(conn, recipient, frozen, now)
+
+
+def outstanding(conn: Connection, recipient: str) -> list[Delivery]:
+    """The recipient's open deliveries (at most one), in their order."""
+    return _deliveries(
+        conn,
+        select(delivery)
+        .where(delivery.c.recipient == recipient, delivery.c.state.in_(OPEN))
+        .order_by(delivery.c.sequence),
+    )
+
+
+def find(conn: Connection, delivery_id: str) -> Delivery:
+    """A delivery by its id; StoreError when there is none."""
+    found = _deliveries(conn, select(delivery).where(delivery.c.delivery_id == delivery_id))
+    if not found:
+        raise StoreError(f"there is no delivery {delivery_id}")
+    return found[0]
+
+
+def _deliveries(conn: Connection, statement: Select[Any]) -> list[Delivery]:
+    return [
+        Delivery(**{**row, "columns": tuple(row["columns"]), "sequence": row["sequence"] or 0})
+        for row in conn.execute(statement).mappings()
+    ]
+
+
+def rows_of(conn: Connection, delivery_id: str) -> pd.DataFrame:
+    """row_no, row_key, party_id, event, row, status, code; row is null once taken or aborted."""
+    columns = [column for column in delivery_row.c if column.name != "delivery_id"]
+    return frames.rows(
+        conn,
+        select(*columns)
+        .where(delivery_row.c.delivery_id == delivery_id)
+        .order_by(delivery_row.c.row_no),
+    )
+
+
+def fingerprint(sealed: Delivery) -> tuple[int, str]:
+    """Size and SHA-256 (hex) of the bytes; StoreError when they are gone."""
+    if sealed.payload is None:
+        raise StoreError(f"the bytes of delivery {sealed.delivery_id} are no longer kept")
+    return len(sealed.payload), hashlib.sha256(sealed.payload).hexdigest()
+
+
+def mark(
+    conn: Connection,
+    delivery_id: str,
+    state: State,
+    now: str,
+    receipt: Mapping[str, Any] | None = None,
+) -> None:
+    """Move a delivery on. Raises StoreError, naming both states, where no arrow leads.
+
+    aborted: the number becomes free again, the frozen rows and bytes are blanked, and their parties
+    count as unsettled until they have been looked at again.
+    """
+    before = find(conn, delivery_id)
+    if state not in _MAY_BECOME.get(before.state, ()):
+        raise StoreError(f"delivery {delivery_id} is {before.state}: it can't become {state}")
+    values: dict[str, Any] = {"state": state}
+    if receipt is not None:
+        values["receipt"] = dict(receipt)
+    if state == "sent":
+        values["sent_at"] = now
+    if state == "aborted":
+        values |= {"sequence": None, "payload": None}
+        _put_state(conn, before.recipient, before.sequence - 1)
+        conn.execute(
+            update(delivery_row)
+            .where(delivery_row.c.delivery_id == delivery_id)
+            .values(status="aborted", row=None)
+        )
+        conn.execute(
+            delete(returned_value).where(
+                returned_value.c.delivery_id == delivery_id, returned_value.c.state == "sent"
+            )
+        )
+    _update(conn, delivery_id, values)
+
+
+def acknowledge(
+    conn: Connection, delivery_id: str, rejected: Mapping[int, str], now: str
+) -> pd.DataFrame:
+    """Take in the recipient's answer; returns the refused rows: row_no, row_key, party_id, code.
+
+    rejected: row number (from 1) → code; all other rows were accepted: from now on they are what the
+    recipient was told, and what was kept to send them is blanked. Refused rows count as not delivered.
+    An answer proves arrival, so it may come in any state after `prepared`. Raises StoreError for one
+    that speaks of rows the delivery does not have.
+    """
+    before = find(conn, delivery_id)
+    if before.state not in ("sending", "sent", "uncertain"):
+        raise StoreError(f"delivery {delivery_id} is {before.state}: it can't become acknowledged")
+    if any(not 1 <= row_no <= before.rows for row_no in rejected):
+        raise StoreError(f"delivery {delivery_id} has no such rows as its answer speaks of")
+    rows = rows_of(conn, delivery_id)
+    rows["code"] = rows["row_no"].map(rejected).astype("str")
+    refused = rows["row_no"].isin(list(rejected))
+    if set(before.columns) >= _RETURN_COLUMNS:
+        _reject_returned(conn, before.recipient, rows[refused], now)
+    else:
+        _remember(conn, before.recipient, rows[~refused], delivery_id)
+    _settle_older(conn, before.recipient, delivery_id, rows[~refused])
+    answered = rows.assign(
+        delivery_id=delivery_id,
+        status=refused.map({True: "rejected", False: "accepted"}),
+        row=rows["row"].where(refused, None),
+    )
+    frames.upsert(conn, delivery_row, answered)
+    values = {
+        "state": "acknowledged", "acknowledged_at": now, "accepted": int((~refused).sum()),
+        "rejected": int(refused.sum()), "payload": None, "sent_at": before.sent_at or now,
+    }  # fmt: skip
+    _update(conn, delivery_id, values)
+    return rows.loc[refused, ["row_no", "row_key", "party_id", "code"]].reset_index(drop=True)
+
+
+def _update(conn: Connection, delivery_id: str, values: Mapping[str, Any]) -> None:
+    conn.execute(update(delivery).where(delivery.c.delivery_id == delivery_id).values(values))
+
+
+def _settle_older(
+    conn: Connection, recipient: str, delivery_id: str, accepted: pd.DataFrame
+) -> None:
+    """A row taken now settles what was refused or aborted before under its key."""
+    of_recipient = select(delivery.c.delivery_id).where(delivery.c.recipient == recipient)
+    conn.execute(
+        update(delivery_row)
+        .where(
+            delivery_row.c.status.in_(("rejected", "aborted")),
+            delivery_row.c.delivery_id.in_(of_recipient),
+            delivery_row.c.delivery_id != delivery_id,
+            frames.matching(conn, delivery_row, accepted, ("row_key",)),
+        )
+        .values(status="superseded", row=None)
+    )
+
+
+def exposes_somebody(conn: Connection, delivery_id: str) -> bool:
+    """Whether a frozen row tells an address of a party that may no longer be told (R56, T2).
+
+    Asked right before sending: an order may have come after freezing. What a protected party gives as
+    its contact address may go out; any other address part may not.
+    """
+    current = func.coalesce(party_redirect.c.into_party_id, delivery_row.c.party_id)
+    told = conn.execute(
+        select(delivery_row.c.row, *party.c)
+        .join_from(
+            delivery_row,
+            party_redirect,
+            party_redirect.c.party_id == delivery_row.c.party_id,
+            isouter=True,
+        )
+        .join(party, party.c.party_id == current)
+        .where(delivery_row.c.delivery_id == delivery_id, party.c.protection == "on")
+    ).mappings()
+    return any(_address_parts(row["row"] or {}) - _tellable(row) for row in told)
+
+
+def _address_parts(row: Mapping[str, Any]) -> set[str]:
+    parts = {name: value for name, value in row.items() if name.endswith(_ADDRESS_PARTS)}
+    if row.get("field") in _ADDRESS_PARTS:
+        parts["value"] = row.get("value")
+    return {value for value in parts.values() if value}
+
+
+def _tellable(golden: RowMapping) -> set[str]:
+    if golden["address_type"] != "contact":
+        return set()
+    return {golden[part] for part in _ADDRESS_PARTS if golden.get(part)}
+
+
+def totals(conn: Connection, recipient: str, business_date: str) -> dict[str, int]:
+    """deliveries of the business date, and their rows: sent, acknowledged (accepted), rejected."""
+    gone = delivery.c.state.in_(("sent", "acknowledged"))
+    found = conn.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(delivery.c.rows), 0),
+            func.coalesce(func.sum(delivery.c.accepted), 0),
+            func.coalesce(func.sum(delivery.c.rejected), 0),
+        ).where(delivery.c.recipient == recipient, delivery.c.business_date == business_date, gone)
+    ).one()
+    names = ("deliveries", "sent", "acknowledged", "rejected")
+    return dict(zip(names, map(int, found), strict=True))
+
+
+def unanswered_since(conn: Connection, recipient: str, business_date: str) -> int:
+    """How many deliveries of that date or an earlier one are still open."""
+    return (
+        conn.scalar(
+            select(func.count())
+            .select_from(delivery)
+            .where(
+                delivery.c.recipient == recipient,
+                delivery.c.state.in_(OPEN),
+                delivery.c.business_date <= business_date,
+            )
+        )
+        or 0
+    )
+
+
+def rejections(conn: Connection, recipient: str, business_date: str) -> list[tuple[str, int, str]]:
+    """Per delivery of the business date with refused rows: its id, how many, and "code ×n, …"."""
+    found = conn.execute(
+        select(delivery.c.delivery_id, delivery_row.c.code)
+        .join_from(delivery, delivery_row)
+        .where(
+            delivery.c.recipient == recipient,
+            delivery.c.business_date == business_date,
+            delivery_row.c.status == "rejected",
+        )
+        .order_by(delivery.c.delivery_id, delivery_row.c.row_no)
+    )
+    codes: dict[str, Counter[str]] = {}
+    for delivery_id, code in found:
+        codes.setdefault(delivery_id, Counter())[code] += 1
+    return [
+        (delivery_id, count.total(), ", ".join(f"{code} ×{n}" for code, n in sorted(count.items())))
+        for delivery_id, count in codes.items()
+    ]
+
+
+def unsettled_parties(conn: Connection, recipient: str) -> pd.Series:
+    """Parties to look at again though nothing of theirs changed: refused, aborted or held rows."""
+    rows = (
+        select(delivery_row.c.party_id)
+        .join_from(delivery_row, delivery)
+        .where(
+            delivery.c.recipient == recipient, delivery_row.c.status.in_(("rejected", "aborted"))
+        )
+    )
+    held = select(held_row.c.party_id).where(held_row.c.recipient == recipient)
+    found = {party_id for statement in (rows, held) for party_id in conn.scalars(statement)}
+    return pd.Series(sorted(found - {None}), dtype="Int64", name="party_id")
+
+
+# ---- what the recipient holds
+
+
+def told_to(conn: Connection, recipient: str, parties: pd.DataFrame | None = None) -> pd.DataFrame:
+    """row_key, party_id, row: what the recipient was last told, of `parties` (party_id) or of all."""
+    statement = (
+        select(told_row.c.row_key, told_row.c.party_id, told_row.c.row)
+        .where(told_row.c.recipient == recipient)
+        .order_by(told_row.c.row_key)
+    )
+    if parties is not None:
+        statement = statement.where(frames.matching(conn, told_row, parties, ("party_id",)))
+    return frames.rows(conn, statement)
+
+
+def adopt(conn: Connection, recipient: str, rows: pd.DataFrame) -> int:
+    """Take over what the recipient held before the hub told it anything (row_key, party_id, row)."""
+    adopted = rows[["row_key", "party_id", "row"]].assign(recipient=recipient, delivery_id=None)
+    return frames.upsert(conn, told_row, adopted)
+
+
+def _remember(conn: Connection, recipient: str, accepted: pd.DataFrame, delivery_id: str) -> None:
+    ending = accepted["event"].isin(_ENDING)
+    told = accepted.loc[~ending, ["row_key", "party_id", "row"]]
+    frames.upsert(conn, told_row, told.assign(recipient=recipient, delivery_id=delivery_id))
+    gone = accepted.loc[ending, ["row_key"]].assign(recipient=recipient)
+    frames.remove_from(conn, told_row, gone, ("recipient", "row_key"))
+
+
+# ---- who is held back
+
+
+def hold(
+    conn: Connection, recipient: str, parties: pd.DataFrame, held: pd.DataFrame, now: str
+) -> None:
+    """Of the parties looked at (party_id), exactly those in `held` (party_id, reason) are held back.
+
+    One held already keeps the instant since when.
+    """
+    looked_at = pd.concat([parties[["party_id"]], held[["party_id"]]]).astype("Int64")
+    mine = looked_at.assign(recipient=recipient)
+    before = frames.rows(
+        conn,
+        select(held_row).where(frames.matching(conn, held_row, mine, ("recipient", "party_id"))),
+    )
+    frames.remove_from(conn, held_row, mine, ("recipient", "party_id"))
+    now_held = (
+        held[["party_id", "reason"]].astype({"party_id": "Int64"}).drop_duplicates("party_id")
+    )
+    kept = now_held.merge(before[["party_id", "since"]], on="party_id", how="left")
+    kept["since"] = kept["since"].astype("str").fillna(now)
+    frames.upsert(conn, held_row, kept.assign(recipient=recipient))
+
+
+def held(conn: Connection, recipient: str) -> pd.DataFrame:
+    """party_id, reason, since of everybody held back from a recipient."""
+    return frames.rows(
+        conn,
+        select(held_row.c.party_id, held_row.c.reason, held_row.c.since)
+        .where(held_row.c.recipient == recipient)
+        .order_by(held_row.c.party_id),
+    )
+
+
+def held_count(conn: Connection, recipient: str) -> int:
+    """How many parties are held back from a recipient."""
+    return sum(held_reasons(conn, recipient).values())
+
+
+def held_reasons(conn: Connection, recipient: str) -> dict[str, int]:
+    """Reason → how many parties it holds back from a recipient."""
+    found = conn.execute(
+        select(held_row.c.reason, func.count())
+        .where(held_row.c.recipient == recipient)
+        .group_by(held_row.c.reason)
+        .order_by(held_row.c.reason)
+    )
+    return {reason: n for reason, n in found}
+
+
+# ---- what was returned to a register
+
+
+def returned(conn: Connection, recipient: str) -> pd.DataFrame:
+    """their_key, field, value, state, business_date (of its delivery) of everything returned to a register."""
+    return frames.rows(
+        conn,
+        _returned(recipient, returned_value.c.their_key, returned_value.c.field)
+        .add_columns(returned_value.c.value, returned_value.c.state, delivery.c.business_date)
+        .join(delivery, delivery.c.delivery_id == returned_value.c.delivery_id)
+        .order_by(returned_value.c.their_key, returned_value.c.field),
+    )
+
+
+def echoes(conn: Connection, recipient: str) -> pd.DataFrame:
+    """source, source_key, field, value of what a register says because we told it (DESIGN 10)."""
+    source, key = returned_value.c.source, returned_value.c.their_key
+    found = frames.rows(
+        conn,
+        _returned(recipient, source, key, returned_value.c.field, returned_value.c.value).where(
+            returned_value.c.state.in_(("sent", "confirmed")), source.is_not(None)
+        ),
+    )
+    return found.rename(columns={"their_key": "source_key"})
+
+
+def _returned(recipient: str, *columns: ColumnElement[Any]) -> Select[Any]:
+    return select(*columns).where(returned_value.c.recipient == recipient)
+
+
+def mark_returned(conn: Connection, recipient: str, answers: pd.DataFrame, now: str) -> int:
+    """Note what became of returned values: their_key, field, state; returns how many were known."""
+    known = frames.rows(
+        conn,
+        select(returned_value).where(
+            frames.matching(
+                conn,
+                returned_value,
+                answers.assign(recipient=recipient),
+                ("recipient", "their_key", "field"),
+            )
+        ),
+    )
+    marked = known.drop(columns=["state", "at"]).merge(
+        answers[["their_key", "field", "state"]], on=["their_key", "field"]
+    )
+    return frames.upsert(conn, returned_value, marked.assign(at=now))
+
+
+def overwritten_count(conn: Connection, recipient: str) -> int:
+    """How many returned values the register has overwritten."""
+    statement = select(func.count()).select_from(returned_value)
+    return (
+        conn.scalar(
+            statement.where(
+                returned_value.c.recipient == recipient, returned_value.c.state == "overwritten"
+            )
+        )
+        or 0
+    )
+
+
+def _note_returned(conn: Connection, recipient: str, rows: pd.DataFrame, now: str) -> None:
+    """What a delivery returns, under the source through which that register is heard."""
+    content = pd.DataFrame(list(rows["row"]), columns=["customer_number", "field", "value"])
+    sent = content.rename(columns={"customer_number": "their_key"}).assign(
+        party_id=rows["party_id"]
+    )
+    heard = frames.rows(
+        conn,
+        select(party_record.c.source, party_record.c.source_key, party_record.c.party_id).where(
+            frames.matching(
+                conn,
+                party_record,
+                sent.rename(columns={"their_key": "source_key"}),
+                ("source_key", "party_id"),
+            )
+        ),
+    ).drop_duplicates(["source_key", "party_id"])
+    sent = sent.merge(
+        heard, left_on=["their_key", "party_id"], right_on=["source_key", "party_id"], how="left"
+    )
+    columns = ["their_key", "field", "value", "source"]
+    frames.upsert(
+        conn,
+        returned_value,
+        sent[columns].assign(
+            recipient=recipient, delivery_id=rows["delivery_id"].iloc[0] if len(rows) else None,
+            state="sent", at=now,
+        ),
+    )  # fmt: skip
+
+
+def _reject_returned(conn: Connection, recipient: str, refused: pd.DataFrame, now: str) -> None:
+    if refused.empty:
+        return
+    content = pd.DataFrame(list(refused["row"]), columns=["customer_number", "field"])
+    answers = content.rename(columns={"customer_number": "their_key"}).assign(state="rejected")
+    mark_returned(conn, recipient, answers, now)

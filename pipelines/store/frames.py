@@ -1,0 +1,282 @@
+"""Whole frames in and out of the database.
+
+Belongs here: reading, upserting and removing rows by the thousand, alike on SQLite and PostgreSQL. Does
+not belong here: what a particular table means (the other modules of `store`), or a transaction's
+beginning and end (`engine`).
+
+Keys travel as one parameter and are matched as a set (`json_each` on SQLite, `unnest` on PostgreSQL):
+no temporary table, no statement as long as its keys, and it works in a read-only transaction. On the way
+out NaN, NA and None become NULL; on the way in a frame gets its schema's dtypes.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from pipelines.domain.landing import canonical_json
+from pipelines.domain.schemas import Schema
+from pipelines.store.engine import StoreError, without_values
+from pipelines.store.tables import table_of
+
+_DTYPES = {"integer": "Int64", "boolean": "boolean", "json": "object", "bytes": "object"}
+_PLAIN: dict[str, Callable[[Any], Any]] = {
+    "json": canonical_json,
+    "integer": int,  # a numpy integer would reach SQLite as a blob
+    "boolean": bool,
+}
+
+
+# ---- frames with a schema
+
+
+def read(conn: Connection, schema: Schema, *where: ColumnElement[bool]) -> pd.DataFrame:
+    """The rows that meet every condition (all without one), in the order of the key."""
+    table = table_of(schema)
+    columns = [table.c[name] for name in schema.columns]
+    order = [_in_byte_order(conn, table.c[name]) for name in schema.key]
+    return schema.conform(rows(conn, select(*columns).where(*where).order_by(*order)))
+
+
+def read_matching(
+    conn: Connection, schema: Schema, keys: pd.DataFrame, on: Sequence[str]
+) -> pd.DataFrame:
+    """The rows whose `on` columns equal those of some row of `keys`; each once, in the key's order.
+
+    A null in a key matches nothing. Other columns of `keys` are ignored.
+    """
+    wanted = _distinct(keys, on)
+    return (
+        schema.empty()
+        if wanted.empty
+        else read(conn, schema, _among(conn, table_of(schema), wanted))
+    )
+
+
+def changed_since(conn: Connection, schema: Schema, step_run: int) -> pd.DataFrame:
+    """The rows written by a later step execution than `step_run`."""
+    return read(conn, schema, table_of(schema).c.step_run > step_run)
+
+
+def crossing(
+    conn: Connection, schema: Schema, dates: Sequence[str], after: str, until: str
+) -> pd.DataFrame:
+    """The rows with one of the date columns in (after, until]: a date came without a new row."""
+    table = table_of(schema)
+    return read(
+        conn, schema, or_(*(and_(table.c[date] > after, table.c[date] <= until) for date in dates))
+    )
+
+
+def count(conn: Connection, schema: Schema, **equal: str | int | bool) -> int:
+    """How many rows hold these values."""
+    table = table_of(schema)
+    conditions = (table.c[name] == value for name, value in equal.items())
+    return conn.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
+
+
+def keys_of(conn: Connection, schema: Schema, source: str, kind: str) -> frozenset[str]:
+    """The source keys held of one kind from one source."""
+    table = table_of(schema)
+    held = select(table.c.source_key).where(table.c.source == source, table.c.kind == kind)
+    return frozenset(conn.scalars(held))
+
+
+def put(conn: Connection, schema: Schema, frame: pd.DataFrame, step_run: int | None = None) -> int:
+    """Write the rows, replacing those with the same key; returns how many were written.
+
+    step_run stamps them; without one they belong to no step and no `changed_since` finds them.
+    Raises StoreError, before anything is written, when a key is null or stands twice in the frame.
+    """
+    stamped = schema.conform(frame).assign(
+        step_run=pd.array([step_run] * len(frame), dtype="Int64")
+    )
+    return upsert(conn, table_of(schema), stamped)
+
+
+def remove(
+    conn: Connection, schema: Schema, keys: pd.DataFrame, on: Sequence[str] | None = None
+) -> int:
+    """Delete the rows that match `keys` on `on` (the schema's key unless said); returns how many."""
+    return remove_from(conn, table_of(schema), keys, schema.key if on is None else on)
+
+
+# ---- any table, for the other modules of the store
+
+
+def rows(conn: Connection, statement: Select[Any]) -> pd.DataFrame:
+    """What a statement selects, as a frame with the dtypes of its columns' kinds."""
+    kinds = [column.info.get("kind", "text") for column in statement.selected_columns]
+    result = conn.execute(statement)
+    names = list(result.keys())
+    columns = list(zip(*result.all(), strict=True)) or [()] * len(names)
+    return pd.DataFrame(
+        {
+            name: pd.Series(list(values), dtype=_DTYPES.get(kind, "str"))
+            for name, kind, values in zip(names, kinds, columns, strict=True)
+        }
+    )
+
+
+def matching(
+    conn: Connection, table: Table, keys: pd.DataFrame, on: Sequence[str]
+) -> ColumnElement[bool]:
+    """The condition that a row of the table matches some row of `keys` on `on`."""
+    return _among(conn, table, _distinct(keys, on))
+
+
+def remove_from(conn: Connection, table: Table, keys: pd.DataFrame, on: Sequence[str]) -> int:
+    """Delete the rows of a table that match `keys` on `on`; returns how many."""
+    unwanted = _distinct(keys, on)
+    if unwanted.empty:
+        return 0
+    return conn.execute(delete(table).where(_among(conn, table, unwanted))).rowcount
+
+
+def append(conn: Connection, table: Table, frame: pd.DataFrame) -> int:
+    """Add the rows; when the key of one exists already, the database refuses them all."""
+    if frame.empty:
+        return 0
+    if conn.dialect.name == "postgresql":
+        _copy(conn, table.name, list(frame.columns), _values(table, frame))
+    else:
+        conn.exec_driver_sql(_insert(conn, table.name, frame.columns), list(_values(table, frame)))
+    return len(frame)
+
+
+def upsert(conn: Connection, table: Table, frame: pd.DataFrame) -> int:
+    """Write the rows, replacing what the frame's columns hold in those with the same primary key."""
+    if frame.empty:
+        return 0
+    key = [column.name for column in table.primary_key]
+    if frame[key].isna().to_numpy().any():
+        raise StoreError(f"{table.name}: a row without its key was offered")
+    twice = int(frame.duplicated(key).sum())
+    if twice:
+        raise StoreError(
+            f"{table.name}: {twice} rows share their key with another of the same batch"
+        )
+    quote = conn.dialect.identifier_preparer.quote
+    names = ", ".join(map(quote, frame.columns))
+    replaced = ", ".join(
+        f"{quote(name)} = excluded.{quote(name)}" for name in frame.columns if name not in key
+    )
+    on_conflict = f"ON CONFLICT ({', '.join(map(quote, key))}) DO " + (
+        f"UPDATE SET {replaced}" if replaced else "NOTHING"
+    )
+    if conn.dialect.name == "postgresql":
+        staged = f"staged_{table.name}"
+        # S608: the names are those of our own tables
+        conn.exec_driver_sql(
+            f"CREATE TEMP TABLE {staged} ON COMMIT DROP AS "  # noqa: S608
+            f"SELECT {names} FROM {quote(table.name)} LIMIT 0"
+        )
+        _copy(conn, staged, list(frame.columns), _values(table, frame))
+        conn.exec_driver_sql(
+            f"INSERT INTO {quote(table.name)} ({names}) "  # noqa: S608
+            f"SELECT {names} FROM {staged} {on_conflict}"
+        )
+        conn.exec_driver_sql(f"DROP TABLE {staged}")
+    else:
+        statement = f"{_insert(conn, table.name, frame.columns)} {on_conflict}"
+        conn.exec_driver_sql(statement, list(_values(table, frame)))
+    return len(frame)
+
+
+def load(
+    conn: Connection, table: str, columns: Sequence[str], values: Iterable[Sequence[Any]]
+) -> None:
+    """Add rows of plain values to a table by name; for restoring what another hub wrote."""
+    if conn.dialect.name == "postgresql":
+        _copy(conn, table, columns, values)
+    else:
+        conn.exec_driver_sql(_insert(conn, table, columns), [tuple(row) for row in values])
+
+
+def _insert(conn: Connection, table: str, columns: Iterable[str]) -> str:
+    quote = conn.dialect.identifier_preparer.quote
+    names = [quote(name) for name in columns]
+    marks = ", ".join("?" * len(names))
+    return f"INSERT INTO {quote(table)} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
+
+
+def _copy(
+    conn: Connection, table: str, columns: Sequence[str], values: Iterable[Sequence[Any]]
+) -> None:
+    import psycopg  # only where the database is PostgreSQL
+
+    quote = conn.dialect.identifier_preparer.quote
+    driver: psycopg.Connection = conn.connection.driver_connection  # type: ignore[assignment]
+    names = ", ".join(map(quote, columns))
+    try:
+        with (
+            driver.cursor() as cursor,
+            cursor.copy(f"COPY {quote(table)} ({names}) FROM STDIN") as copy,
+        ):
+            for row in values:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        raise without_values(error) from None
+
+
+def _values(table: Table, frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
+    """The rows as plain Python values, nulls as None, json as canonical text."""
+    columns = []
+    for name in frame.columns:
+        plain = _PLAIN.get(table.c[name].info["kind"])
+        pairs = zip(frame[name].tolist(), frame[name].notna().tolist(), strict=True)
+        if plain is None:
+            columns.append([value if present else None for value, present in pairs])
+        else:
+            columns.append([plain(value) if present else None for value, present in pairs])
+    return zip(*columns, strict=True)
+
+
+def _distinct(keys: pd.DataFrame, on: Sequence[str]) -> pd.DataFrame:
+    return keys[list(on)].dropna().drop_duplicates()
+
+
+def _among(conn: Connection, table: Table, keys: pd.DataFrame) -> ColumnElement[bool]:
+    columns = [table.c[name] for name in keys.columns]
+    if conn.dialect.name == "postgresql":
+        arrays = [
+            bindparam(None, values, ARRAY(BigInteger if column.info["kind"] == "integer" else Text))
+            for column, values in zip(columns, _columns(table, keys), strict=True)
+        ]
+        unnested = func.unnest(*arrays).table_valued(*keys.columns).render_derived()
+        wanted = select(*unnested.c)
+    else:
+        text = json.dumps(list(_values(table, keys)), ensure_ascii=False)
+        each = func.json_each(bindparam(None, text, Text)).table_valued("value")
+        wanted = select(*(func.json_extract(each.c.value, f"$[{i}]") for i in range(len(columns))))
+    return columns[0].in_(wanted) if len(columns) == 1 else tuple_(*columns).in_(wanted)
+
+
+def _columns(table: Table, frame: pd.DataFrame) -> list[list[Any]]:
+    return [list(values) for values in zip(*_values(table, frame), strict=True)] or [
+        [] for _ in frame.columns
+    ]
+
+
+def _in_byte_order(conn: Connection, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The order SQLite and Python have; PostgreSQL would sort by the language of the server."""
+    if conn.dialect.name == "postgresql" and isinstance(column.type, Text):
+        return column.collate("C")
+    return column

@@ -1,0 +1,162 @@
+"""Stewards' verdicts on pairs of records, and the pairs that wait for one.
+
+Belongs here: keeping, superseding and forgetting verdicts; the queue. Does not belong here: what a set
+of verdicts adds up to (`domain.judgements`), which pairs are doubtful (`domain.matching`).
+
+A pair is kept with its lesser side first, so that each has one spelling.
+"""
+
+from typing import Literal
+
+import pandas as pd
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
+
+from pipelines.store import frames
+from pipelines.store.engine import StoreError
+from pipelines.store.tables import judgement, review_pair
+
+PAIR = ("left_source", "left_key", "right_source", "right_key")
+Verdict = Literal["same", "different", "unsure", "undone"]
+RecordKey = tuple[str, str]
+
+
+def record(
+    conn: Connection,
+    one: RecordKey,
+    other: RecordKey,
+    verdict: Verdict,
+    *,
+    by: str,
+    reason: str,
+    now: str,
+    step_run: int,
+    authority: str | None = None,
+) -> int:
+    """Keep a verdict on two records (source, key); returns its number.
+
+    It supersedes the living one of the pair and takes the pair off the queue. "undone" leaves the pair
+    without a verdict. step_run: the execution that judges, so that matching finds it
+    (`touched_since`). Raises StoreError when both records are one.
+    """
+    left, right = sorted((one, other))
+    if left == right:
+        raise StoreError("a record can't be judged against itself")
+    pair = dict(zip(PAIR, (*left, *right), strict=True))
+    number: int = conn.execute(
+        insert(judgement)
+        .values(
+            **pair, verdict=verdict, decided_by=by, decided_at=now, reason=reason,
+            authority=authority, step_run=step_run,
+        )
+        .returning(judgement.c.judgement_id)
+    ).scalar_one()  # fmt: skip
+    conn.execute(
+        update(judgement)
+        .where(
+            *(judgement.c[name] == value for name, value in pair.items()),
+            judgement.c.superseded_by.is_(None),
+            judgement.c.judgement_id != number,
+        )
+        .values(superseded_by=number)
+    )
+    conn.execute(
+        delete(review_pair).where(*(review_pair.c[name] == value for name, value in pair.items()))
+    )
+    return number
+
+
+def living(conn: Connection, records: pd.DataFrame | None = None) -> pd.DataFrame:
+    """left_source, left_key, right_source, right_key, verdict of the verdicts that stand.
+
+    records (source, source_key): only pairs with a side among them.
+    """
+    statement = (
+        select(*(judgement.c[name] for name in PAIR), judgement.c.verdict)
+        .where(judgement.c.superseded_by.is_(None), judgement.c.verdict != "undone")
+        .order_by(judgement.c.judgement_id)
+    )
+    if records is not None:
+        left, right = _sides(records)
+        statement = statement.where(
+            or_(
+                frames.matching(conn, judgement, left, PAIR[:2]),
+                frames.matching(conn, judgement, right, PAIR[2:]),
+            )
+        )
+    return frames.rows(conn, statement)
+
+
+def history(conn: Connection, one: RecordKey, other: RecordKey) -> pd.DataFrame:
+    """Every verdict ever given on a pair, oldest first, all columns."""
+    left, right = sorted((one, other))
+    pair = zip(PAIR, (*left, *right), strict=True)
+    return frames.rows(
+        conn,
+        select(judgement)
+        .where(*(judgement.c[name] == value for name, value in pair))
+        .order_by(judgement.c.judgement_id),
+    )
+
+
+def touched_since(conn: Connection, step_run: int) -> pd.DataFrame:
+    """source, source_key of every record judged by a later execution than `step_run`."""
+    found = frames.rows(
+        conn, select(*(judgement.c[name] for name in PAIR)).where(judgement.c.step_run > step_run)
+    )
+    sides = [
+        found[list(PAIR[i : i + 2])].set_axis(["source", "source_key"], axis=1) for i in (0, 2)
+    ]
+    return pd.concat(sides).drop_duplicates(ignore_index=True)
+
+
+def replace_queue(
+    conn: Connection, records: pd.DataFrame, pairs: pd.DataFrame, business_date: str, now: str
+) -> None:
+    """Of the pairs with a side among `records` (source, source_key), exactly `pairs` wait from now on.
+
+    pairs: left_source, left_key, right_source, right_key, evidence. One that waited keeps its date.
+    """
+    waiting = queue(conn, records)
+    left, right = _sides(records)
+    frames.remove_from(conn, review_pair, left, PAIR[:2])
+    frames.remove_from(conn, review_pair, right, PAIR[2:])
+    since = pairs[[*PAIR, "evidence"]].merge(
+        waiting[[*PAIR, "opened_at", "business_date"]], on=list(PAIR), how="left"
+    )
+    since["opened_at"] = since["opened_at"].fillna(now)
+    since["business_date"] = since["business_date"].fillna(business_date)
+    frames.upsert(conn, review_pair, since)
+
+
+def queue(conn: Connection, records: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The pairs that wait for a steward, oldest first, all columns; with a side among `records`."""
+    statement = select(review_pair).order_by(
+        review_pair.c.opened_at, *(review_pair.c[name] for name in PAIR)
+    )
+    if records is not None:
+        left, right = _sides(records)
+        statement = statement.where(
+            or_(
+                frames.matching(conn, review_pair, left, PAIR[:2]),
+                frames.matching(conn, review_pair, right, PAIR[2:]),
+            )
+        )
+    return frames.rows(conn, statement)
+
+
+def queue_length(conn: Connection) -> int:
+    """How many pairs wait for a steward."""
+    return conn.scalar(select(func.count()).select_from(review_pair)) or 0
+
+
+def forget(conn: Connection, records: pd.DataFrame) -> None:
+    """Delete verdicts and waiting pairs with a side among the records (source, source_key)."""
+    left, right = _sides(records)
+    for table in (judgement, review_pair):
+        frames.remove_from(conn, table, left, PAIR[:2])
+        frames.remove_from(conn, table, right, PAIR[2:])
+
+
+def _sides(records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    keys = records[["source", "source_key"]]
+    return keys.set_axis(list(PAIR[:2]), axis=1), keys.set_axis(list(PAIR[2:]), axis=1)

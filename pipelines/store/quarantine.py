@@ -1,0 +1,156 @@
+"""What was refused and why, until somebody or something newer settles it.
+
+Belongs here: opening, superseding and deciding refusals. Does not belong here: the rules
+(`expectations`), what a refusal means for the register (`steps`).
+
+A refusal is about one content of one record: (source, kind, source_key, content_hash, rule, field). What
+a person has decided about it stands for that content only; a new one is a new question.
+"""
+
+from typing import Literal, NamedTuple
+
+import pandas as pd
+from sqlalchemy import Connection, func, or_, select, update
+
+from pipelines.store import frames
+from pipelines.store.engine import StoreError
+from pipelines.store.tables import landing_record, quarantine
+
+_RECORD = ("source", "kind", "source_key")
+_SAME = (*_RECORD, "content_hash", "rule", "field")
+_COLUMNS = (*_SAME, "content", "severity", "reason", "business_date")
+
+
+class OpenCount(NamedTuple):
+    """How many records one rule holds back from one source."""
+
+    source: str
+    rule: str
+    reason: str | None
+    n: int
+
+
+def open_findings(conn: Connection, findings: pd.DataFrame, now: str) -> int:
+    """Open the refusals nobody knows of yet; returns how many.
+
+    findings: source, kind, source_key, content_hash, rule, severity, field, reason, business_date, and
+    content of a record that never landed. One that is open, released or dropped already stays as it is.
+    """
+    fresh = findings.reindex(columns=list(_COLUMNS)).drop_duplicates(list(_SAME))
+    if fresh.empty:
+        return 0
+    statement = select(*(quarantine.c[name] for name in _SAME)).where(
+        quarantine.c.state != "superseded", frames.matching(conn, quarantine, fresh, _RECORD)
+    )
+    known = _identities(frames.rows(conn, statement))
+    fresh = fresh[~_identities(fresh).isin(known)]
+    return frames.append(conn, quarantine, fresh.assign(opened_at=now, state="open"))
+
+
+def _identities(findings: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(findings[list(_SAME)].astype("str").fillna(""))
+
+
+def supersede(conn: Connection, keys: pd.DataFrame, now: str) -> int:
+    """Newer content of these records (source, kind, source_key) has come; returns how many it closed.
+
+    With a column content_hash, refusals of just that content stay open.
+    """
+    if keys.empty:
+        return 0
+    older = frames.matching(conn, quarantine, keys, _RECORD)
+    if "content_hash" in keys.columns:
+        older &= ~frames.matching(conn, quarantine, keys, (*_RECORD, "content_hash"))
+    return conn.execute(
+        update(quarantine)
+        .where(quarantine.c.state == "open", older)
+        .values(state="superseded", decided_at=now)
+    ).rowcount
+
+
+def decide(
+    conn: Connection,
+    quarantine_id: int,
+    state: Literal["released", "dropped"],
+    by: str,
+    why: str,
+    now: str,
+    step_run: int | None = None,
+) -> None:
+    """A person lets the record pass this rule, or drops it in this form.
+
+    step_run: stamps the landed record, so that the next night reads it again.
+    Raises StoreError, naming the number, when it is not open.
+    """
+    decided = conn.execute(
+        update(quarantine)
+        .where(quarantine.c.quarantine_id == quarantine_id, quarantine.c.state == "open")
+        .values(state=state, decided_by=by, decided_at=now, decision_reason=why)
+        .returning(*(quarantine.c[name] for name in _RECORD))
+    ).first()
+    if decided is None:
+        raise StoreError(f"quarantine {quarantine_id} is not open")
+    if step_run is not None:
+        record = (landing_record.c[name] == decided._mapping[name] for name in _RECORD)
+        conn.execute(update(landing_record).where(*record).values(step_run=step_run))
+
+
+def open_items(conn: Connection) -> pd.DataFrame:
+    """Every open refusal, oldest first, all columns; content of records that never landed only."""
+    return frames.rows(
+        conn,
+        select(quarantine).where(quarantine.c.state == "open").order_by(quarantine.c.quarantine_id),
+    )
+
+
+def open_counts(conn: Connection) -> list[OpenCount]:
+    """How many records wait, by source and rule; reason is one of theirs."""
+    record = quarantine.c.kind + " " + quarantine.c.source_key
+    found = conn.execute(
+        select(
+            quarantine.c.source,
+            quarantine.c.rule,
+            func.min(quarantine.c.reason),
+            func.count(record.distinct()),
+        )
+        .where(quarantine.c.state == "open", quarantine.c.severity == "critical")
+        .group_by(quarantine.c.source, quarantine.c.rule)
+        .order_by(quarantine.c.source, quarantine.c.rule)
+    )
+    return [OpenCount(*row) for row in found]
+
+
+def released(conn: Connection) -> pd.DataFrame:
+    """source, kind, source_key, content_hash, rule of what a person let pass."""
+    return _decided(conn, "released")
+
+
+def dropped(conn: Connection) -> pd.DataFrame:
+    """source, kind, source_key, content_hash, rule of what a person dropped."""
+    return _decided(conn, "dropped")
+
+
+def _decided(conn: Connection, state: str) -> pd.DataFrame:
+    columns = (quarantine.c[name] for name in (*_RECORD, "content_hash", "rule"))
+    return frames.rows(conn, select(*columns).where(quarantine.c.state == state))
+
+
+def still_refused(conn: Connection) -> pd.DataFrame:
+    """source, kind, source_key of landed records that stay out of the register as they now stand."""
+    same = [landing_record.c[name] == quarantine.c[name] for name in (*_RECORD, "content_hash")]
+    refused = or_(
+        quarantine.c.state == "dropped",
+        (quarantine.c.state == "open") & (quarantine.c.severity == "critical"),
+    )
+    return frames.rows(
+        conn,
+        select(*(quarantine.c[name] for name in _RECORD))
+        .distinct()
+        .where(refused, *same)
+        .order_by(*(quarantine.c[name] for name in _RECORD)),
+    )
+
+
+def forget(conn: Connection, keys: pd.DataFrame) -> int:
+    """Delete every refusal of these records (source, kind, source_key); returns how many."""
+    return frames.remove_from(conn, quarantine, keys, _RECORD)

@@ -1,0 +1,409 @@
+"""Every table of the hub, as SQLAlchemy Core.
+
+Belongs here: names, types, keys and indexes. The frames' tables are made from `domain.schemas`; the
+others stand as plain columns. Does not belong here: the triggers that keep the logs append-only (they
+are in the first migration: nothing but a migration may make or touch them), statements.
+
+Kinds are those of `domain.fields`; dates, instants and json are text on both databases.
+"""
+
+import json
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeEngine
+
+from pipelines.domain.landing import canonical_json
+from pipelines.domain.schemas import (
+    ADDRESSES,
+    GOLDEN,
+    GOLDEN_POINTS,
+    GOLDEN_ROLES,
+    LANDED,
+    MATCH_KEYS,
+    PARTIES,
+    PARTY_RECORDS,
+    POINTS,
+    PROVENANCE,
+    ROLES,
+    Schema,
+)
+
+REVISION = "0001"
+"""The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+schema_version = Table(
+    # not Alembic's own name: Dagster keeps its revision under that, maybe in the same database
+    "hub_schema_version",
+    MetaData(),
+    Column("version_num", Text, primary_key=True),
+)
+
+
+class CanonicalJson(TypeDecorator[Any]):
+    """A JSON value kept as canonical text, so that equal values are equal bytes."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else canonical_json(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+# SQLite makes a key its row number only when the type reads INTEGER
+_WHOLE = BigInteger().with_variant(Integer(), "sqlite")
+_TYPES: dict[str, TypeEngine[Any]] = {
+    "text": Text(),
+    "date": Text(),
+    "instant": Text(),
+    "json": CanonicalJson(),
+    "integer": _WHOLE,
+    "boolean": Boolean(),
+    "bytes": LargeBinary(),
+}
+
+
+def _column(
+    name: str, kind: str, *, key: bool = False, null: bool = True, counted: bool = False
+) -> Column[Any]:
+    info = {"kind": kind}
+    return Column(
+        name,
+        _TYPES[kind],
+        primary_key=key,
+        nullable=null and not key,
+        autoincrement=counted,
+        info=info,
+    )
+
+
+def _key(name: str, kind: str = "text", *, counted: bool = False) -> Column[Any]:
+    """Part of the primary key; `counted` means that the database numbers the rows."""
+    return _column(name, kind, key=True, counted=counted)
+
+
+def _must(name: str, kind: str = "text") -> Column[Any]:
+    return _column(name, kind, null=False)
+
+
+def _may(name: str, kind: str = "text") -> Column[Any]:
+    return _column(name, kind)
+
+
+def _table(
+    name: str, *parts: Column[Any] | Index | UniqueConstraint | ForeignKeyConstraint
+) -> Table:
+    # without AUTOINCREMENT SQLite gives the number of a deleted last row to the next one, and a page
+    # that a steward left open would decide on another person
+    table = Table(name, metadata, *parts)
+    if any(isinstance(part, Column) and part.autoincrement is True for part in parts):
+        table.dialect_options["sqlite"]["autoincrement"] = True
+    return table
+
+
+def _frame_table(schema: Schema, *indexes: tuple[str, ...], name: str | None = None) -> Table:
+    return _table(
+        name or schema.name,
+        *(_column(f.name, f.kind, key=f.name in schema.key) for f in schema.fields),
+        _may("step_run", "integer"),
+        *(Index(None, *columns) for columns in (("step_run",), *indexes)),
+    )
+
+
+# ---- the frames that are state; step_run: the step execution that last wrote the row
+landing_record = _frame_table(LANDED, name="landing_record")
+standard_party = _frame_table(PARTIES)
+standard_address = _frame_table(ADDRESSES)
+standard_point = _frame_table(POINTS)
+standard_role = _frame_table(ROLES, ("source", "party_source_key"))
+match_key = _frame_table(MATCH_KEYS, ("match_key",))
+party_record = _frame_table(PARTY_RECORDS, ("party_id",))
+party = _frame_table(GOLDEN)
+party_value = _frame_table(PROVENANCE)
+point = _frame_table(GOLDEN_POINTS)
+role = _frame_table(GOLDEN_ROLES, ("party_id",), ("point_id",))
+
+_BY_SCHEMA = {
+    LANDED.name: landing_record,
+    **{
+        table.name: table
+        for table in (
+            standard_party, standard_address, standard_point, standard_role, match_key, party_record,
+            party, party_value, point, role,
+        )
+    },
+}  # fmt: skip
+
+
+def table_of(schema: Schema) -> Table:
+    """The table that holds frames of a schema; KeyError when no table does."""
+    return _BY_SCHEMA[schema.name]
+
+
+# ---- nights
+step_run = _table(
+    "step_run",
+    _key("step_run", "integer", counted=True),
+    _must("step"),
+    _must("business_date", "date"),
+    _must("started_at", "instant"),
+    _may("finished_at", "instant"),  # null: never finished
+    _may("consumed", "integer"),
+    _may("counts", "json"),
+    Index(None, "step", "step_run"),
+)
+night = _table(
+    "night",
+    _key("night_id", "integer", counted=True),
+    _must("business_date", "date"),
+    _must("started_at", "instant"),
+    _may("finished_at", "instant"),
+    _must("status"),  # running, ok, attention, failed
+    _may("letter", "json"),  # counts only
+)
+feed_cursor = _table(
+    "feed_cursor",
+    _key("source"),
+    _must("cursor", "json"),
+    _must("business_date", "date"),
+    _must("moved_at", "instant"),
+    _may("total", "integer"),
+)
+feed_night = _table(
+    "feed_night",
+    _key("source"),
+    _key("business_date", "date"),
+    _key("attempt", "integer"),
+    _must("status"),  # ok, unchanged, down, held
+    _must("fetched", "integer"),
+    _must("landed", "integer"),
+    _must("unchanged", "integer"),
+    _must("faults", "integer"),
+    _may("total", "integer"),
+    _must("dropped", "json"),
+    _must("unknown", "json"),
+    _may("reason"),
+    _must("at", "instant"),
+)
+id_counter = _table("id_counter", _key("name"), _must("next_value", "integer"))
+hub_fact = _table("hub_fact", _key("name"), _must("value"))
+
+# ---- what was refused, and what people decide
+quarantine = _table(
+    "quarantine",
+    _key("quarantine_id", "integer", counted=True),
+    _must("source"),
+    _must("kind"),
+    _must("source_key"),
+    _must("content_hash"),
+    _may("content", "json"),  # only of a record that never landed
+    _must("rule"),
+    _must("severity"),  # critical, warning
+    _may("field"),
+    _may("reason"),
+    _must("business_date", "date"),
+    _must("opened_at", "instant"),
+    _must("state"),  # open, released, dropped, superseded
+    _may("decided_by"),
+    _may("decided_at", "instant"),
+    _may("decision_reason"),
+    Index(None, "source", "kind", "source_key"),
+    Index(None, "state"),
+)
+judgement = _table(
+    "judgement",
+    _key("judgement_id", "integer", counted=True),
+    _must("left_source"),
+    _must("left_key"),
+    _must("right_source"),
+    _must("right_key"),
+    _must("verdict"),  # same, different, unsure, undone
+    _must("decided_by"),
+    _must("decided_at", "instant"),
+    _must("reason"),
+    _may("authority"),
+    _may("superseded_by", "integer"),
+    _may("step_run", "integer"),
+    Index(None, "step_run"),
+    Index(None, "left_source", "left_key", "right_source", "right_key"),
+)
+review_pair = _table(
+    "review_pair",
+    _key("left_source"),
+    _key("left_key"),
+    _key("right_source"),
+    _key("right_key"),
+    _must("evidence"),
+    _must("opened_at", "instant"),
+    _must("business_date", "date"),
+)
+steward_case = _table(
+    "steward_case",
+    _key("case_id", "integer", counted=True),
+    _must("kind"),
+    _may("recipient"),
+    _may("party_id", "integer"),
+    _must("opened_at", "instant"),
+    _must("business_date", "date"),
+    _must("state"),  # open, closed
+    _must("reason"),
+    Index(None, "state"),
+)
+
+# ---- the register's ids over time
+party_redirect = _table(
+    "party_redirect",
+    _key("party_id", "integer"),
+    _must("into_party_id", "integer"),
+    _must("business_date", "date"),
+    Index(None, "into_party_id"),
+)
+party_split = _table(
+    "party_split",
+    _key("party_id", "integer"),
+    _must("from_party_id", "integer"),
+    _must("business_date", "date"),
+)
+
+# ---- what recipients were told
+recipient_state = _table(
+    "recipient_state",
+    _key("recipient"),
+    _may("mode"),  # shadow, live; null: as its contract says
+    _may("since", "instant"),
+    _may("decided_by"),
+    _must("last_sequence", "integer"),
+)
+told_row = _table(
+    "told_row",
+    _key("recipient"),
+    _key("row_key"),
+    _may("party_id", "integer"),
+    _must("row", "json"),
+    _may("delivery_id"),  # null: adopted, the recipient held it before us
+    Index(None, "recipient", "party_id"),
+)
+returned_value = _table(
+    "returned_value",
+    _key("recipient"),
+    _key("their_key"),
+    _key("field"),
+    _may("source"),  # the name under which the recipient's own register is heard
+    _may("value"),
+    _may("delivery_id"),
+    _must("state"),  # sent, confirmed, rejected, overwritten
+    _must("at", "instant"),
+)
+delivery = _table(
+    "delivery",
+    _key("delivery_id"),
+    _must("recipient"),
+    _may("sequence", "integer"),  # null: aborted, the recipient never saw the number
+    _must("mode"),
+    _must("business_date", "date"),
+    _must("contract_version"),
+    _must("notice_version"),
+    _must("state"),
+    _must("rows", "integer"),
+    _may("payload", "bytes"),  # until acknowledged
+    _must("payload_mac"),
+    _must("columns", "json"),
+    _must("prepared_at", "instant"),
+    _may("sent_at", "instant"),
+    _may("acknowledged_at", "instant"),
+    _may("accepted", "integer"),
+    _may("rejected", "integer"),
+    _may("receipt", "json"),
+    UniqueConstraint("recipient", "sequence"),
+)
+delivery_row = _table(
+    "delivery_row",
+    _key("delivery_id"),
+    _key("row_no", "integer"),
+    _must("row_key"),
+    _may("party_id", "integer"),
+    _must("event"),
+    _may("row", "json"),  # until accepted
+    _must("status"),  # pending, accepted, rejected, aborted, superseded
+    _may("code"),
+    ForeignKeyConstraint(["delivery_id"], ["delivery.delivery_id"]),
+    Index(None, "party_id"),
+    Index(None, "status"),
+)
+held_row = _table(
+    "held_row",
+    _key("recipient"),
+    _key("party_id", "integer"),
+    _must("reason"),
+    _must("since", "instant"),
+)
+
+# ---- logs; the two at the end are append-only by triggers
+disclosure_detail = _table(
+    "disclosure_detail",
+    _key("entry_id"),
+    _may("party_id", "integer"),
+    _may("subject_source"),
+    _may("subject_key"),  # of a look-up made before there is a party
+    _must("recipient"),
+    _must("purpose"),
+    _must("basis"),
+    _may("ground"),  # null: no ground of the notice for telling outsiders (R20) was needed
+    _must("fields", "json"),
+    _may("content", "json"),
+    _must("salt", "bytes"),
+    _may("delivery_id"),
+    _must("at", "instant"),
+    _must("operation"),
+    Index(None, "party_id"),
+    Index(None, "subject_source", "subject_key"),
+    Index(None, "delivery_id"),
+    Index(None, "recipient", "operation", "subject_key"),
+)
+disclosure_leaf = _table(
+    "disclosure_leaf",
+    _key("leaf_no", "integer"),
+    _may("entry_id"),  # these two are read out of the leaf, to find it by
+    _may("delivery_id"),
+    _must("leaf"),
+    _must("at", "instant"),
+    Index(None, "entry_id"),
+    Index(None, "delivery_id"),
+)
+access_log = _table(
+    "access_log",
+    _key("access_id", "integer", counted=True),
+    _must("at", "instant"),
+    _must("who"),
+    _must("operation"),
+    _may("party_id", "integer"),
+    _may("purpose"),
+    _may("detail"),
+    Index(None, "party_id"),
+)
+APPEND_ONLY = (disclosure_leaf, access_log)

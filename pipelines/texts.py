@@ -1,0 +1,42 @@
+"""What stewards and the morning letter read, in the language of `hub.yml` (DESIGN 17).
+
+Belongs here: looking a text up and filling in counts and ids. Does not belong here: the texts
+(`config/texts.yml`; the rules' meanings stand beside the rules in `expectations`), personal data.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Literal
+
+from expectations.rules import MEANINGS
+from pipelines.settings import read_yaml, shipped
+
+Language = Literal["fi", "sv", "en"]
+
+
+@cache
+def catalogue() -> Mapping[str, Mapping[str, str]]:
+    """Every text by id, each in three languages."""
+    return read_yaml(shipped("texts.yml"))
+
+
+class Texts:
+    """The catalogue in one language; an unknown id is a KeyError, so that a test finds it."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+
+    def say(self, entry: str, **values: object) -> str:
+        """The text of an entry with its {names} filled in."""
+        return catalogue()[entry][self.language].format(**values)
+
+    def check(self, name: str) -> str:
+        """What a check asks, as a sentence."""
+        if name in MEANINGS:
+            return MEANINGS[name][self.language]
+        return self.say(f"check.{name}")
+
+    def count(self, name: str) -> str:
+        """What a count counts; `dropped:IBAN` reads as the text of `dropped` about IBAN."""
+        entry, _, about = name.partition(":")
+        return self.say(f"count.{entry}", name=about)

@@ -1,0 +1,133 @@
+"""What every test may rely on: which tests this machine can run, and an engine that is empty but for tables.
+
+Belongs here: leaving out what needs a server or a browser, and saying so; the two databases. Does not
+belong here: people and worlds (each folder's own conftest).
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+_NEEDS = {
+    "postgres": ("HUB_TEST_POSTGRES_URL", "PostgreSQL"),
+    "browser": ("HUB_TEST_CHROMIUM", "a browser"),
+}
+_left_out: dict[str, int] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for marker, (variable, _) in _NEEDS.items():
+        if os.environ.get(variable):
+            continue
+        unable = [item for item in items if item.get_closest_marker(marker)]
+        if unable:
+            _left_out[marker] = len(unable)
+            config.hook.pytest_deselected(items=unable)
+            items[:] = [item for item in items if not item.get_closest_marker(marker)]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for marker, count in _left_out.items():
+        variable, what = _NEEDS[marker]
+        tests = "1 test" if count == 1 else f"{count} tests"
+        terminalreporter.write_line(f"left out: {tests} that need {what} (set {variable})")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest) -> str:
+    """Which database a test runs on."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def empty_postgres_url() -> Iterator[str]:
+    """A PostgreSQL database of the test's own with nothing in it; for tests marked `postgres`."""
+    with _postgres_database() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A database of the test's own with nothing in it."""
+    if database == "sqlite":
+        return f"sqlite:///{tmp_path}/empty/hub.db"
+    url: str = request.getfixturevalue("empty_postgres_url")
+    return url
+
+
+@pytest.fixture
+def engine(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> "Iterator[Engine]":
+    """A database of the test's own with the hub's tables, on SQLite and (marked) on PostgreSQL."""
+    from pipelines.store.engine import open_engine
+
+    template: str = request.getfixturevalue(f"_{database}_template")
+    if database == "sqlite":
+        (tmp_path / "home").mkdir(mode=0o700, exist_ok=True)
+        shutil.copyfile(template, tmp_path / "home" / "hub.db")
+        opened = open_engine(f"sqlite:///{tmp_path}/home/hub.db")
+        yield opened
+        opened.dispose()
+        return
+    with _postgres_database(template) as url:
+        opened = open_engine(url)
+        yield opened
+        opened.dispose()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> str:
+    from pipelines.store import nights
+    from pipelines.store.engine import migrate, open_engine
+
+    path = tmp_path_factory.mktemp("template") / "hub.db"
+    opened = open_engine(f"sqlite:///{path}")
+    migrate(opened)
+    nights.tidy(opened)
+    opened.dispose()
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def _postgresql_template() -> Iterator[str]:
+    from pipelines.store.engine import migrate, open_engine
+
+    with _postgres_database() as url:
+        opened = open_engine(url)
+        migrate(opened)
+        opened.dispose()
+        yield url.rsplit("/", 1)[-1]
+
+
+class _postgres_database:
+    """A database on the test server, dropped at the end whoever is still connected."""
+
+    def __init__(self, template: str = "template0") -> None:
+        self._name = f"hub_test_{uuid.uuid4().hex}"
+        self._template = template
+
+    def __enter__(self) -> str:
+        from sqlalchemy.engine import make_url
+
+        self._run(f'CREATE DATABASE "{self._name}" TEMPLATE "{self._template}"')
+        url = make_url(os.environ["HUB_TEST_POSTGRES_URL"]).set(database=self._name)
+        return url.render_as_string(hide_password=False)
+
+    def __exit__(self, *_: object) -> None:
+        self._run(f'DROP DATABASE IF EXISTS "{self._name}" WITH (FORCE)')
+
+    def _run(self, statement: str) -> None:
+        from sqlalchemy import create_engine
+
+        server = create_engine(os.environ["HUB_TEST_POSTGRES_URL"], isolation_level="AUTOCOMMIT")
+        with server.connect() as connection:
+            connection.exec_driver_sql(statement)
+        server.dispose()

@@ -1,0 +1,124 @@
+"""The migrations make exactly the tables, and nothing weakens the logs."""
+
+import re
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, Engine, insert, select, text
+
+from pipelines.store import migrations, tables
+from pipelines.store.engine import StoreError, reading, transaction
+
+VERSIONS = Path(migrations.__path__[0]) / "versions"
+LOGS = {
+    "disclosure_leaf": {"leaf_no": 0, "leaf": "{}", "at": "2026-11-02T00:00:00Z"},
+    "access_log": {"access_id": 1, "at": "2026-11-02T00:00:00Z", "who": "a", "operation": "b"},
+}
+
+
+def _only_ours(_object: object, name: str | None, kind: str, reflected: bool, _to: object) -> bool:
+    return not (kind == "table" and reflected and name == tables.schema_version.name)
+
+
+def test_migrations_make_exactly_the_tables_of_the_metadata(engine: Engine) -> None:
+    with reading(engine) as conn:
+        context = MigrationContext.configure(
+            conn, opts={"compare_type": True, "include_object": _only_ours}
+        )
+        assert compare_metadata(context, tables.metadata) == []
+
+
+def test_the_revision_named_in_code_is_the_newest_migration() -> None:
+    numbers = sorted(file.name[:4] for file in VERSIONS.glob("[0-9]*.py"))
+    assert numbers[-1] == tables.REVISION
+    assert numbers == [f"{n:04}" for n in range(1, len(numbers) + 1)]
+
+
+def test_no_migration_rebuilds_a_log_or_uses_our_own_tables() -> None:
+    for file in VERSIONS.glob("[0-9]*.py"):
+        source = file.read_text(encoding="utf-8")
+        assert not re.search(r"batch_alter_table\(\s*\"(disclosure_leaf|access_log)", source)
+        assert "import pipelines" not in source and "from pipelines" not in source
+
+
+def test_every_append_only_table_is_attacked_below() -> None:
+    assert {table.name for table in tables.APPEND_ONLY} == set(LOGS)
+
+
+@pytest.fixture(params=sorted(LOGS))
+def log(request: pytest.FixtureRequest, engine: Engine) -> str:
+    """A log with one row."""
+    name: str = request.param
+    with transaction(engine) as conn:
+        conn.execute(insert(tables.metadata.tables[name]).values(**LOGS[name]))
+    return name
+
+
+def _key(log: str) -> str:
+    return next(iter(tables.metadata.tables[log].primary_key)).name
+
+
+ATTACKS = {
+    "update": "UPDATE {log} SET at = 'x'",
+    "update the key": "UPDATE {log} SET {key} = {key} + 1000",
+    "delete": "DELETE FROM {log}",
+    "upsert": (
+        "INSERT INTO {log} ({columns}) SELECT {columns} FROM {log} WHERE true "
+        "ON CONFLICT ({key}) DO UPDATE SET at = 'x'"
+    ),
+}
+SQLITE_ATTACKS = {
+    "insert or replace": "INSERT OR REPLACE INTO {log} ({columns}) SELECT {columns} FROM {log}",
+    "update or replace": "UPDATE OR REPLACE {log} SET at = 'x'",
+    "update or ignore": "UPDATE OR IGNORE {log} SET at = 'x'",
+}
+POSTGRES_ATTACKS = {
+    "truncate": "TRUNCATE {log}",
+    "truncate with dependants": "TRUNCATE {log} RESTART IDENTITY CASCADE",
+    "as a replica": "SET session_replication_role = replica; DELETE FROM {log}",
+    "merge": ("MERGE INTO {log} USING (SELECT 1) s ON true WHEN MATCHED THEN DELETE"),
+}
+
+
+def test_the_logs_only_ever_grow(engine: Engine, log: str, database: str) -> None:
+    """DESIGN 11, R23: UPDATE, DELETE, REPLACE, UPSERT and TRUNCATE are all refused."""
+    attacks = ATTACKS | (SQLITE_ATTACKS if database == "sqlite" else POSTGRES_ATTACKS)
+    columns = ", ".join(column.name for column in tables.metadata.tables[log].columns)
+    before = _content(engine, log)
+    for name, attack in attacks.items():
+        with pytest.raises(StoreError) as refused, transaction(engine) as conn:
+            conn.execute(text(attack.format(log=log, key=_key(log), columns=columns)))
+        assert str(refused.value) == f"{log}: rows are only ever added", name
+        assert _content(engine, log) == before, name
+
+
+@pytest.mark.parametrize("replacing", ["INSERT OR REPLACE", "REPLACE", "UPDATE OR REPLACE"])
+def test_a_sqlite_connection_without_our_pragmas_cannot_replace_either(
+    tmp_path: Path, _sqlite_template: str, replacing: str
+) -> None:
+    import shutil
+    import sqlite3
+
+    path = tmp_path / "hub.db"
+    shutil.copyfile(_sqlite_template, path)
+    stranger = sqlite3.connect(path)
+    stranger.execute("INSERT INTO disclosure_leaf (leaf_no, leaf, at) VALUES (0, 'true', 'x')")
+    stranger.commit()
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        stranger.execute(
+            "UPDATE OR REPLACE disclosure_leaf SET leaf = 'false'"
+            if replacing.startswith("UPDATE")
+            else f"{replacing} INTO disclosure_leaf (leaf_no, leaf, at) VALUES (0, 'false', 'x')"
+        )
+    stranger.close()
+
+
+def _content(engine: Engine, log: str) -> list[tuple[object, ...]]:
+    with reading(engine) as conn:
+        return _rows(conn, log)
+
+
+def _rows(conn: Connection, log: str) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in conn.execute(select(tables.metadata.tables[log]))]

@@ -1,0 +1,217 @@
+"""Street lines as people and registers write them (FORMATS §6)."""
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.domain.address import (
+    Stated,
+    StreetLine,
+    address_key,
+    country,
+    postal_code,
+    read_address,
+    read_line,
+    read_parts,
+)
+from pipelines.domain.schemas import ADDRESSES
+
+WORDS = st.sampled_from(
+    [
+        "Kotikatu",
+        "RANTATIE",
+        "ison mäen tie",
+        "2.",
+        "linja",
+        "PL",
+        "c/o",
+        "Malli",
+        "as.",
+        "bst",
+        "A",
+        "b",
+    ]
+    + [
+        "12",
+        "2a",
+        "12B",
+        "3-5",
+        "6a-6b",
+        "10h5",
+        "003",
+        ",",
+        "-",
+        "porras",
+        "31640",
+        "FORSSA",
+        "/",
+        "poste restante",
+    ]
+)
+LINES = st.text(max_size=40) | st.lists(WORDS, max_size=8).map(" ".join)
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("Teikäläistentie 2a B 12 b", ("Teikäläistentie", "2a", "B", "12", "b")),
+        ("TEIKÄLÄISTENTIE 2A B 12", ("Teikäläistentie", "2a", "B", "12", None)),
+        ("Kotikatu 12", ("Kotikatu", "12", None, None, None)),
+        ("Kotikatu 12 a", ("Kotikatu", "12", "A", None, None)),
+        ("Kotikatu 12a", ("Kotikatu", "12a", None, None, None)),
+        ("Kotikatu 12 A 003", ("Kotikatu", "12", "A", "3", None)),
+        ("Kotikatu 12A3", ("Kotikatu", "12", "A", "3", None)),
+        ("Kotikatu 12 A3b", ("Kotikatu", "12", "A", "3", "b")),
+        ("Kotikatu 12 A-3", ("Kotikatu", "12", "A", "3", None)),
+        ("Kotikatu 12, as. 3", ("Kotikatu", "12", None, "3", None)),
+        ("Hemgatan 12 bst 3", ("Hemgatan", "12", None, "3", None)),
+        ("Hemgatan 12 lgh 3", ("Hemgatan", "12", None, "3", None)),
+        ("Kotikatu 12 rappu B as 7", ("Kotikatu", "12", "B", "7", None)),
+        ("Kotikatu 3–5 B 12", ("Kotikatu", "3-5", "B", "12", None)),
+        ("Kotikatu 3 - 5", ("Kotikatu", "3-5", None, None, None)),
+        ("Kotikatu 6a-6b", ("Kotikatu", "6a-6b", None, None, None)),
+        ("Kotikatu 10h5", ("Kotikatu", "10h5", None, None, None)),
+        ("Kotikatu 3/5", ("Kotikatu", "3/5", None, None, None)),
+        ("2. linja 5 A 3", ("2. linja", "5", "A", "3", None)),
+        ("E. Esplanadi 5", ("E. Esplanadi", "5", None, None, None)),
+        ("Säyneensalo 112", ("Säyneensalo", "112", None, None, None)),
+        ("Ylä-Mäkelä", ("Ylä-Mäkelä", None, None, None, None)),
+    ],
+)
+def test_a_street_line_is_read_by_the_grammar(line, parts):
+    read = read_line(line)
+    assert read[1:6] == parts
+    assert read.street_line == " ".join(p for p in parts if p)
+
+
+def test_a_glued_capital_is_the_stair_unless_a_stair_follows():
+    assert read_line("Kotikatu 12B")[2:4] == ("12", "B")
+    assert read_line("Kotikatu 12B C 4")[2:4] == ("12b", "C")
+    assert read_line("Kotikatu 12B 4")[2:5] == ("12", "B", "4")
+
+
+@pytest.mark.parametrize("line", ["PL 5", "pl5", "P.L. 005", "PB 5", "Box 5", "postilokero 5"])
+def test_a_post_box_has_one_spelling_and_no_street(line):
+    assert read_line(line) == StreetLine("PL 5")
+
+
+def test_poste_restante_is_kept_as_such():
+    assert read_line("POSTE  RESTANTE") == StreetLine("Poste restante")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "c/o Malli Maija, Kotikatu 1 A 2",
+        "c/o Malli Maija Kotikatu 1 A 2",
+        "Kotikatu 1 A 2 c/o Malli Maija",
+        "Kotikatu 1 A 2, C/O: Malli Maija",
+        "℅ Malli Maija, Kotikatu 1 A 2",
+    ],
+)
+def test_an_addressee_in_the_line_moves_out(line):
+    assert read_line(line)[::6] == ("Kotikatu 1 A 2", "Malli Maija")
+
+
+@pytest.mark.parametrize(
+    "line", ["Kotikatu 1 A 2 ovikoodi 1234", "Kotikatu 123456", "1234", "#5 (a)"]
+)
+def test_a_line_outside_the_grammar_is_kept_whole(line):
+    assert read_line(line) == StreetLine(line)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        ("Teikäläistentie", "2a", "B", "012", "b"),
+        ("TEIKÄLÄISTENTIE", "2a", "b", "12", "B"),
+        ("Teikäläistentie 2a B 12 b", None, None, None, None),
+    ],
+)
+def test_parts_of_the_population_register_give_the_same_canonical_line(stated):
+    assert read_parts(*stated) == read_line("Teikäläistentie 2a B 12 b")
+
+
+def test_parts_are_kept_where_their_line_would_be_ambiguous():
+    assert read_parts("Linja 3", "4", "A", "005", None)[:5] == (
+        "Linja 3 4 A 5",
+        "Linja 3",
+        "4",
+        "A",
+        "5",
+    )
+
+
+def test_a_whole_address_in_the_line_is_taken_apart_when_nothing_contradicts_it():
+    whole = "Kotikatu 1 A 2, 31640 Humppila"
+    assert read_address(Stated(line=whole))[7:] == ("31640", "HUMPPILA", "FI")
+    assert read_address(Stated(line=whole)).street_line == "Kotikatu 1 A 2"
+    other = read_address(Stated(line=whole, postal_code="30100", post_office="Forssa"))
+    assert (other.street_line, other.postal_code) == (whole, "30100")
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        (" 31640 ", "31640"), ("31 640", "31640"), ("FI-31640", "31640"), ("00011", "00011"),
+        ("1234567890123", "1234567890123"), ("3164O", "3164O"),
+    ],
+)  # fmt: skip
+def test_a_finnish_postal_code_is_five_digits_or_left_for_the_rule_book(written, stored):
+    assert postal_code(written) == stored
+
+
+def test_no_country_is_finland_and_a_foreign_address_is_kept_as_written():
+    assert [country(c) for c in (None, "", "fi", "Suomi", "se")] == ["FI", "FI", "FI", "FI", "SE"]
+    abroad = read_address(
+        Stated(
+            line="STORGATAN 5 lgh 1102", postal_code="111 22", post_office="Stockholm", country="SE"
+        )
+    )
+    assert abroad.street_line == "STORGATAN 5 lgh 1102"
+    assert (abroad.house, abroad.postal_code, abroad.post_office) == (None, "111 22", "STOCKHOLM")
+
+
+def _keys(*lines):
+    rows = [
+        {"source": "s", "source_key": str(i), "address_no": 1, **read_address(Stated(line=line, postal_code=code))._asdict()}
+        for i, (line, code) in enumerate(lines)
+    ]  # fmt: skip
+    return list(address_key(ADDRESSES.conform(pd.DataFrame(rows))))
+
+
+def test_spellings_of_one_address_have_one_key():
+    lines = [
+        "Mäkitie 12B 3",
+        "Mäkitie 012 B 3",
+        "MÄKITIE 12 b 003",
+        "Makitie 12 B as. 3",
+        "Mäkitie 12b 3",
+    ]
+    assert len(set(_keys(*((line, "31640") for line in lines)))) == 1
+    assert _keys(("PB 5", "31641")) == _keys(("PL 005", "31641"))
+
+
+def test_different_addresses_have_different_keys():
+    lines = ["Mäkitie 3-5", "Mäkitie 3 as 5", "Mäkitie 35", "Mäkitie 3 A 5", "Mäkitie", "PL 3"]
+    keys = _keys(*((line, "31640") for line in lines), ("Mäkitie 35", "31650"))
+    assert len(set(keys)) == len(keys)
+
+
+def test_an_address_without_a_line_has_no_key():
+    frame = ADDRESSES.frame([{"source": "s", "source_key": "1", "postal_code": "31640"}])
+    assert address_key(frame).isna().all()
+    assert address_key(ADDRESSES.empty()).empty
+
+
+@given(LINES)
+def test_a_canonical_line_reads_back_as_itself(text):
+    once = read_line(text)
+    assert read_line(once.street_line or "")[:6] == once[:6]
+
+
+@given(st.tuples(*[st.none() | st.text(max_size=8) | WORDS] * 5))
+def test_parts_never_raise_and_their_line_reads_back_as_itself(parts):
+    line = read_parts(*parts).street_line
+    assert read_line(line or "").street_line == line

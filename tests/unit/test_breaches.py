@@ -1,0 +1,311 @@
+"""What the notice does not allow is found before anything runs, and the way through is named."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.breaches import Breach, check
+from pipelines.contracts import RecipientContract, SourceConfig
+from pipelines.notice import Notice
+from pipelines.settings import Settings, load_settings
+
+TODAY = "2026-11-02"
+SIGNED = {"reference": "sopimus 7/2026", "signed": "2026-01-31", "valid_to": "2027-12-31"}
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return load_settings(Path("nowhere"), {})
+
+
+@pytest.fixture(scope="module")
+def notice(settings: Settings) -> Notice:
+    return settings.notice
+
+
+def contract(settings: Settings, **changes: Any) -> RecipientContract:
+    """The finance contract, live under a signed agreement, with changes."""
+    made = settings.recipients["finance"].model_dump()
+    transport = {"connector": "sftp_file", **made.pop("transport")["options"]}
+    given = {**made, "transport": transport, "mode": "live", "agreement": SIGNED, **changes}
+    return RecipientContract.model_validate(given)
+
+
+def field(name: str, *made_of: str) -> dict[str, object]:
+    return {"name": name, "made_of": made_of, "reason": "because", "used_by": "somebody"}
+
+
+def told(notice: Notice, contract: RecipientContract, on: str = TODAY) -> list[Breach]:
+    return check(notice, {}, {contract.recipient: contract}, on)
+
+
+def source(settings: Settings, **changes: Any) -> SourceConfig:
+    """A source of three columns, with changes."""
+    given = {
+        "name": "drop",
+        "connector": "registrations",
+        "title": "Pudotus",
+        "notice_source": "customer_registrations",
+        "files": {"a": {"columns": {"NIMI": {"field": "name"}, "HETU": {"field": "identity"}}}},
+        **changes,
+    }
+    return SourceConfig.model_validate(given)
+
+
+def heard(notice: Notice, source: SourceConfig, on: str = TODAY) -> list[Breach]:
+    return check(notice, {source.name: source}, {}, on)
+
+
+def rules(breaches: list[Breach]) -> set[str]:
+    return {rule for b in breaches for rule in b.rule.split(", ")}
+
+
+def test_the_shipped_configuration_keeps_to_the_notice(settings: Settings) -> None:
+    assert check(settings.notice, settings.sources, settings.recipients, TODAY) == []
+
+
+def test_the_shipped_contracts_have_the_columns_their_recipients_read(settings: Settings) -> None:
+    assert settings.recipients["finance"].columns == (
+        "event",
+        "customer_number",
+        "party_kind",
+        "invoice_name",
+        "street_line",
+        "postal_code",
+        "post_office",
+        "country",
+        "business_id",
+        "delivery_channel",
+        "channel_address",
+        "channel_operator",
+        "point_ref",
+        "valid_from",
+        "ended_on",
+        "final_invoice_line",
+        "final_invoice_postal_code",
+        "final_invoice_post_office",
+        "merged_into",
+    )
+    assert settings.recipients["own_register"].columns == (
+        "customer_number", "field", "value", "source", "stated_at",
+    )  # fmt: skip
+
+
+def test_a_breach_says_where_what_and_whom_to_ask(settings: Settings) -> None:
+    (breach,) = told(settings.notice, contract(settings, country="US", eu_eea=False))
+    assert breach.file == "recipients/finance.yml"
+    assert breach.key == "transfer"
+    assert breach.review == "notice.yml"
+    assert "adequacy" in breach.expected
+    assert str(breach).startswith("recipients/finance.yml: transfer: expected ")
+
+
+@pytest.mark.parametrize(
+    ("ours", "rule"),
+    [
+        ("ip_address", "R10"),
+        ("www", "R10"),
+        ("person_key", "R10"),
+        ("birth_key", "R10"),
+        ("protection", "R10"),
+        ("content", "R10"),
+        ("phone", "R18"),
+        ("death_date", "R18"),
+        ("language", "R18"),
+        ("iban", "R9"),
+        ("hetu", "R9"),
+    ],
+)
+def test_r10_r18_a_field_the_contract_may_not_carry_is_refused(
+    settings: Settings, ours: str, rule: str
+) -> None:
+    fields = [*settings.recipients["finance"].model_dump()["fields"], field("extra", ours)]
+    breaches = told(settings.notice, contract(settings, fields=fields))
+    assert [b.key for b in breaches] == ["fields.extra"]
+    assert rule in rules(breaches)
+
+
+def test_r8_a_score_is_refused_whatever_it_is_made_of(settings: Settings) -> None:
+    fields = [field("credit_score", "party_id")]
+    assert rules(told(settings.notice, contract(settings, fields=fields))) == {"R8"}
+
+
+def test_r3_a_purpose_the_notice_does_not_name_is_refused(settings: Settings) -> None:
+    assert "R3" in rules(told(settings.notice, contract(settings, purpose="curiosity")))
+    assert "R3" in rules(heard(settings.notice, source(settings, purpose="curiosity")))
+
+
+def test_r5_a_purpose_that_is_off_is_refused(settings: Settings) -> None:
+    assert "R5" in rules(told(settings.notice, contract(settings, purpose="statistics")))
+    assert rules(heard(settings.notice, source(settings, purpose="development"))) == {"R5"}
+
+
+def test_r6_another_basis_than_the_purposes_is_refused(settings: Settings) -> None:
+    found = told(settings.notice, contract(settings, basis="legitimate_interests"))
+    assert rules(found) == {"R6"}
+
+
+def test_r7_consent_is_no_basis(settings: Settings) -> None:
+    assert rules(told(settings.notice, contract(settings, basis="consent"))) == {"R7"}
+    assert rules(heard(settings.notice, source(settings, basis="consent"))) == {"R7"}
+
+
+def test_r17_a_credit_provider_gets_no_standing_contract(settings: Settings) -> None:
+    found = told(settings.notice, contract(settings, notice_recipient="credit_provider"))
+    assert "R17" in rules(found)
+
+
+def test_r18_who_is_not_in_the_notice_is_told_nothing(settings: Settings) -> None:
+    assert rules(told(settings.notice, contract(settings, notice_recipient="newspaper"))) == {"R18"}
+
+
+def test_r18_a_role_the_notice_does_not_give_is_refused(settings: Settings) -> None:
+    found = told(settings.notice, contract(settings, role="joint_controller", ground=None))
+    assert [b.key for b in found] == ["role"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"ground": None}, "ground"),
+        ({"ground": "collection"}, "ground"),
+        ({"ground": "billing", "statute": "VHL 119/2001 21 §"}, "statute"),
+    ],
+)
+def test_r20_who_is_outside_is_told_on_its_ground_alone(
+    settings: Settings, changes: dict[str, Any], key: str
+) -> None:
+    found = told(settings.notice, contract(settings, **changes))
+    assert [(b.key, b.rule) for b in found] == [(key, "R20")]
+
+
+def test_r20_the_statutory_ground_names_its_statute(settings: Settings) -> None:
+    law = {
+        "notice_recipient": "authorities", "role": "independent", "purpose": "maintain_register",
+        "ground": "statute", "fields": [field("name", "display_name")],
+    }  # fmt: skip
+    assert [b.key for b in told(settings.notice, contract(settings, **law))] == ["statute"]
+    assert told(settings.notice, contract(settings, **law, statute="VHL 119/2001")) == []
+
+
+@pytest.mark.parametrize(
+    ("agreement", "on", "allowed"),
+    [
+        (SIGNED, "2026-01-30", False),
+        (SIGNED, "2026-01-31", True),
+        (SIGNED, "2027-12-31", True),
+        (SIGNED, "2028-01-01", False),
+        ({**SIGNED, "valid_to": None}, "2099-01-01", True),
+        ({**SIGNED, "reference": None}, TODAY, False),
+        ({**SIGNED, "signed": None}, TODAY, False),
+        ({}, TODAY, False),
+    ],
+)
+def test_r15_r18_a_live_recipient_needs_an_agreement_in_force(
+    settings: Settings, agreement: dict[str, str], on: str, allowed: bool
+) -> None:
+    live = contract(settings, agreement=agreement)
+    assert (told(settings.notice, live, on) == []) is allowed
+    shadow = contract(settings, agreement=agreement, mode="shadow")
+    assert told(settings.notice, shadow, on) == [], "in shadow nothing is told"
+
+
+@pytest.mark.parametrize(
+    ("changes", "on", "allowed"),
+    [
+        ({"country": "SE"}, TODAY, True),
+        ({"country": "NO"}, TODAY, True),
+        ({"country": "US"}, TODAY, False),
+        ({"country": "FI", "eu_eea": False}, TODAY, False),
+        ({"country": "US", "eu_eea": False}, TODAY, False),
+        ({"country": "GB", "eu_eea": False, "transfer": "2026-12-31"}, "2026-12-31", True),
+        ({"country": "GB", "eu_eea": False, "transfer": "2026-12-31"}, "2027-01-01", False),
+    ],
+)
+def test_r24_nobody_outside_the_eea_without_a_mechanism_in_force(
+    settings: Settings, changes: dict[str, Any], on: str, allowed: bool
+) -> None:
+    if "transfer" in changes:
+        paper = {
+            "mechanism": "adequacy",
+            "reference": "C(2021) 4800",
+            "valid_to": changes["transfer"],
+        }
+        changes = {**changes, "transfer": paper}
+    found = told(settings.notice, contract(settings, **changes), on)
+    assert (found == []) is allowed
+    assert rules(found) <= {"R24"}
+
+
+def test_r24_a_technical_need_is_no_mechanism(settings: Settings) -> None:
+    need = {"mechanism": "technical_need", "reference": "x", "valid_to": "2030-01-01"}
+    with pytest.raises(ValueError, match="mechanism"):
+        contract(settings, country="US", eu_eea=False, transfer=need)
+
+
+def test_r28_nobody_outside_is_told_for_our_own_marketing(settings: Settings) -> None:
+    found = told(settings.notice, contract(settings, purpose="own_marketing"))
+    assert "R28" in rules(found)
+
+
+def test_r9_a_column_mapped_to_what_nothing_covers_is_named(settings: Settings) -> None:
+    extra = {"a": {"columns": {"TILINUMERO": {"field": "iban"}, "NIMI": {"field": "name"}}}}
+    (breach,) = heard(settings.notice, source(settings, files=extra))
+    assert breach.key == "files.a.columns.TILINUMERO"
+    assert breach.rule == "R9"
+
+
+def test_r9_a_column_of_the_hub_without_a_place_in_the_notice_is_a_breach(
+    settings: Settings,
+) -> None:
+    dump = settings.notice.model_dump(by_alias=True)
+    dump["beyond_the_notice"] = [b for b in dump["beyond_the_notice"] if b["name"] != "language"]
+    for kind in (*dump["sources"], *dump["recipients"]):
+        key = "says" if "says" in kind else "receives"
+        kind[key] = [name for name in kind[key] if name != "language"]
+    found = check(Notice.model_validate(dump), {}, {}, TODAY)
+    assert [b.key for b in found] == ["categories, beyond_the_notice: language"]
+
+
+def test_r13_a_phone_from_an_update_service_is_refused(settings: Settings) -> None:
+    phone = {
+        "a": {
+            "columns": {"PUHELIN": {"field": "phone"}, "OSOITE": {"field": "addresses.postal.line"}}
+        }
+    }
+    found = heard(settings.notice, source(settings, notice_source="update_services", files=phone))
+    assert [b.key for b in found] == ["files.a.columns.PUHELIN"]
+    assert "R13" in rules(found)
+
+
+def test_r14_a_joint_controllers_source_names_the_controller(settings: Settings) -> None:
+    joint = {"notice_source": "joint_controllers"}
+    assert "R14" in rules(heard(settings.notice, source(settings, **joint)))
+    assert "R14" in rules(heard(settings.notice, source(settings, **joint, controller="church")))
+    assert heard(settings.notice, source(settings, **joint, controller="municipality")) == []
+
+
+def test_r15_a_subcontractors_source_needs_an_agreement_in_force(settings: Settings) -> None:
+    sub = {
+        "notice_source": "subcontractors",
+        "files": {"a": {"columns": {"NIMI": {"field": "name"}}}},
+    }
+    assert rules(heard(settings.notice, source(settings, **sub))) == {"R15"}
+    signed = source(settings, **sub, agreement=SIGNED)
+    assert heard(settings.notice, signed) == []
+    assert rules(heard(settings.notice, signed, "2028-01-01")) == {"R15"}
+
+
+def test_r16_r55_a_source_of_web_data_is_refused(settings: Settings) -> None:
+    assert rules(heard(settings.notice, source(settings, notice_source="web"))) == {"R16", "R55"}
+
+
+def test_r12_a_source_of_a_kind_the_notice_does_not_name_is_refused(settings: Settings) -> None:
+    found = heard(settings.notice, source(settings, notice_source="hearsay"))
+    assert rules(found) == {"R12", "R13"}
+
+
+def test_codes_are_borrowed_only_from_a_source_there_is(settings: Settings) -> None:
+    found = heard(settings.notice, source(settings, borrow_from="nobody"))
+    assert [b.key for b in found] == ["borrow_from"]
