@@ -52,12 +52,14 @@ class Record:
     kind: "party", "point" or "role". key: the source's own key for it, stable between deliveries.
     source_time: when the source says this became so, ISO 8601 UTC ("2026-11-20T22:00:00Z"), or None.
     content: declared fields only, JSON-able, absent when the source does not state them.
+    is_partial: the source told these fields alone; what it said before of the others still stands.
     """
 
     kind: str
     key: str
     source_time: str | None
     content: Mapping[str, Any]
+    is_partial: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pipelines.assets.landing import landing
 from pipelines.assets.outbound import disclosure_log, outbound
 from pipelines.assets.register import register
 from pipelines.house import House, open_house
-from pipelines.resources import Hub, NoFrames
+from pipelines.resources import NoFrames, hub_of
 from pipelines.settings import Settings
 from pipelines.texts import Texts
 
@@ -53,9 +53,7 @@ def build_defs(
     nightly = dg.define_asset_job(
         NIGHTLY, dg.AssetSelection.all(), description=texts.say("job.nightly")
     )
-    hub = Hub.opened_by(
-        opener or (lambda: open_house(home)), business_date=business_date, full=full
-    )
+    hub = hub_of(opener or (lambda: open_house(home)), business_date, full=full)
     return dg.Definitions(
         assets=[a.map_asset_specs(lambda s: dg.apply_freshness_policy(s, FRESH_FOR)) for a in assets],
         jobs=[nightly],

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipelines.house import House, open_house, system_clock
+from pipelines.errors import told
+from pipelines.house import House, open_house
 from pipelines.store import nights
 from pipelines.store.engine import transaction
 
@@ -74,7 +75,11 @@ def run_night(
     failures: list[tuple[str, str]] = []
 
     def opened() -> House:
-        ours = opener() if opener else open_house(home, clock=system_clock)
+        try:
+            ours = opener() if opener else open_house(home)
+        except Exception as error:
+            failures.append(("opening the hub", told(error)))
+            raise
         inner = ours.reached
 
         def both(place: str) -> None:

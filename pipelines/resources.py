@@ -5,60 +5,43 @@ Belongs here: the life of a run's resources. Does not belong here: what a night 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
 
 import dagster as dg
-from pydantic import PrivateAttr
 
 from pipelines.house import House
 from pipelines.steps.night import Night
 
 
-class Hub(dg.ConfigurableResource):  # type: ignore[type-arg]  # it is its own value
+@dataclass(frozen=True)
+class Hub:
     """The opened hub for one run, holding the run lock from first asset to last (DESIGN 14).
 
     busy: another run holds the lock; every asset then ends at once without a materialisation, so that a
     second night is "already running", which is no failure.
     """
 
-    business_date: str | None = None
-    full: bool = False
+    house: House
+    night: Night
+    busy: bool
+    instance: dg.DagsterInstance | None
 
-    _open: Callable[[], House] = PrivateAttr()
-    _house: House | None = PrivateAttr(default=None)
-    _busy: bool = PrivateAttr(default=False)
 
-    @classmethod
-    def opened_by(cls, opener: Callable[[], House], **settings: Any) -> "Hub":
-        """A hub that calls `opener` when a run starts, never at import."""
-        hub = cls(**settings)
-        hub._open = opener
-        return hub
+def hub_of(
+    opener: Callable[[], House], business_date: str | None = None, *, full: bool = False
+) -> dg.ResourceDefinition:
+    """The resource `hub`: opened by `opener` when a run starts, never at import, closed at its end."""
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Hub"]:
-        house = self._open()
-        self._busy = not house.lock.acquire()
-        self._house = house
+    def opened(context: dg.InitResourceContext) -> Iterator[Hub]:
+        house = opener()
         try:
-            yield self
+            busy = not house.lock.acquire()
+            yield Hub(house, house.night(business_date, full=full), busy, context.instance)
         finally:
-            self._house = None
             house.close()
 
-    @property
-    def busy(self) -> bool:
-        return self._busy
-
-    @property
-    def house(self) -> House:
-        if self._house is None:
-            raise RuntimeError("the hub is open only while a run goes on")
-        return self._house
-
-    @property
-    def night(self) -> Night:
-        return self.house.night(self.business_date, full=self.full)
+    return dg.ResourceDefinition(opened)
 
 
 class NoFrames(dg.IOManager):

@@ -117,7 +117,9 @@ class _postgres_database:
     def __enter__(self) -> str:
         from sqlalchemy.engine import make_url
 
-        self._run(f'CREATE DATABASE "{self._name}" TEMPLATE "{self._template}"')
+        # a language of its own, so that nothing rests on the order a C locale happens to give
+        locale = "LOCALE_PROVIDER icu ICU_LOCALE 'fi-FI'" if self._template == "template0" else ""
+        self._run(f'CREATE DATABASE "{self._name}" TEMPLATE "{self._template}" {locale}')
         url = make_url(os.environ["HUB_TEST_POSTGRES_URL"]).set(database=self._name)
         return url.render_as_string(hide_password=False)
 

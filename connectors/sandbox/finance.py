@@ -172,8 +172,9 @@ def unbillable(row: Mapping[str, str]) -> str:
     if not _DATE.fullmatch(row["valid_from"]):
         return "no_valid_from"
     if channel == "paper":
-        if not (row["street_line"] and row["postal_code"] and row["post_office"]):
+        if not (row["street_line"] and row["post_office"]):
             return "no_address"
+        # abroad the code may stand in the post office line, as DVV gives it (FORMATS 1.1)
         if row["country"] in ("", "FI") and not _FINNISH_CODE.fullmatch(row["postal_code"]):
             return "bad_postal_code"
     elif channel == "einvoice":

@@ -6,9 +6,11 @@ client that has gone; a hanging answer ends when its fault is withdrawn or the s
 """
 
 import base64
+import contextlib
 import hmac
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -24,6 +26,26 @@ Respond = Callable[[str, str, dict[str, str], Any], Answer]
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        self._callers: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", 0), handler)
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        caller, address = super().get_request()
+        self._callers.add(caller)
+        return caller, address
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        if isinstance(request, socket.socket):
+            self._callers.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """Wake every thread that waits for its caller to say something."""
+        for caller in list(self._callers):
+            with contextlib.suppress(OSError):
+                caller.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Nothing: a client that hung up is no fault of ours."""
@@ -78,7 +100,7 @@ class HttpServer:
             def log_message(self, format: str, *args: Any) -> None:
                 """Nothing: requests name people."""
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name=name)
         self._thread.start()
 
@@ -88,11 +110,12 @@ class HttpServer:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def close(self) -> None:
-        """Stop and wait for answers under way."""
+        """Stop; callers who are still on the line are hung up on."""
         if self._faults:
             self._faults.clear()
         self._server.shutdown()
         self._thread.join()
+        self._server.hang_up()
         self._server.server_close()
 
 

@@ -28,7 +28,7 @@ class _Files(asyncssh.SFTPServer):
 
     async def write(self, file_obj: object, offset: int, data: bytes) -> int:
         if self._account.faults.strikes("dropped_connection"):
-            super().write(file_obj, offset, data[: len(data) // 2])
+            super().write(file_obj, offset, data)
             self.channel.get_connection().abort()
             raise asyncssh.SFTPConnectionLost("dropped by the sandbox")
         written = super().write(file_obj, offset, data)
@@ -91,7 +91,7 @@ class SftpServers:
         self._thread.start()
         try:
             for account in accounts:
-                self._call(self._listen(account, account.host_key))
+                self._call(self._listen(account))
         except BaseException:
             self.close()
             raise
@@ -99,12 +99,12 @@ class SftpServers:
     def _call(self, work: Coroutine[None, None, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
-    async def _listen(self, account: Account, key: asyncssh.SSHKey) -> None:
+    async def _listen(self, account: Account) -> None:
         acceptor = await asyncssh.listen(
             "127.0.0.1",
-            account.port,
+            0,
             server_factory=lambda: _Door(account),
-            server_host_keys=[key],
+            server_host_keys=[account.host_key],
             sftp_factory=lambda channel: _Files(channel, account),
             allow_scp=False,
             gss_host=None,
@@ -112,33 +112,39 @@ class SftpServers:
         account.port = acceptor.get_port()
         self._acceptors[account.folder] = acceptor
 
-    async def _stop(self, account: Account) -> None:
-        acceptor = self._acceptors.pop(account.folder, None)
-        if acceptor:
+    def show_key(self, account: Account, another: bool) -> None:
+        """From the next connection on, show the pinned host key or another one."""
+        key = asyncssh.generate_private_key("ssh-ed25519") if another else account.host_key
+
+        async def show() -> None:
+            self._acceptors[account.folder].update(server_host_keys=[key])
+
+        self._call(show())
+
+    async def _hang_up(self) -> None:
+        """Stop listening, drop everybody; a connection that does not end in time is let go."""
+        for acceptor in self._acceptors.values():
             acceptor.close()
-            await acceptor.wait_closed()
-        for conn in list(account.connections):
-            conn.abort()
-            await conn.wait_closed()
-
-    async def _restart(self, account: Account, key: asyncssh.SSHKey) -> None:
-        await self._stop(account)
-        await self._listen(account, key)
-
-    def restart(self, account: Account, another_key: bool) -> None:
-        """Listen on the same port again, with the pinned host key or another one."""
-        key = asyncssh.generate_private_key("ssh-ed25519") if another_key else account.host_key
-        self._call(self._restart(account, key))
+        for account in self._accounts:
+            for connection in list(account.connections):
+                connection.abort()
+        await asyncio.sleep(0)
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        if under_way:
+            _, stuck = await asyncio.wait(under_way, timeout=2)
+            for task in stuck:
+                task.cancel()
+        await self._loop.shutdown_asyncgens()
+        await self._loop.shutdown_default_executor()
 
     def close(self) -> None:
         """Stop listening, drop every connection, end the thread."""
-        for account in self._accounts:
-            self._call(self._stop(account))
-        self._call(self._loop.shutdown_asyncgens())
-        self._call(self._loop.shutdown_default_executor())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        try:
+            self._call(self._hang_up())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
 
 def host_key(path: Path) -> asyncssh.SSHKey:

@@ -11,6 +11,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -94,7 +95,7 @@ class Town:
             raise ValueError(f"nobody is called {where}; there are {', '.join(self._faults)}")
         self._faults[where].arm(kind, times)
         if kind == "wrong_host_key":
-            self._sftp.restart(self._accounts[where], another_key=times > 0)
+            self._sftp.show_key(self._accounts[where], another=times > 0)
         with self._lock:
             if kind in fault_catalogue.EXPORT_FAULTS:
                 self._export(self._faults[where].armed(*fault_catalogue.EXPORT_FAULTS))
@@ -107,7 +108,7 @@ class Town:
             wrong_key = where in self._accounts and faults.armed("wrong_host_key")
             faults.clear()
             if wrong_key:
-                self._sftp.restart(self._accounts[where], another_key=False)
+                self._sftp.show_key(self._accounts[where], another=False)
             with self._lock:
                 self._release_acknowledgements(where)
         with self._lock:
@@ -186,9 +187,7 @@ class Town:
     def close(self) -> None:
         """Stop every server and thread; closing twice is harmless."""
         self._stop_asked.set()
-        for opened in reversed(self._opened):
-            opened.close()
-        self._opened.clear()
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self
@@ -302,7 +301,7 @@ class Town:
     # --- servers --------------------------------------------------------------------------------------
 
     def _open_doors(self) -> None:
-        self._opened: list[HttpServer | sftp.SftpServers] = []
+        self._opened = ExitStack()
         try:
             passwords = self._state["passwords"]
             self._accounts = {
@@ -317,7 +316,7 @@ class Town:
                 for where in ("own_register", "finance")
             }
             self._sftp = sftp.SftpServers(list(self._accounts.values()))
-            self._opened.append(self._sftp)
+            self._opened.callback(self._sftp.close)
             api = DvvApi(
                 self._population,
                 self._faults["dvv"],
@@ -327,9 +326,9 @@ class Town:
                 passwords["dvv"],
             )
             self._dvv = HttpServer("sandbox-dvv", api.respond, self._faults["dvv"])
-            self._opened.append(self._dvv)
+            self._opened.callback(self._dvv.close)
             self._control = HttpServer("sandbox-control", self._respond)
-            self._opened.append(self._control)
+            self._opened.callback(self._control.close)
             self._write_addresses()
         except BaseException:
             self.close()

@@ -161,11 +161,14 @@ class People:
                 is_deceased=change.said.is_deceased or None,
                 death_date=change.said.death_date,
             )
-            self._record(self._who(person, change.retired.values()) | heard, change)
+            who = self._who(person, change.retired.values())
+            self._record(who | heard, change, is_partial=True)
 
-    def _record(self, content: Mapping[str, Any], change: _Change | None) -> None:
+    def _record(
+        self, content: Mapping[str, Any], change: _Change | None, *, is_partial: bool = False
+    ) -> None:
         at = change.at if change else None
-        self.records.append(Record("party", content["person_key"], at, content))
+        self.records.append(Record("party", content["person_key"], at, content, is_partial))
 
     def _who(self, active: Identity, retired: Iterable[Identity]) -> dict[str, Any]:
         former = {self._tokens.person(i.code) for i in retired if i.code != active.code}

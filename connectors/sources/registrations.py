@@ -36,6 +36,7 @@ from connectors.identity import Identity, read_identity
 from connectors.mapping import LIMITS, FileMapping, Layout, Limits, demand, demand_known
 from connectors.tabular import Table, read_table
 
+PARTY = "party"
 IDENTITY = "identity"  # the shared column of identity code and business id: mapped, never landed
 
 _ADDRESS_PARTS = frozenset(
@@ -197,15 +198,25 @@ class Registrations(Source, Lender):
     def borrow(self) -> Iterable[Borrowed]:
         """Own customers with a valid identity code, from the newest delivery; read anew every time.
 
-        Customers without a code, or with one that is not valid, are left out.
+        Customers without a code, or with one that is not valid, are left out; so is whoever has no role
+        at any consumption point (an enquirer is no customer, and nobody is asked about one).
         """
+        role_files = [m.only(PARTY) for m in self._options.files.values() if m.kind == "role"]
         with open_folder(self._options.folder) as folder:
             delivery = self._newest(folder)
             payload = self._payload(folder, delivery, self._options.party_file)
+            roles = [(m, self._payload(folder, delivery, m)) for m in role_files]
+        in_role = {
+            number
+            for role_file, text in roles
+            for number in self._table(delivery, role_file, text).values.get(PARTY, ())
+        }
         mapping = self._options.party_file.only(IDENTITY)
         table = self._table(delivery, mapping, payload)
         lent = dict(zip(table.keys, table.values.get(IDENTITY, ()), strict=False))
         for number, text in lent.items():
+            if role_files and number not in in_role:
+                continue
             if text is not None and _business_id(text) is None:
                 identity = read_identity(text, self._options.allow_test_identities)
                 if isinstance(identity, Identity):

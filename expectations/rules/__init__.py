@@ -29,7 +29,18 @@ _SEVERITIES: dict[str, Severity] = {
     **{rule.name: rule.severity for rules in BY_TABLE.values() for rule in rules},
 }
 
+_WAIVABLE = frozenset({"value_shape", "value_too_long"})
+
 
 def severity_of(rule: str) -> Severity:
     """Whether breaking the rule holds the record back; a rule nobody has told us of does."""
     return _SEVERITIES.get(rule, "critical")
+
+
+def is_waivable(rule: str) -> bool:
+    """Whether a steward may let a record on that breaks the rule.
+
+    Only a rule about a shape that some real value has after all; never one that keeps a record from being
+    read, protects a person or keeps a bill from going astray.
+    """
+    return rule in _WAIVABLE

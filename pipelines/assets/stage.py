@@ -97,7 +97,7 @@ def stage(
 
     @dg.multi_asset(name="__".join(key), specs=[spec], check_specs=checks, can_subset=True)
     def wired(
-        context: dg.AssetExecutionContext, hub: Hub
+        context: dg.AssetExecutionContext, hub: dg.ResourceParam[Hub]
     ) -> Iterator[dg.MaterializeResult[None]]:
         if hub.busy:
             context.log.warning("already running: %s", hub.house.lock.holder())

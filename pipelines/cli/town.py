@@ -259,8 +259,9 @@ def demo(
                     sys.stdin.readline()
                 else:
                     processes.wait()
-    if any(night["exit"] for night in ran):
-        raise Failed("a night did not end clean: see the letters above")
+    unclean = [night for night in ran if night["exit"]]
+    if unclean:
+        raise Failed(f"a night did not end clean: {unclean[0]['said']}")
 
 
 def _fresh_folder(invocation: Invocation) -> Path:

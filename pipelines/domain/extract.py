@@ -246,7 +246,9 @@ def answered(
             pd.DataFrame({"their_key": own["source_key"], "field": "name", "now": name}),
             pd.DataFrame({"their_key": own["source_key"], "field": "is_deceased", "now": dead}),
             *(
-                pd.DataFrame({"their_key": postal["source_key"], "field": part, "now": postal[part]})
+                pd.DataFrame(
+                    {"their_key": postal["source_key"], "field": part, "now": postal[part]}
+                )
                 for part in (*_PLACE, "country")
             ),
         ]
@@ -276,6 +278,10 @@ def _routes(golden: pd.DataFrame, contacts: pd.DataFrame, business_date: str) ->
         name: party[name].where(~hidden, party["party_id"].map(contact[name]))
         for name in (*_PLACE, "country")
     }
+    # The contract has no line of its own for c/o: it goes before the street, as on an envelope.
+    care_of = party["care_of"].where(~hidden, party["party_id"].map(contact["care_of"]))
+    with_care_of = "c/o " + care_of + ", " + place["street_line"]
+    place["street_line"] = with_care_of.fillna(place["street_line"])
     is_abroad = place["country"].fillna("FI") != "FI"
     incomplete = place["street_line"].isna() | place["post_office"].isna()
     incomplete |= place["postal_code"].isna() & ~is_abroad

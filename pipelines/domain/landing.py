@@ -1,6 +1,6 @@
 """What makes one landed record equal to another, and since when each field has said what it says.
 
-Belongs here: canonical JSON, the content hash, the age of each field. Does not belong here: reading what
+Belongs here: canonical JSON, the content hash, what a new word leaves standing, the age of each field. Does not belong here: reading what
 the fields mean (`standardise`), storing them (`store`).
 """
 
@@ -19,6 +19,30 @@ def canonical_json(value: object) -> str:
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
+
+
+# Only a statement to the contrary ends these; silence never does (R56, DESIGN 12; FORMATS §1.1 on deaths).
+_ENDED_BY_WORD_ONLY: Mapping[str, tuple[object, tuple[str, ...]]] = {
+    "protection": ("on", ("protection_until",)),
+    "is_deceased": (True, ("death_date",)),
+}
+
+
+def standing(
+    content: Mapping[str, object], before: Mapping[str, object], *, is_partial: bool
+) -> dict[str, object]:
+    """What a source's word amounts to now, given what it said before.
+
+    A partial record changes only what it states. A whole one replaces everything, but for a protective
+    order and a death: those stand until the source says that they don't.
+    """
+    if is_partial:
+        return {**before, **content}
+    now = dict(content)
+    for field, (value, with_it) in _ENDED_BY_WORD_ONLY.items():
+        if before.get(field) == value and field not in now:
+            now |= {name: before[name] for name in (field, *with_it) if name in before}
+    return now
 
 
 def content_hash(content: Mapping[str, object]) -> str:

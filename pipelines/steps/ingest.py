@@ -11,7 +11,7 @@ import pandas as pd
 
 from connectors.base import Ask, Batch, ConnectorError, Fault, Record, Source, Unavailable
 from expectations.volume import implausible
-from pipelines.domain.landing import content_hash, field_times
+from pipelines.domain.landing import content_hash, field_times, standing
 from pipelines.domain.schemas import LANDED
 from pipelines.settings import SourceConfig
 from pipelines.steps.log_lookup import log_lookup
@@ -57,13 +57,20 @@ def _ask(night: Night, config: SourceConfig) -> Ask:
 
 def _land(step: StepRun, night: Night, config: SourceConfig, batch: Batch) -> pd.DataFrame:
     allowed = night.settings.notice.fields_of(config.notice_source)
-    incoming, outside = _frame(config.name, batch.records, allowed, night.business_date)
-    held = frames.read_matching(step.conn, LANDED, incoming[_RECORD], tuple(_RECORD))
+    keys = pd.DataFrame(
+        {
+            "source": config.name,
+            "kind": [r.kind for r in batch.records],
+            "source_key": [r.key for r in batch.records],
+        }
+    )
+    held = frames.read_matching(step.conn, LANDED, keys, tuple(_RECORD))
+    incoming, outside = _frame(config.name, batch.records, allowed, held, night.business_date)
     before = incoming[_RECORD].merge(held[[*_RECORD, "content_hash"]], on=_RECORD, how="left")
     changed = incoming[(before["content_hash"] != incoming["content_hash"]).to_numpy()].copy()
     changed["field_times"] = field_times(changed, held, night.as_of)
     frames.put(step.conn, LANDED, LANDED.conform(changed), step.id)
-    quarantine.supersede(step.conn, changed[_RECORD], night.now())
+    quarantine.supersede(step.conn, _outdated(step, incoming), night.now())
     quarantine.open_findings(step.conn, _faults(config.name, batch.faults, night), night.now())
     nights.move_cursor(step.conn, config.name, batch.cursor, batch.total, night.business_date, night.now())
     nights.record_feed(
@@ -92,27 +99,45 @@ def _land(step: StepRun, night: Night, config: SourceConfig, batch: Batch) -> pd
 
 
 def _frame(
-    source: str, records: Sequence[Record], allowed: frozenset[str], business_date: str
+    source: str,
+    records: Sequence[Record],
+    allowed: frozenset[str],
+    held: pd.DataFrame,
+    business_date: str,
 ) -> tuple[pd.DataFrame, Counter[str]]:
-    """Records as landed rows, the last one of a key only, without fields the notice does not cover (R9)."""
+    """Records as landed rows, the last word on each key, without fields the notice does not cover (R9)."""
     outside: Counter[str] = Counter()
-    latest = {(r.kind, r.key): r for r in records}
-    rows = []
-    for record in latest.values():
+    words: dict[tuple[str, str], dict[str, object]] = {
+        (kind, key): content
+        for kind, key, content in held[["kind", "source_key", "content"]].itertuples(index=False)
+    }
+    times: dict[tuple[str, str], str | None] = {}
+    for record in records:
         content = {k: v for k, v in record.content.items() if v is not None and k in allowed}
         outside.update(k for k, v in record.content.items() if v is not None and k not in allowed)
-        rows.append(
-            {
-                "source": source,
-                "kind": record.kind,
-                "source_key": record.key,
-                "source_time": record.source_time,
-                "content": content,
-                "content_hash": content_hash(content),
-                "business_date": business_date,
-            }
-        )
+        key = (record.kind, record.key)
+        words[key] = standing(content, words.get(key, {}), is_partial=record.is_partial)
+        times[key] = record.source_time
+    rows = [
+        {
+            "source": source,
+            "kind": kind,
+            "source_key": key,
+            "source_time": time,
+            "content": words[kind, key],
+            "content_hash": content_hash(words[kind, key]),
+            "business_date": business_date,
+        }
+        for (kind, key), time in times.items()
+    ]
     return LANDED.frame(rows), outside
+
+
+def _outdated(step: StepRun, incoming: pd.DataFrame) -> pd.DataFrame:
+    """Records in quarantine in another form than the one that stands now."""
+    items = quarantine.open_items(step.conn)[[*_RECORD, "content_hash"]]
+    now = items.merge(incoming[[*_RECORD, "content_hash"]], on=_RECORD, suffixes=("", "_now"))
+    return now.loc[now["content_hash"] != now["content_hash_now"], _RECORD].drop_duplicates()
 
 
 def _faults(source: str, faults: Sequence[Fault], night: Night) -> pd.DataFrame:

@@ -165,7 +165,19 @@ def _billing(
         held=billed.held,
         business_date=night.business_date,
     )
-    return events, billed.held
+    return _not_refused(step, contract, events), billed.held
+
+
+def _not_refused(step: StepRun, contract: extract.Contract, events: pd.DataFrame) -> pd.DataFrame:
+    """Less what the recipient has refused in exactly this form: that waits for a person, not a night."""
+    refused = deliveries.refused_rows(step.conn, contract.recipient)
+    if refused.empty or events.empty:
+        return events
+    before = refused.set_index("row_key")["row"].to_dict()
+    rows = events[list(contract.columns)].to_dict("records")
+    again = [before.get(key) == row for key, row in zip(events["row_key"], rows, strict=True)]
+    step.counts["refused_before"] = sum(again)
+    return events[[not a for a in again]].reset_index(drop=True)
 
 
 def _returns(

@@ -5,14 +5,13 @@ thing that may not wait for a steward: a protective order. Does not belong here:
 (`expectations`), how a name or address is read (`domain.standardise`).
 """
 
-from dataclasses import dataclass
-
 import pandas as pd
 
 from expectations.run import Findings, validate
 from expectations.rules import MEANINGS, severity_of
 from pipelines.domain.schemas import ADDRESSES, LANDED, PARTIES, POINTS, ROLES
-from pipelines.domain.standardise import Standardised, standardise as read_landed
+from pipelines.domain.standardise import Standardised, companions
+from pipelines.domain.standardise import standardise as read_landed
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
 from pipelines.store import frames, quarantine
 
@@ -28,7 +27,8 @@ def standardise(night: Night) -> StepResult:
         if landed.empty:
             step.counts.update(read=0, accepted=0, quarantined=0)
             return _result(step, {}, {})
-        standard = read_landed(landed)
+        landed = pd.concat([landed, _companions(step, landed)], ignore_index=True)
+        standard = read_landed(landed, night.settings.hub.allow_test_identities)
         tables = {
             PARTIES: standard.parties,
             ADDRESSES: standard.addresses,
@@ -64,6 +64,19 @@ def _landed(step: StepRun) -> pd.DataFrame:
         return landed
     key = ["source", "kind", "source_key", "content_hash"]
     return landed[~pd.MultiIndex.from_frame(landed[key]).isin(pd.MultiIndex.from_frame(dropped[key]))]
+
+
+def _companions(step: StepRun, landed: pd.DataFrame) -> pd.DataFrame:
+    """Unchanged records that have to be read with the changed ones: a party and its roles' addresses."""
+    parties = landed.loc[landed["kind"] == "party", _RECORD]
+    roles = frames.read_matching(
+        step.conn,
+        ROLES,
+        parties.rename(columns={"source_key": "party_source_key"}),
+        ("source", "party_source_key"),
+    )
+    missing = companions(landed, roles)
+    return frames.read_matching(step.conn, LANDED, missing, ("source", "kind", "source_key"))
 
 
 def _refused(

@@ -4,6 +4,8 @@ Belongs here: the audit log of our own people, append-only like the disclosure l
 person asking who was told must not learn a clerk's name. Does not belong here: disclosures to others.
 """
 
+from collections.abc import Iterable
+
 import pandas as pd
 from sqlalchemy import Connection, insert, select
 
@@ -26,6 +28,20 @@ def record(
             at=at, who=who, operation=operation, party_id=party_id, purpose=purpose, detail=detail
         )
     )
+
+
+def record_many(
+    conn: Connection, at: str, who: str, operation: str, parties: Iterable[int], purpose: str
+) -> None:
+    """Add a line about each party; one about nobody when the look found nobody."""
+    lines = [
+        {"at": at, "who": who, "operation": operation, "party_id": int(party), "purpose": purpose}
+        for party in parties
+    ]
+    if lines:
+        conn.execute(insert(access_log), lines)
+    else:
+        record(conn, at, who, operation, purpose=purpose)
 
 
 def recent(conn: Connection, limit: int) -> pd.DataFrame:

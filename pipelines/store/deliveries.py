@@ -47,7 +47,6 @@ _MAY_BECOME: Mapping[str, frozenset[str]] = {
     "sent": frozenset({"uncertain"}),
 }
 OPEN = tuple(_MAY_BECOME)
-_ENDING = frozenset({"ended", "merged"})  # events after which the recipient holds the row no more
 _RETURN_COLUMNS = frozenset({"customer_number", "field", "value"})
 _ADDRESS_PARTS = ("care_of", "street_line", "line", "postal_code", "post_office")
 
@@ -424,11 +423,21 @@ def adopt(conn: Connection, recipient: str, rows: pd.DataFrame) -> int:
 
 
 def _remember(conn: Connection, recipient: str, accepted: pd.DataFrame, delivery_id: str) -> None:
-    ending = accepted["event"].isin(_ENDING)
-    told = accepted.loc[~ending, ["row_key", "party_id", "row"]]
+    """The last row told under each key; an ended or merged one stays, so that it is not told again."""
+    told = accepted[["row_key", "party_id", "row"]]
     frames.upsert(conn, told_row, told.assign(recipient=recipient, delivery_id=delivery_id))
-    gone = accepted.loc[ending, ["row_key"]].assign(recipient=recipient)
-    frames.remove_from(conn, told_row, gone, ("recipient", "row_key"))
+
+
+def refused_rows(conn: Connection, recipient: str) -> pd.DataFrame:
+    """row_key, row: what the recipient refused last under each key and has not taken since."""
+    found = frames.rows(
+        conn,
+        select(delivery_row.c.row_key, delivery_row.c.row, delivery.c.sequence)
+        .join_from(delivery_row, delivery)
+        .where(delivery.c.recipient == recipient, delivery_row.c.status == "rejected")
+        .order_by(delivery.c.sequence),
+    )
+    return found.drop_duplicates("row_key", keep="last")[["row_key", "row"]]
 
 
 # ---- who is held back

@@ -9,6 +9,7 @@ them, never by a database sequence, which loses a number with every rollback.
 
 import json
 from collections.abc import Collection, Sequence
+from itertools import islice
 
 import pandas as pd
 from sqlalchemy import Connection, func, or_, select
@@ -129,6 +130,31 @@ def recent(conn: Connection, limit: int) -> pd.DataFrame:
     return frames.rows(
         conn, select(disclosure_leaf).order_by(disclosure_leaf.c.leaf_no.desc()).limit(limit)
     )
+
+
+def list_deliveries(conn: Connection, limit: int) -> pd.DataFrame:
+    """The last deliveries and look-ups, newest first, as the log has them; no people.
+
+    at, recipient, operation, delivery_id, people (rows or persons asked about), state (of the delivery).
+    """
+    found = conn.execution_options(yield_per=500).execute(
+        select(disclosure_leaf.c.at, disclosure_leaf.c.leaf, delivery.c.state)
+        .outerjoin_from(
+            disclosure_leaf, delivery, delivery.c.delivery_id == disclosure_leaf.c.delivery_id
+        )
+        .where(disclosure_leaf.c.entry_id.is_(None))
+        .order_by(disclosure_leaf.c.leaf_no.desc())
+    )
+    calls = ((at, json.loads(leaf), state) for at, leaf, state in found)
+    rows = (
+        (at, fact.get("to"), fact.get("operation", "delivery"), fact.get("d"), fact.get("n"), state)
+        for at, fact, state in calls
+        if fact["t"] in ("intent", "lookup_call")
+    )
+    columns = ["at", "recipient", "operation", "delivery_id", "people", "state"]
+    listed = pd.DataFrame(list(islice(rows, limit)), columns=columns)
+    found.close()
+    return listed.astype({**dict.fromkeys(columns, "str"), "people": "Int64"})
 
 
 def erase(conn: Connection, entries: pd.DataFrame) -> int:

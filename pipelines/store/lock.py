@@ -100,6 +100,7 @@ def _whoami() -> str:
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
+_NAME = text("SELECT set_config('application_name', :who, false)")
 _TAKE = text("SELECT pg_try_advisory_lock(:space, hashtext(current_schema() || ' run'))")
 _HOLDER = text(
     "SELECT a.application_name || coalesce("
@@ -128,21 +129,23 @@ class _ServerLock:
         if self._held is not None:
             return True
         try:
-            connection = self._engine.connect()
+            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()  # never back into the pool: the lock is the session's
-            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for setting in _SESSION:
-                connection.exec_driver_sql(setting)
-            connection.execute(
-                text("SELECT set_config('application_name', :who, false)"), {"who": _whoami()[:63]}
-            )
-            if connection.scalar(_TAKE, {"space": LOCK_SPACE}):
-                self._held = connection
-                return True
-            connection.close()
+            try:
+                if self._is_ours(connection):
+                    self._held = connection
+            finally:
+                if self._held is None:
+                    connection.close()
         except SQLAlchemyError as error:
             raise without_values(error) from None
-        return False
+        return self._held is not None
+
+    def _is_ours(self, connection: Connection) -> bool:
+        for setting in _SESSION:
+            connection.exec_driver_sql(setting)
+        connection.execute(_NAME, {"who": _whoami()[:63]})
+        return bool(connection.scalar(_TAKE, {"space": LOCK_SPACE}))
 
     def give_back(self) -> None:
         if self._held is not None:

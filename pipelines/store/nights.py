@@ -304,11 +304,12 @@ def last_feed(conn: Connection, source: str) -> FeedNight | None:
 
 def last_heard(conn: Connection, source: str) -> str | None:
     """The last business date on which a source answered and was believed."""
-    return conn.scalar(
+    date: str | None = conn.scalar(
         select(func.max(feed_night.c.business_date)).where(
             feed_night.c.source == source, feed_night.c.status.in_(("ok", "unchanged"))
         )
     )
+    return date
 
 
 # ---- ids

@@ -103,6 +103,12 @@ def open_items(conn: Connection) -> pd.DataFrame:
     )
 
 
+def item(conn: Connection, quarantine_id: int) -> pd.Series | None:
+    """One refusal in whatever state, all columns; None when there is none of that number."""
+    found = frames.rows(conn, select(quarantine).where(quarantine.c.quarantine_id == quarantine_id))
+    return None if found.empty else found.iloc[0]
+
+
 def open_counts(conn: Connection) -> list[OpenCount]:
     """How many records wait, by source and rule; reason is one of theirs."""
     record = quarantine.c.kind + " " + quarantine.c.source_key

@@ -1,20 +1,23 @@
 """The town as a process and its controls."""
 
+import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import asyncssh
 import requests
 
 from connectors.sandbox.town import Town, start
-from tests.sandbox.clients import control
+from tests.sandbox.clients import at, control
 
 ROOT = Path(__file__).parents[2]
 
@@ -91,6 +94,30 @@ def test_a_closed_town_leaves_no_thread_and_no_open_file(tmp_path: Path) -> None
             town.close()
     assert threading.active_count() == threads
     assert len(os.listdir("/proc/self/fd")) <= files
+
+
+def test_clients_that_never_leave_do_not_keep_the_town_from_closing(tmp_path: Path) -> None:
+    town = start(tmp_path, customers=100, seed=5)
+    host = "127.0.0.1"
+    ports = [town.addresses["finance"]["port"], int(town.addresses["control"].rpartition(":")[2])]
+
+    async def stay(client: asyncssh.SFTPClient) -> None:
+        async with client.open("sisaan/half.part", "wb") as file:
+            await file.write(b"half")
+            for port in ports:
+                silent = socket.create_connection((host, port), timeout=5)
+                silents.append(silent)
+            await asyncio.to_thread(town.close)
+
+    silents: list[socket.socket] = []
+    try:
+        with suppress(asyncssh.SFTPError, asyncssh.ConnectionLost, OSError):
+            at(town, "finance", stay)
+        left = [t.name for t in threading.enumerate() if t.name.startswith("sandbox")]
+        assert left == []
+    finally:
+        for silent in silents:
+            silent.close()
 
 
 def test_what_the_town_keeps_is_its_owners_alone(town: Town) -> None:

@@ -16,3 +16,11 @@ def test_every_look_is_kept_with_who_when_why_and_about_whom(engine: Engine) -> 
         ["anna", "customer_show", "customer_service"]
     ]
     assert recent["detail"].tolist() == ["3 items"]
+
+
+def test_a_search_is_kept_about_everybody_it_showed_or_about_nobody(engine: Engine) -> None:
+    with transaction(engine) as conn:
+        access.record_many(conn, "2026-11-02T08:00:00Z", "anna", "customer_find", [7, 8], "call")
+        access.record_many(conn, "2026-11-02T08:01:00Z", "anna", "customer_find", [], "call")
+        assert len(access.of_party(conn, 8)) == 1
+        assert access.recent(conn, 5)["party_id"].isna().tolist() == [True, False, False]

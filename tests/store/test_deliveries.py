@@ -90,16 +90,25 @@ def test_what_was_kept_for_sending_is_blanked_once_the_recipient_has_it(engine: 
             deliveries.fingerprint(deliveries.find(conn, "d1"))
 
 
-def test_a_row_that_ended_is_no_longer_told(engine: Engine) -> None:
+def test_what_was_last_told_under_a_key_is_kept_even_when_it_was_an_end(engine: Engine) -> None:
+    """An end that was told must not be told again."""
+    last = (row(1, "ended"), row(2, "changed", "Katu 1"))
     with transaction(engine) as conn:
-        for delivery_id, rows in (
-            ("d1", (row(1), row(2), row(3))),
-            ("d2", (row(1, "ended"), row(2, "merged"), row(3, "changed", "Katu 1"))),
-        ):
+        for delivery_id, rows in (("d1", (row(1), row(2))), ("d2", last)):
             freeze(conn, delivery_id, *rows)
             send(conn, delivery_id)
             deliveries.acknowledge(conn, delivery_id, {}, NOW)
-        assert deliveries.told_to(conn, "finance")["row"].tolist() == [row(3, "changed", "Katu 1")]
+        assert deliveries.told_to(conn, "finance")["row"].tolist() == list(last)
+
+
+def test_the_last_refusal_under_a_key_is_known_until_the_row_is_taken(engine: Engine) -> None:
+    with transaction(engine) as conn:
+        for delivery_id, street, rejected in (("d1", "A", {1: "E"}), ("d2", "B", {1: "E"})):
+            freeze(conn, delivery_id, row(1, street=street))
+            send(conn, delivery_id)
+            deliveries.acknowledge(conn, delivery_id, rejected, NOW)
+        assert deliveries.refused_rows(conn, "finance")["row"].tolist() == [row(1, street="B")]
+        assert deliveries.refused_rows(conn, "other").empty
 
 
 def test_while_a_delivery_is_open_no_other_is_frozen(engine: Engine) -> None:

@@ -108,6 +108,23 @@ def test_who_was_asked_about_before_is_known_by_register_and_operation(engine: E
         assert disclosures.asked_before(conn, "finance", "delivery") == frozenset()
 
 
+def test_deliveries_and_look_ups_are_listed_with_counts_and_without_people(engine: Engine) -> None:
+    write(engine, told(1, 7), asked(2, "t2"))
+    calls = [
+        leaf("lookup_call", to="dvv", operation="muutokset", n=500),
+        leaf("intent", to="finance", d="d1", n=1),
+        leaf("attempt", d="d1"),
+    ]
+    with transaction(engine) as conn:
+        disclosures.append_leaves(conn, calls, NOW)
+        listed = disclosures.list_deliveries(conn, 5)
+        assert len(disclosures.list_deliveries(conn, 1)) == 1
+    assert listed[["recipient", "operation", "people"]].to_numpy().tolist() == [
+        ["finance", "delivery", 1],
+        ["dvv", "muutokset", 500],
+    ]
+
+
 def test_an_erased_detail_leaves_its_leaf_and_the_log_whole(engine: Engine) -> None:
     write(engine, told(1, 7), told(2, 8))
     with transaction(engine) as conn:

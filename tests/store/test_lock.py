@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def url_of(engine: Engine) -> str:
 
 
 @pytest.fixture
-def holder(engine: Engine, tmp_path: Path) -> "subprocess.Popen[str]":
+def holder(engine: Engine, tmp_path: Path) -> "Iterator[subprocess.Popen[str]]":
     """Another process that holds the lock."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, url_of(engine), str(tmp_path)],
@@ -34,7 +35,9 @@ def holder(engine: Engine, tmp_path: Path) -> "subprocess.Popen[str]":
         text=True,
     )
     assert process.stdout is not None and process.stdout.readline() == "True\n"
-    return process
+    yield process
+    process.kill()
+    process.communicate()
 
 
 def test_a_killed_process_gives_the_lock_back(
@@ -46,7 +49,7 @@ def test_a_killed_process_gives_the_lock_back(
     assert lock.holder().startswith(f"process {holder.pid} on ")
     assert " since 20" in lock.holder()
     holder.kill()
-    holder.communicate()
+    holder.wait()
     assert lock.acquire(wait_seconds=20)
     lock.release()
     assert lock.holder() == ""

@@ -78,6 +78,11 @@ def test_the_latest_attempt_at_a_feed_is_the_one_that_counts(engine: Engine) -> 
         )
         assert nights.record_feed(conn, "dvv", day, status="ok", now=LATER, unknown={"X": 1}) == 2
         feeds = nights.feeds_of(conn, day)
+        nights.record_feed(conn, "dvv", "2026-11-03", status="down", now=LATER)
+        last = nights.last_feed(conn, "dvv")
+        assert last is not None and (last.business_date, last.status) == ("2026-11-03", "down")
+        assert nights.last_heard(conn, "dvv") == day
+        assert nights.last_feed(conn, "own") is None
     assert [(f.source, f.attempt, f.status, f.unknown) for f in feeds] == [
         ("dvv", 2, "ok", {"X": 1})
     ]

@@ -12,6 +12,7 @@ from pipelines.domain.extract import (
     RETURN_COLUMNS,
     Contract,
     Rows,
+    answered,
     billing_events,
     billing_rows,
     return_rows,
@@ -505,3 +506,33 @@ def test_a_partly_new_address_goes_back_whole() -> None:
         "street_line": "Rantatie 2",
         "post_office": "ESPOO",
     }
+
+
+@pytest.mark.parametrize(
+    ("field", "told", "heard", "state"),
+    [
+        ("street_line", "KOTIKATU 1", None, ["confirmed"]),
+        ("name", "Aino Laine", None, ["confirmed"]),
+        ("street_line", "Rantatie 2", "2026-11-01", []),
+        ("street_line", "Rantatie 2", "2026-11-02", ["overwritten"]),
+        ("is_deceased", "true", "2026-11-02", []),
+    ],
+)
+def test_a_return_is_confirmed_by_the_next_export_or_overwritten_by_it(
+    field: str, told: str, heard: str | None, state: list[str]
+) -> None:
+    """DESIGN 10. Until the register has spoken again, or where it has no word for it, nothing is known."""
+    sent = pd.DataFrame(
+        [("A1", field, told, "sent", "2026-11-01")],
+        columns=["their_key", "field", "value", "state", "business_date"],
+        dtype="str",
+    )
+    home = {
+        "source": "registrations",
+        "source_key": "A1",
+        "address_no": 1,
+        "address_type": "postal",
+    }
+    places = ADDRESSES.frame([{**home, **HOME}])
+    found = answered(sent, PARTIES.frame([own_record()]), places, heard)
+    assert found["state"].tolist() == state
