@@ -28,7 +28,7 @@ class _Files(asyncssh.SFTPServer):
 
     async def write(self, file_obj: object, offset: int, data: bytes) -> int:
         if self._account.faults.strikes("dropped_connection"):
-            super().write(file_obj, offset, data)
+            super().write(file_obj, offset, data[: len(data) // 2])
             self.channel.get_connection().abort()
             raise asyncssh.SFTPConnectionLost("dropped by the sandbox")
         written = super().write(file_obj, offset, data)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pipelines.domain.schemas import (
     ADDRESSES,
+    FORMER_IDS,
     GOLDEN,
     GOLDEN_POINTS,
     GOLDEN_ROLES,
@@ -184,7 +185,7 @@ def _forget(step: StepRun, records: pd.DataFrame) -> None:
     if records.empty:
         return
     keys = records[list(_RECORD)].drop_duplicates()
-    for schema in (PARTIES, ADDRESSES, MATCH_KEYS, PARTY_RECORDS):
+    for schema in (PARTIES, ADDRESSES, MATCH_KEYS, PARTY_RECORDS, FORMER_IDS):
         frames.remove(step.conn, schema, keys, _RECORD)
     landed = keys.assign(kind="party")
     frames.remove(step.conn, LANDED, landed, ("source", "kind", "source_key"))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipelines.domain import matching
 from pipelines.domain.clusters import assign, group
-from pipelines.domain.schemas import ADDRESSES, MATCH_KEYS, PARTIES, PARTY_RECORDS
+from pipelines.domain.schemas import ADDRESSES, FORMER_IDS, MATCH_KEYS, PARTIES, PARTY_RECORDS
 from pipelines.steps.night import Night, StepResult, StepRun, executing
 from pipelines.store import frames, judgements, nights
 
@@ -30,13 +30,17 @@ def match(night: Night) -> StepResult:
         groups = group(parties[list(_RECORD)], pairs, parties)
         previous = frames.read_matching(step.conn, PARTY_RECORDS, affected, _RECORD)
         first = nights.peek_id(step.conn, "party")
-        assigned = assign(groups, previous, first)
+        former = frames.read_matching(step.conn, FORMER_IDS, affected, _RECORD)
+        assigned = assign(groups, previous, first, former)
         if assigned.minted:
             nights.next_id(step.conn, "party", max(assigned.minted) + 1 - first)
         moved = assigned.records.merge(previous, on=[*_RECORD, "party_id"], how="left", indicator=True)
         moved = moved.loc[moved["_merge"] == "left_only", list(PARTY_RECORDS.columns)]
         frames.put(step.conn, PARTY_RECORDS, moved, step.id)
+        merged = previous[previous["party_id"].isin(assigned.merged["party_id"])]
+        frames.put(step.conn, FORMER_IDS, _without(merged, former), step.id)
         nights.redirect(step.conn, assigned.merged, assigned.split, night.business_date)
+        nights.revive(step.conn, assigned.records[["party_id"]].drop_duplicates())
         review = pairs[pairs["verdict"] == "review"]
         judgements.replace_queue(step.conn, affected, review, night.business_date, night.now())
         step.counts.update(
@@ -49,6 +53,11 @@ def match(night: Night) -> StepResult:
     return StepResult(
         status="attention" if step.counts["waiting_for_review"] else "ok", counts=dict(step.counts)
     )
+
+
+def _without(records: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    others_keys = pd.MultiIndex.from_frame(others[list(_RECORD)])
+    return records[~pd.MultiIndex.from_frame(records[list(_RECORD)]).isin(others_keys)]
 
 
 def _changed(step: StepRun) -> pd.DataFrame:
@@ -92,7 +101,7 @@ def _reach(step: StepRun, changed: pd.DataFrame, former: pd.DataFrame) -> pd.Dat
                 ),
             ]
         ).drop_duplicates()
-        fresh = found[~pd.MultiIndex.from_frame(found).isin(pd.MultiIndex.from_frame(reached))]
+        fresh = _without(found, reached)
         reached = pd.concat([reached, fresh], ignore_index=True)
         keys = keys.iloc[:0]
     return reached

@@ -364,6 +364,11 @@ def redirect(
         frames.upsert(conn, party_split, parted)
 
 
+def revive(conn: Connection, parties: pd.DataFrame) -> int:
+    """Parties (party_id) that hold records again redirect nowhere; returns how many did."""
+    return frames.remove_from(conn, party_redirect, parties, ("party_id",))
+
+
 def _end_of(party: int, into: Mapping[int, int]) -> int:
     while party in into:
         party = into[party]

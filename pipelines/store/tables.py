@@ -30,6 +30,7 @@ from sqlalchemy.types import TypeEngine
 from pipelines.domain.landing import canonical_json
 from pipelines.domain.schemas import (
     ADDRESSES,
+    FORMER_IDS,
     GOLDEN,
     GOLDEN_POINTS,
     GOLDEN_ROLES,
@@ -143,6 +144,7 @@ standard_point = _frame_table(POINTS)
 standard_role = _frame_table(ROLES, ("source", "party_source_key"))
 match_key = _frame_table(MATCH_KEYS, ("match_key",))
 party_record = _frame_table(PARTY_RECORDS, ("party_id",))
+former_id = _frame_table(FORMER_IDS)  # the id each record had before a merge first redirected it
 party = _frame_table(GOLDEN)
 party_value = _frame_table(PROVENANCE)
 point = _frame_table(GOLDEN_POINTS)
@@ -153,7 +155,7 @@ _BY_SCHEMA = {
     **{
         table.name: table
         for table in (
-            standard_party, standard_address, standard_point, standard_role, match_key, party_record,
+            standard_party, standard_address, standard_point, standard_role, match_key, party_record, former_id,
             party, party_value, point, role,
         )
     },

@@ -260,6 +260,15 @@ def _tables() -> None:
     )
     op.create_index("ix_party_step_run", "party", ["step_run"])
     op.create_table(
+        "former_id",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("source_key", sa.Text(), nullable=False),
+        sa.Column("party_id", WHOLE),
+        sa.Column("step_run", WHOLE),
+        sa.PrimaryKeyConstraint("source", "source_key", name="pk_former_id"),
+    )
+    op.create_index("ix_former_id_step_run", "former_id", ["step_run"])
+    op.create_table(
         "party_record",
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("source_key", sa.Text(), nullable=False),
