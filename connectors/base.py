@@ -103,6 +103,7 @@ class Ask:
     cursor: what the last stored batch returned, None the first time.
     known: keys of this source's records that the hub already holds (a baseline is asked for the rest).
     business_date: the night's date, ISO.
+    reread: a snapshot is to be read again though it is the one read last (a full night).
     announce: called with (operation, keys) *before* a question about named people leaves the house;
     it returns only once the question is in the disclosure log (R23).
     """
@@ -111,6 +112,7 @@ class Ask:
     known: frozenset[str]
     business_date: str
     announce: Callable[[str, Sequence[str]], None]
+    reread: bool = False
 
 
 class Source(Protocol):

@@ -1,7 +1,7 @@
 """Folders where counterparties leave files and pick them up: on this machine, or behind SFTP.
 
-Belongs here: listing, reading within a limit, and publishing a file whole or not at all under a name
-nobody had. Does not belong here: what the files say (`tabular`), which of them make a delivery
+Belongs here: listing, reading within a limit, and publishing a file whole or not at all under a
+name nobody had. Does not belong here: what the files say (`tabular`), which of them make a delivery
 (`sources`), what a recipient is told (`recipients`).
 """
 
@@ -40,8 +40,8 @@ class FileInfo:
 class FolderOptions:
     """Where a folder is and how it lets us in.
 
-    host_keys: the server's public keys as OpenSSH lines ("ssh-ed25519 AAAA…"); two of them while the
-    server changes its key, none means that nothing is ever sent there (PRIVACY.md §5, SFTP).
+    host_keys: the server's public keys as OpenSSH lines ("ssh-ed25519 AAAA…"); two of them while
+    the server changes its key, none means that nothing is ever sent there (PRIVACY.md §5, SFTP).
     key_file: path of a private key, used instead of the password. timeout: seconds, per answer.
     """
 
@@ -57,7 +57,7 @@ class FolderOptions:
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Self:
-        """The options from a `folder:` section; ValueError names the key that is wrong, no value."""
+        """From a `folder:` section; ValueError names the key that is wrong, no value."""
         unknown = sorted(set(config) - set(cls.__dataclass_fields__))
         if unknown:
             raise ValueError(f"folder.{unknown[0]}: no such setting")
@@ -109,7 +109,7 @@ class Folder(Protocol):
         """Put the bytes under a name nobody has: written as `<name>.part`, then renamed.
 
         `AlreadyPublished`: the name is taken, nothing was overwritten. `Unavailable` and `Refused`:
-        nothing stands under the name. `OutcomeUnknown`: the connection was lost once bytes had left.
+        nothing stands under the name. `OutcomeUnknown`: the connection broke once bytes had left.
         """
         ...
 
@@ -131,7 +131,7 @@ def open_folder(options: FolderOptions) -> Iterator[Folder]:
 
 
 def plain(name: str) -> str:
-    """The name, if it is one: no separators, nothing hidden, not an unfinished file; else `Malformed`."""
+    """The name, unless it has separators, is hidden or unfinished: then `Malformed`."""
     if not _NAME.fullmatch(name) or name.endswith(PART):
         raise Malformed("a file name that is not plain was refused")
     return name

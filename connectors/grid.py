@@ -1,11 +1,11 @@
 """The bytes of a delimited or XLSX file, split into a header and rows of text.
 
-Belongs here: decoding, quoting, workbooks, and refusing a file that can't be what it says. Does not belong
-here: which columns matter and what they hold (`tabular`); the one exception is the leading zeros that
-only a spreadsheet loses.
+Belongs here: decoding, quoting, workbooks, and refusing a file that can't be what it says. Does not
+belong here: which columns matter and what they hold (`tabular`); the one exception is the leading
+zeros that only a spreadsheet loses.
 
-An exception is never raised while another that holds a value is being handled: a `UnicodeDecodeError`
-carries the whole file.
+An exception is never raised while another that holds a value is being handled: a
+`UnicodeDecodeError` carries the whole file.
 """
 
 import csv
@@ -31,7 +31,8 @@ _LONGEST_QUOTE = 20  # lines one quoted value may span before the quote counts a
 class Grid:
     """A header, and rows exactly as wide with their numbers (from 1, the header apart).
 
-    broken: the other rows, as number, rule ("wrong_number_of_fields", "broken_quoting") and first cell.
+    broken: the other rows, as number, rule ("wrong_number_of_fields", "broken_quoting") and first
+    cell.
     """
 
     header: list[str]
@@ -155,7 +156,7 @@ def _workbook(name: str, payload: bytes, mapping: FileMapping, limits: Limits) -
             return _first_sheet(name, payload, mapping, limits)
     except Malformed:
         raise
-    except Exception as broken:  # noqa: BLE001 (openpyxl lets any parser's error through, values and all)
+    except Exception as broken:  # noqa: BLE001 (any parser's error comes through, values and all)
         problem = type(broken).__name__
     raise Malformed(f"{name}: not a workbook that can be read ({problem})")
 

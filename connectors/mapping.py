@@ -1,7 +1,7 @@
 """How a delimited or XLSX drop is to be read, as data: files, columns, their meaning and writing.
 
-Belongs here: the shape of the `files:` section of a source's YAML, and saying what is wrong with it. Does
-not belong here: reading a file by it (`tabular`), which fields the hub has (`sources`).
+Belongs here: the shape of the `files:` section of a source's YAML, and saying what is wrong with
+it. Does not belong here: reading a file by it (`tabular`), which fields the hub has (`sources`).
 """
 
 import dataclasses
@@ -19,12 +19,12 @@ class ColumnMapping:
     """What one column of a file becomes.
 
     field: the hub's word; a dotted path makes a nested one (`final_invoice.line`).
-    type: text · date (`dd.mm.yyyy` or ISO → ISO) · instant (`dd.mm.yyyy hh:mm`, Europe/Helsinki → UTC;
-    the hour that comes twice is its first) · decimal (comma → point, as text) · code (`codes` only) ·
-    postal (text; leading zeros a spreadsheet ate are put back).
+    type: text · date (`dd.mm.yyyy` or ISO → ISO) · instant (`dd.mm.yyyy hh:mm`, Europe/Helsinki →
+    UTC; the hour that comes twice is its first) · decimal (comma → point, as text) · code (`codes`
+    only) · postal (text; leading zeros a spreadsheet ate are put back).
     codes: the file's word → ours, case ignored. For `text` they only correct: other values stay.
-    otherwise: what an unlisted or unreadable code becomes, counted as unknown; `not_stated` = no value;
-    empty = the row is refused.
+    otherwise: what an unlisted or unreadable code becomes, counted as unknown; `not_stated` = no
+    value; empty = the row is refused.
     inclusive: a last day; the value becomes the day after, where the half-open period ends.
     country: the file's column that says whether a postal code is Finnish.
     """
@@ -74,7 +74,7 @@ class ColumnMapping:
 
 @dataclass(frozen=True)
 class FileMapping:
-    """One kind of file. pattern: its name with `{date}`; key, source_time: columns; kind: what a row is."""
+    """One kind of file. kind: what a row is; pattern: its name; key, source_time: columns."""
 
     kind: str
     pattern: str
@@ -156,7 +156,7 @@ LIMITS = Limits()
 
 
 def demand(condition: bool, problem: str) -> None:
-    """ValueError(problem) unless the condition holds: a configuration's fault, whatever its type."""
+    """ValueError unless the condition holds: a configuration's fault, whatever its type."""
     if not condition:
         raise ValueError(problem)
 

@@ -1,7 +1,8 @@
 """A folder behind SFTP, as `files.Folder` promises.
 
-Belongs here: pinned host keys, logging in, what a broken connection means. Does not belong here: formats,
-which files make a delivery, or learning a host key: no key is ever accepted that nobody pinned.
+Belongs here: pinned host keys, logging in, what a broken connection means. Does not belong here:
+formats, which files make a delivery, or learning a host key: no key is ever accepted that nobody
+pinned.
 """
 
 import base64
@@ -62,10 +63,8 @@ class SftpFolder:
 
     def close(self) -> None:
         """End the connection, if there is one; the next question makes a new one."""
-        client, transport = self._client, self._transport
+        transport = self._transport
         self._client = self._transport = None
-        if client is not None:
-            client.close()
         if transport is not None:
             _hang_up(transport)
 
@@ -227,13 +226,13 @@ class SftpFolder:
             return
         try:
             key = paramiko.PKey.from_path(options.key_file)
-        except Exception:  # noqa: BLE001 (cryptography has its own tree; none of it may name the path)
+        except Exception:  # noqa: BLE001 (cryptography's own tree, and it names the path)
             raise Refused(f"{self.where}: the private key file cannot be read") from None
         transport.auth_publickey(options.username, key)
 
 
 def _pinned(where: str, lines: tuple[str, ...]) -> dict[bytes, tuple[str, ...]]:
-    """Key → the algorithms it may sign with. No key, or one that can't be read, means no connection."""
+    """Key → the algorithms it may sign with; none, or one that can't be read, is `Refused`."""
     if not lines:
         raise Refused(f"{where}: no host key is pinned; set host_keys")
     pinned: dict[bytes, tuple[str, ...]] = {}

@@ -1,11 +1,12 @@
-"""Delimited and XLSX drops, read by a mapping that is data: which column means what, how it is written.
+"""Delimited and XLSX drops, read by a mapping: which column means what, and how it is written.
 
-Belongs here: holding the header against the mapping, one cell to one value, a reason for every refused
-row. Does not belong here: bytes (`grid`), where files come from (`files`), what a row means to the hub
-(`sources`), whether a value is plausible (the hub's rule book).
+Belongs here: holding the header against the mapping, one cell to one value, a reason for every
+refused row. Does not belong here: bytes (`grid`), where files come from (`files`), what a row means
+to the hub (`sources`), whether a value is plausible (the hub's rule book).
 
-Trouble comes in two sizes. The file as a whole can't be trusted → `Malformed`, and nothing of it counts.
-One row can't be read → a `RowFault`, and the rest goes on. No text of either carries a value.
+Trouble comes in two sizes. The file as a whole can't be trusted → `Malformed`, and nothing of it
+counts. One row can't be read → a `RowFault`, and the rest goes on. No text of either carries a
+value.
 """
 
 import re
@@ -61,7 +62,8 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class RowFault:
-    """A row that was not taken in. row: from 1, the header apart. key: empty if it can't be trusted.
+    """A row that was not taken in. row: from 1, the header apart. key: empty if it can't be
+    trusted.
 
     reason: for a person, without values. values: what could be read, field → value.
     """
@@ -77,8 +79,9 @@ class RowFault:
 class Table:
     """A file read, column by column; row_numbers, keys, times and every column are equally long.
 
-    count: rows in the file, refused ones included. times: ISO UTC or None. values: field → column of
-    stripped NFC text, None where nothing is stated. dropped: unmapped column → rows that carry a value.
+    count: rows in the file, refused ones included. times: ISO UTC or None. values: field → column
+    of stripped NFC text, None where nothing is stated. dropped: unmapped column → rows that carry a
+    value.
     unknown: column → rows whose code nobody declared.
     """
 
@@ -103,8 +106,9 @@ def read_table(
 ) -> Table:
     """Read a file's bytes by its mapping.
 
-    Raises `Malformed`, naming file, column or byte offset: empty, too large, wrong encoding, a mapped
-    column missing, a column twice, not a workbook. Columns nobody mapped are dropped and counted (R9).
+    Raises `Malformed`, naming file, column or byte offset: empty, too large, wrong encoding, a
+    mapped column missing, a column twice, not a workbook. Columns nobody mapped are dropped and
+    counted (R9).
     """
     return _interpreted(name, read_grid(name, payload, mapping, layout, limits), mapping, limits)
 
@@ -119,7 +123,7 @@ class _Unreadable(Exception):
 
 @dataclass
 class _Column:
-    """One column converted: values, position → rule where that failed, and codes nobody declared."""
+    """One column converted: values, position → rule where that failed, unknown codes."""
 
     values: list[str | None]
     bad: dict[int, str]
@@ -195,7 +199,7 @@ def _dropped(
 def _broken(
     number: int, rule: str, first: str, header: list[str], mapping: FileMapping
 ) -> RowFault:
-    """A row whose fields can't be told apart: only a first field that looks like a key is its key."""
+    """A row whose fields can't be told apart; its first is its key if it looks like one."""
     first = first.strip()
     trusted = header[0] == mapping.key and _KEY_SHAPE.fullmatch(first)
     return RowFault(number, first if trusted else "", rule, _REASONS[rule])

@@ -23,7 +23,8 @@ NIGHTLY = "nightly"
 
 # A night that did not come is seen by the freshness of its assets; `hub check --since` tells it outside.
 FRESH_FOR = dg.FreshnessPolicy.cron(
-    deadline_cron="0 6 * * *", lower_bound_delta=timedelta(hours=8),
+    deadline_cron="0 6 * * *",
+    lower_bound_delta=timedelta(hours=8),
     timezone="Europe/Helsinki",
 )
 
@@ -55,7 +56,9 @@ def build_defs(
     )
     hub = hub_of(opener or (lambda: open_house(home)), business_date, full=full)
     return dg.Definitions(
-        assets=[a.map_asset_specs(lambda s: dg.apply_freshness_policy(s, FRESH_FOR)) for a in assets],
+        assets=[
+            a.map_asset_specs(lambda s: dg.apply_freshness_policy(s, FRESH_FOR)) for a in assets
+        ],
         jobs=[nightly],
         schedules=[
             dg.ScheduleDefinition(

@@ -102,7 +102,7 @@ class House:
 
     def _lender(self, name: str, config: SourceConfig) -> Lender:
         """The source that lends our customers' codes to another for one call (DESIGN 2)."""
-        lender = self.source(config.borrow_from) if config.borrow_from else None
+        lender: object = self.source(config.borrow_from) if config.borrow_from else None
         if not isinstance(lender, Lender):
             raise ConfigError(
                 f"sources/{name}.yml", "borrow_from", "a source that holds our customers' codes"

@@ -99,14 +99,20 @@ def run_night(
     timing["importing Dagster"] = time.perf_counter() - before
     _keep_errors_out_of_logs()
     before = time.perf_counter()
-    job = build_defs(
-        home, settings, opener=opened, business_date=date, full=full
-    ).resolve_job_def(NIGHTLY)
-    with dg.DagsterInstance.get() if "DAGSTER_HOME" in os.environ else dg.DagsterInstance.ephemeral() as instance:
+    job = build_defs(home, settings, opener=opened, business_date=date, full=full).resolve_job_def(
+        NIGHTLY
+    )
+    with (
+        dg.DagsterInstance.get()
+        if "DAGSTER_HOME" in os.environ
+        else dg.DagsterInstance.ephemeral() as instance
+    ):
         timing["definitions and instance"] = time.perf_counter() - before
         before = time.perf_counter()
         result = job.execute_in_process(
-            instance=instance, raise_on_error="HUB_TRACEBACK" in os.environ
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            instance=instance,
+            raise_on_error="HUB_TRACEBACK" in os.environ,
         )
         timing["run altogether"] = time.perf_counter() - before
     outcome = _outcome(home, date, timing, opener, succeeded=result.success)
@@ -118,7 +124,6 @@ def _keep_errors_out_of_logs() -> None:
     redacted = logging.getLogger("dagster.redacted_errors")
     redacted.handlers = [logging.NullHandler()]
     redacted.propagate = False
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
 
 
 def _outcome(

@@ -93,9 +93,7 @@ def _figures(
             "confirmed": int((returned["state"] == "confirmed").sum()),
         },
         "disclosures": logged,
-        "nights": [
-            {"date": n["date"], "seconds": n["seconds"], "exit": n["exit"]} for n in ran
-        ],
+        "nights": [{"date": n["date"], "seconds": n["seconds"], "exit": n["exit"]} for n in ran],
     }
 
 
@@ -154,7 +152,8 @@ def _figures_as_lines(facts: Mapping[str, Any]) -> list[str]:
     )
     lines.append(f"{'disclosure log':<16}  {facts['disclosures']} entries about people")
     took = ", ".join(
-        f"{n['date']} {n['seconds']} s{'' if n['exit'] == 0 else ' NOT CLEAN'}" for n in facts["nights"]
+        f"{n['date']} {n['seconds']} s{'' if n['exit'] == 0 else ' NOT CLEAN'}"
+        for n in facts["nights"]
     )
     lines.append(f"{'nights':<16}  {took}")
     return lines
@@ -173,7 +172,9 @@ def _stories(
     by_name = {s["story"]: s for s in stories}
 
     def ids(story: str) -> list[Any]:
-        return [party.get(n) for n in by_name[story]["customer_numbers"]] if story in by_name else []
+        return (
+            [party.get(n) for n in by_name[story]["customer_numbers"]] if story in by_name else []
+        )
 
     def billed(number: object) -> str:
         rows = told.loc[told["party_id"] == number, "row"]
@@ -181,12 +182,16 @@ def _stories(
             return "not billed"
         row = rows.iloc[-1]
         route = {"paper": f"{row['street_line']}, {row['postal_code']} {row['post_office']}"}
-        return route.get(row["delivery_channel"], f"{row['delivery_channel']} {row['channel_address']}")
+        return route.get(
+            row["delivery_channel"], f"{row['delivery_channel']} {row['channel_address']}"
+        )
 
     lines = []
     if "mover" in by_name:
         was = by_name["mover"]["canary"].get("street_line", "")
-        lines.append(f"  a mover           lived at {was}; the bill now goes to {billed(ids('mover')[0])}")
+        lines.append(
+            f"  a mover           lived at {was}; the bill now goes to {billed(ids('mover')[0])}"
+        )
     for story in ("father_and_son", "father_and_son_without_codes"):
         if story in by_name:
             apart = len(set(ids(story))) == len(ids(story))

@@ -32,11 +32,13 @@ class Texts:
 
     def check(self, name: str) -> str:
         """What a check asks, as a sentence."""
-        if name in MEANINGS:
-            return MEANINGS[name][self.language]
         return self.say(f"check.{name}")
 
     def count(self, name: str) -> str:
         """What a count counts; `dropped:IBAN` reads as the text of `dropped` about IBAN."""
         entry, _, about = name.partition(":")
         return self.say(f"count.{entry}", name=about)
+
+    def counted(self, name: str) -> str:
+        """What a check counted: how often a rule was broken, by its meaning, or a count."""
+        return MEANINGS[name][self.language] if name in MEANINGS else self.count(name)

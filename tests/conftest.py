@@ -1,13 +1,14 @@
 """What every test may rely on: which tests this machine can run, and an engine that is empty but for tables.
 
-Belongs here: leaving out what needs a server or a browser, and saying so; the two databases. Does not
-belong here: people and worlds (each folder's own conftest).
+Belongs here: leaving out what needs a server or a browser, and saying so; the two databases; golden
+files; the one hub that several folders look at. Does not belong here: people and worlds (`canaries`, each
+folder's own conftest).
 """
 
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,20 @@ import pytest
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from tests.canaries import LivedIn
+
+GOLDEN = Path(__file__).parent / "golden"
 _NEEDS = {
     "postgres": ("HUB_TEST_POSTGRES_URL", "PostgreSQL"),
     "browser": ("HUB_TEST_CHROMIUM", "a browser"),
 }
 _left_out: dict[str, int] = {}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite tests/golden; the diff is the review"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -39,6 +49,27 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         variable, what = _NEEDS[marker]
         tests = "1 test" if count == 1 else f"{count} tests"
         terminalreporter.write_line(f"left out: {tests} that need {what} (set {variable})")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Holds a text against the file of that name in tests/golden."""
+
+    def holds(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), f"{path.name}: --update-golden rewrites it"
+
+    return holds
+
+
+@pytest.fixture(scope="session")
+def lived_in(tmp_path_factory: pytest.TempPathFactory) -> "LivedIn":
+    """A hub with canaries in it after two nights; to be read only, or copied."""
+    from tests.canaries import live
+
+    return live(tmp_path_factory.mktemp("canaries"))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

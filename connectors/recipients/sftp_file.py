@@ -1,12 +1,12 @@
-"""A recipient that takes files: a delimited file and its manifest in one folder, its answer in another.
+"""A recipient that takes files: data and manifest in one folder, its answer in another.
 
-Belongs here: the bytes of a delivery, putting them in place without overwriting, reading the answer. Does
-not belong here: which rows and columns a recipient gets, the disclosure log, whether an answer's counts
-agree with what was sent (the delivery step knows that).
+Belongs here: the bytes of a delivery, putting them in place without overwriting, reading the
+answer. Does not belong here: which rows and columns a recipient gets, the disclosure log, whether
+an answer's counts agree with what was sent (the delivery step knows that).
 
-Our own design on the pattern of FORMATS.md §7.6: `sisaan/{prefix}_{sequence}_{delivery id}.csv`, then the
-same name with `.json`: the recipient reads nothing before the manifest is there. Its answer is
-`kuittaus/{delivery id}.json`.
+Our own design on the pattern of FORMATS.md §7.6: `sisaan/{prefix}_{sequence}_{delivery id}.csv`,
+then the same name with `.json`: the recipient reads nothing before the manifest is there. Its
+answer is `kuittaus/{delivery id}.json`.
 """
 
 import csv
@@ -68,7 +68,7 @@ class SftpFileOptions:
 
 
 class SftpFile(Recipient):
-    """Publishes data, then manifest; what an earlier attempt left half-done is finished, never redone."""
+    """Publishes data, then manifest; finishes what an earlier attempt left, never redoes it."""
 
     def __init__(self, options: SftpFileOptions) -> None:
         self._options = options
@@ -76,8 +76,8 @@ class SftpFile(Recipient):
     def render(self, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bytes:
         """UTF-8, `;`, CRLF, every value quoted, a header row.
 
-        `Malformed` names column and row (from 1) where a value has a control character or would be a
-        formula in a spreadsheet; nothing is ever altered to fit (PRIVACY.md §5, CSV injection).
+        `Malformed` names column and row (from 1) where a value has a control character or would be
+        a formula in a spreadsheet; nothing is ever altered to fit (PRIVACY.md §5, CSV injection).
         """
         for column in columns:
             if not _COLUMN.fullmatch(column):
@@ -103,9 +103,9 @@ class SftpFile(Recipient):
     def publish(self, delivery_id: str, sequence: int, payload: bytes, rows: int) -> Receipt:
         """Data, read back, then manifest; each under a name nobody had.
 
-        Where an earlier attempt got as far as the data, or further, that is kept and the rest is done.
-        `AlreadyPublished`: other bytes stand under the name. `OutcomeUnknown`: bytes had left before
-        something broke. `Unavailable`, `Refused`: this attempt left nothing there.
+        Where an earlier attempt got as far as the data, or further, that is kept and the rest is
+        done. `AlreadyPublished`: other bytes stand under the name. `OutcomeUnknown`: bytes had left
+        before something broke. `Unavailable`, `Refused`: this attempt left nothing there.
         """
         name = self._name(delivery_id, sequence)
         manifest = self._manifest(delivery_id, sequence, payload, rows)
@@ -126,8 +126,8 @@ class SftpFile(Recipient):
     def look(self, delivery_id: str, sequence: int) -> Receipt | None:
         """What the recipient holds, once the manifest says that it is complete.
 
-        None while there is no manifest: `publish` begins or goes on. `OutcomeUnknown`: a manifest whose
-        data is gone, as when the recipient has moved it. `Malformed`: the two do not agree.
+        None while there is no manifest: `publish` begins or goes on. `OutcomeUnknown`: a manifest
+        whose data is gone, as when the recipient has moved it. `Malformed`: the two do not agree.
         """
         name = self._name(delivery_id, sequence)
         with open_folder(self._options.folder.within(INBOX)) as folder:
@@ -144,8 +144,8 @@ class SftpFile(Recipient):
     def acknowledgement(self, delivery_id: str, sequence: int) -> Acknowledgement | None:
         """The answer file, held to its shape: ids, counts, row numbers, codes without free text.
 
-        `Malformed` when it is not that shape; whether its counts are those of the delivery and its row
-        numbers within it is for the caller to see.
+        `Malformed` when it is not that shape; whether its counts are those of the delivery and its
+        row numbers within it is for the caller to see.
         """
         self._name(delivery_id, sequence)
         name = f"{delivery_id}.json"

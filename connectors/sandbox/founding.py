@@ -417,6 +417,7 @@ class _Founder:
         """DVV knows a newer address than the register does."""
         old, home = self._settlers.elsewhere(swedish=False), self._settlers.house()
         owner = self._settlers.household(home)[0]
+        owner.stays = [Stay(home, f"{self.today[:4]}-03-01")]  # no clerk has typed since last year
         row = self._clerk.row(owner, tidy=True, address=old)
         self._clerk.connect(self._clerk.point(home), row)
         self._tell(

@@ -131,9 +131,13 @@ class OwnRegister:
             elif not _fits(row["value"]):
                 refused[number] = "unknown_character"
             elif not stubborn and customer[column] != row["value"]:
-                value = "kuollut" if row["field"] == "is_deceased" else row["value"]
+                value = _remark(row["value"]) if row["field"] == "is_deceased" else row["value"]
                 self.edit(customer, changed, **{column: value})
         return refused
+
+
+def _remark(is_deceased: str) -> str:
+    return "kuollut" if is_deceased == "true" else ""
 
 
 def _fits(value: str) -> bool:

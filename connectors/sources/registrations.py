@@ -1,12 +1,13 @@
 """The utility's own customer register: a full export, dropped as three files and a ready marker.
 
-Belongs here: which delivery is read, that it is whole, its rows in the hub's words. Does not belong here:
-encodings and cells (`grid`, `tabular`), columns and codes (`config/sources/registrations.yml`).
+Belongs here: which delivery is read, that it is whole, its rows in the hub's words. Does not belong
+here: encodings and cells (`grid`, `tabular`), columns and codes
+(`config/sources/registrations.yml`).
 
-The layout is our own design on FORMATS.md §9. A delivery is the files of one date; `valmis_{date}.json`
-comes last and names each with its rows and SHA-256, so one without it is not there yet. The identity code
-shares a column with the business id and is told from it by shape, never by customer type (FORMATS.md §10.3
-no 8); it becomes a token here and is not kept (DESIGN 2).
+The layout is our own design on FORMATS.md §9. A delivery is the files of one date;
+`valmis_{date}.json` comes last and names each with its rows and SHA-256, so one without it is not
+there yet. The identity code shares a column with the business id and is told from it by shape,
+never by customer type (FORMATS.md §10.3 no 8); it becomes a token here and is not kept (DESIGN 2).
 """
 
 import hashlib
@@ -99,8 +100,9 @@ _MARKER_LIMIT = 1024 * 1024
 class RegistrationsOptions:
     """Where the export is dropped and how it is written.
 
-    files: table → its mapping; exactly one of them has kind "party". manifest: a delivery ends with a
-    `valmis_` marker; without one it is there when all its files are, and nothing tells a cut-off file.
+    files: table → its mapping; exactly one of them has kind "party". manifest: a delivery ends with
+    a `valmis_` marker; without one it is there when all its files are, and nothing tells a cut-off
+    file.
     allow_test_identities: admit codes with an individual number 900–999.
     """
 
@@ -153,7 +155,7 @@ class RegistrationsOptions:
 
 @dataclass(frozen=True)
 class _Delivery:
-    """One export. rows and digests by file name, as its marker states them; empty without a marker."""
+    """One export. rows and digests: by file name, as its marker states; empty without one."""
 
     stamp: str
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -168,13 +170,13 @@ class Registrations(Source, Lender):
         self._tokens = tokens
 
     def fetch(self, ask: Ask) -> Batch:
-        """The whole register as it stands in the newest delivery, if that differs from the last one read.
+        """The whole register as the newest delivery has it, unless that is the one read last.
 
-        cursor: {"delivery": "yyyymmdd", "files": {name: sha256}}. total: rows of the customers' file.
-        Faults: rows that can't be read, and `duplicate_key` for a key whose rows differ: the later one
-        is the record, the earlier is in the fault. Raises `CursorWentBack` when the newest delivery is
-        older than the one read last; `Malformed` when a file is cut off, empty, wrongly encoded or dated
-        ahead; `Unavailable` when there is no delivery at all.
+        cursor: {"delivery": "yyyymmdd", "files": {name: sha256}}. total: rows of the customers'
+        file. Faults: rows that can't be read, and `duplicate_key` for a key whose rows differ: the
+        later one is the record, the earlier is in the fault. Raises `CursorWentBack` when the
+        newest delivery is older than the one read last; `Malformed` when a file is cut off, empty,
+        wrongly encoded or dated ahead; `Unavailable` when there is no delivery at all.
         """
         with open_folder(self._options.folder) as folder:
             delivery = self._newest(folder)
@@ -191,15 +193,15 @@ class Registrations(Source, Lender):
             for table, mapping in self._options.files.items()
         }
         delivery = _Delivery(delivery.stamp, delivery.rows, digests)
-        if ask.cursor is not None and self._same(delivery, ask.cursor):
+        if ask.cursor is not None and not ask.reread and self._same(delivery, ask.cursor):
             return Batch((), ask.cursor, fetched=0)
         return self._batch(delivery, payloads)
 
     def borrow(self) -> Iterable[Borrowed]:
         """Own customers with a valid identity code, from the newest delivery; read anew every time.
 
-        Customers without a code, or with one that is not valid, are left out; so is whoever has no role
-        at any consumption point (an enquirer is no customer, and nobody is asked about one).
+        Customers without a code, or with one that is not valid, are left out; so is whoever has no
+        role at any consumption point (an enquirer is no customer, and nobody is asked about one).
         """
         role_files = [m.only(PARTY) for m in self._options.files.values() if m.kind == "role"]
         with open_folder(self._options.folder) as folder:
@@ -228,7 +230,7 @@ class Registrations(Source, Lender):
             delivery = self._newest(folder)
             return f"{folder.where}: newest delivery {delivery.stamp}"
 
-    # ── which delivery ──────────────────────────────────────────────────────────────────────────────
+    # ── which delivery ──────────────────────────────────────────────────────────────────────────
 
     def _newest(self, folder: Folder) -> _Delivery:
         names = {info.name for info in folder.list()}
@@ -268,8 +270,8 @@ class Registrations(Source, Lender):
             exported = date.fromisoformat(delivery.stamp)
         except ValueError:
             exported = date.max
-        # A day's grace: the export may be written after midnight for a night begun before it. A stamp
-        # far ahead would make every later delivery look old.
+        # A day's grace: the export may be written after midnight for a night begun before it. A
+        # stamp far ahead would make every later delivery look old.
         if exported > date.fromisoformat(ask.business_date) + timedelta(days=1):
             raise Malformed(
                 f"{folder.where}: delivery {delivery.stamp} is dated ahead of {ask.business_date}"
@@ -298,7 +300,7 @@ class Registrations(Source, Lender):
             )
         return payload
 
-    # ── rows → records ──────────────────────────────────────────────────────────────────────────────
+    # ── rows → records ──────────────────────────────────────────────────────────────────────────
 
     def _batch(self, delivery: _Delivery, payloads: Mapping[str, bytes]) -> Batch:
         records: list[Record] = []
@@ -369,7 +371,7 @@ def _records(kind: str, table: Table, content: "_Contents") -> tuple[list[Record
 
 
 class _Contents:
-    """Flat field → value rows as the content of records; identity codes become tokens on the way."""
+    """Flat field → value rows as contents of records; identity codes become tokens."""
 
     def __init__(self, tokens: Tokens, allow_test_identities: bool) -> None:
         self._tokens = tokens

@@ -9,6 +9,8 @@ import pandas as pd
 from expectations.rules.rule import Rule, holds, meaning
 from expectations.rules.text import text_rules
 
+NOTICES = "notices"  # the source that steps.decide lands them under
+
 MEANINGS = {
     "nothing_to_know_it_by": meaning(
         "Asiakkaalla ei ole nimeä eikä muuta tunnistetta.",
@@ -44,8 +46,10 @@ MEANINGS = {
 
 
 def _known_by_something(parties: pd.DataFrame) -> pd.Series:
+    # A customer's notice names nobody: whoever took it has bound it to the customer.
+    is_bound = parties["source"] == NOTICES
     marks = ["family_name", "given_names", "organisation_name", "person_key", "business_id"]
-    return parties[marks].notna().any(axis=1)
+    return is_bound | parties[marks].notna().any(axis=1)
 
 
 def _name_is_whole(parties: pd.DataFrame) -> pd.Series:

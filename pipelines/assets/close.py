@@ -3,6 +3,9 @@
 Does not belong here: what the letter says (`steps.close`).
 """
 
+from dataclasses import replace
+from datetime import datetime, timedelta
+
 import dagster as dg
 
 from pipelines.assets.outbound import LOG
@@ -12,14 +15,25 @@ from pipelines.steps.close import close
 from pipelines.steps.night import StepResult
 from pipelines.texts import Texts
 
+KEPT_FOR = timedelta(days=90)
+
+
+def remove_old_runs(instance: dg.DagsterInstance, now: datetime) -> int:
+    """Take runs out of Dagster once they are 90 days old; returns how many."""
+    old = instance.get_runs(filters=dg.RunsFilter(created_before=now - KEPT_FOR), limit=1000)
+    for run in old:
+        instance.delete_run(run.run_id)
+    return len(old)
+
 
 def closing(texts: Texts) -> dg.AssetsDefinition:
     """Writes the morning letter from the hub's own tables, then fails if the night did."""
 
     def run(hub: Hub) -> StepResult:
         result = close(hub.night, hub.house.home, texts)
+        removed = remove_old_runs(hub.instance, hub.house.clock()) if hub.instance else 0
         if result.status == "failed":
             raise dg.Failure(texts.say("night.failed", date=hub.night.business_date))
-        return result
+        return replace(result, counts={**result.counts, "removed_runs": removed})
 
     return stage(texts, ("night", "close"), [LOG], run, Shown((), (), ("email",)))

@@ -20,5 +20,9 @@ def landing(texts: Texts, source: SourceConfig) -> dg.AssetsDefinition:
         ("landing", name),
         (),
         lambda hub: ingest(hub.night, source, lambda: hub.house.source(name)),
-        Shown(INGEST_CHECKS, (LANDED,), ("sftp",) if source.connector == "registrations" else ("http",)),
+        Shown(
+            INGEST_CHECKS,
+            (LANDED,),
+            ("sftp",) if source.connector == "registrations" else ("http",),
+        ),
     )

@@ -9,7 +9,7 @@ import dagster as dg
 
 from pipelines.assets.stage import Shown, stage
 from pipelines.domain import schemas
-from pipelines.steps.consolidate import CONSOLIDATE_CHECKS, consolidate
+from pipelines.steps.consolidate import consolidate
 from pipelines.steps.match import match
 from pipelines.steps.standardise import STANDARDISE_CHECKS, standardise
 from pipelines.texts import Texts
@@ -46,7 +46,7 @@ def register(texts: Texts, sources: Sequence[str]) -> list[dg.AssetsDefinition]:
             [MATCHED],
             lambda hub: consolidate(hub.night),
             Shown(
-                CONSOLIDATE_CHECKS,
+                (),
                 (schemas.GOLDEN, schemas.PROVENANCE, schemas.GOLDEN_POINTS, schemas.GOLDEN_ROLES),
                 ("pandas", "sql"),
             ),

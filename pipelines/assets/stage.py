@@ -10,7 +10,7 @@ import dagster as dg
 
 from pipelines.domain.schemas import Schema
 from pipelines.errors import told
-from pipelines.resources import Hub
+from pipelines.resources import Hub, without_values
 from pipelines.steps.night import Check, StepResult
 from pipelines.texts import Texts
 
@@ -52,8 +52,8 @@ def columns_of(tables: Sequence[Schema]) -> dg.TableSchema:
     )
 
 
-def check_result(key: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
-    """A check as Dagster shows it: yes or no, and counts."""
+def check_result(texts: Texts, key: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
+    """A check as Dagster shows it: yes or no, and what was counted, in words."""
     severity = (
         dg.AssetCheckSeverity.WARN if check.severity == "warning" else dg.AssetCheckSeverity.ERROR
     )
@@ -62,7 +62,7 @@ def check_result(key: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
         check_name=check.name,
         passed=check.passed,
         severity=severity,
-        metadata=dict(check.counts),
+        metadata={texts.counted(name): n for name, n in check.counts.items()},
     )
 
 
@@ -104,9 +104,11 @@ def stage(
             return
         try:
             result = run(hub)
+        except dg.Failure:  # in our own words
+            raise
         except Exception as error:
             hub.house.failures.append(("/".join(key), told(error)))
-            raise
+            raise without_values(error) from None
         yield dg.MaterializeResult(
             asset_key=asset_key,
             metadata={
@@ -115,7 +117,7 @@ def stage(
                 **({texts.count("trouble"): "\n".join(result.trouble)} if result.trouble else {}),
             },
             check_results=[
-                check_result(asset_key, c) for c in result.checks if c.name in shown.checks
+                check_result(texts, asset_key, c) for c in result.checks if c.name in shown.checks
             ],
         )
 

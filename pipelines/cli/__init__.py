@@ -29,13 +29,16 @@ if TYPE_CHECKING:
 # command → where it is, and its summary (the first line of its help; a test holds them equal)
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("pipelines.cli.setup:init", "Write a site's configuration files and mint its key."),
-    "check": ("pipelines.cli.setup:check", "Check that the hub can run."),
+    "check": ("pipelines.cli.setup:check", "Check that the hub can run, and that it has run."),
     "keys": ("pipelines.cli.setup:keys", "The key of the pseudonyms."),
     "notice": (
         "pipelines.cli.notice:notice",
         "The privacy notice that everything is held against.",
     ),
-    "night": ("pipelines.cli.operate:night", "Run the nightly job once: from the sources to the letter."),
+    "night": (
+        "pipelines.cli.operate:night",
+        "Run the nightly job once: from the sources to the letter.",
+    ),
     "ui": (
         "pipelines.cli.operate:ui",
         "Dagster's web page and the daemon that keeps the schedule, on this machine only.",
@@ -51,6 +54,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "customer": (
         "pipelines.cli.steward:customer",
         "Find and show customers; record what they told us. Everybody who sees a person is logged.",
+    ),
+    "recipient": (
+        "pipelines.cli.operate:recipient",
+        "Whether a recipient is really told, or only prepared for.",
     ),
     "extract": ("pipelines.cli.steward:extract", "What a recipient would be told next."),
     "disclosures": (

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -21,6 +21,7 @@ from pipelines.errors import HubError
 
 if TYPE_CHECKING:
     from pipelines.nightly import Outcome
+    from pipelines.store.deliveries import Mode
 
 
 def dagster_home(home: Path) -> Path:
@@ -49,7 +50,9 @@ def dagster_home(home: Path) -> Path:
 @click.option("--profile", is_flag=True, help="Say where the time went.")
 @json_option
 @click.pass_obj
-def night(invocation: Invocation, business_date: str | None, full: bool, profile: bool, as_json: bool) -> None:
+def night(
+    invocation: Invocation, business_date: str | None, full: bool, profile: bool, as_json: bool
+) -> None:
     """Run the nightly job once: from the sources to the letter.
 
     Safe to run again at any time: what is done stays done, nothing is sent twice. While another run goes
@@ -136,7 +139,9 @@ def ui(invocation: Invocation, port: int, read_only: bool, as_json: bool) -> Non
     """
     from pipelines.house import open_house
 
-    open_house(invocation.home, invocation.environ, clock=invocation.clock).close()  # an unusable hub is said here, not in a traceback on a page
+    open_house(
+        invocation.home, invocation.environ, clock=invocation.clock
+    ).close()  # an unusable hub is said here, not in a traceback on a page
     dagster_home(invocation.home)
     with DagsterProcesses(invocation.home, port, read_only=read_only) as processes:
         answer(as_json, {"url": processes.url}, [f"Dagster: {processes.url}"])
@@ -159,7 +164,7 @@ class DagsterProcesses:
         self._port = port
         self._children: list[subprocess.Popen[bytes]] = []
 
-    def __enter__(self) -> "DagsterProcesses":
+    def __enter__(self) -> Self:
         bin_ = Path(sys.executable).parent
         module = ["-m", "pipelines.definitions"]
         web = [str(bin_ / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(self._port), *module]
@@ -325,7 +330,7 @@ def backup(invocation: Invocation, directory: Path, as_json: bool) -> None:
     from pipelines.store.backup import backup as write
 
     house = open_house(invocation.home, invocation.environ, clock=invocation.clock)
-    counts = write(house.engine, directory, house.night().now())
+    counts = write(house.engine, invocation.home, directory)
     house.close()
     rows = sum(counts.values())
     keys = invocation.home / "keys"
@@ -352,3 +357,74 @@ def restore(invocation: Invocation, directory: Path, as_json: bool) -> None:
     engine.dispose()
     text = f"{sum(counts.values())} rows of {len(counts)} tables restored"
     answer(as_json, {"tables": counts}, [text])
+
+
+@click.group()
+def recipient() -> None:
+    """Whether a recipient is really told, or only prepared for.
+
+    A new recipient is in shadow: its rows are worked out and counted each night, and nothing is sent.
+
+    \b
+    Examples:
+      hub recipient go-live finance
+      hub recipient shadow finance
+    """
+
+
+@recipient.command("go-live")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def go_live(invocation: Invocation, name: str, as_json: bool) -> None:
+    """Tell a recipient from the next night on; refused while its contract lacks anything.
+
+    \b
+    Examples:
+      hub recipient go-live finance
+    """
+    from pipelines.breaches import check
+
+    contract = invocation.settings.recipients.get(name)
+    if contract is None:
+        raise click.UsageError(f"recipients are {', '.join(invocation.settings.recipients)}")
+    live = contract.model_copy(update={"mode": "live"})
+    breaches = check(
+        invocation.settings.notice, invocation.settings.sources, {name: live}, invocation.today()
+    )
+    if breaches:
+        raise Failed(f"{name} can't go live: {breaches[0]}")
+    _set_mode(invocation, name, "live", as_json)
+
+
+@recipient.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def shadow(invocation: Invocation, name: str, as_json: bool) -> None:
+    """Send a recipient nothing any more; what there would be to tell is still worked out and counted.
+
+    \b
+    Examples:
+      hub recipient shadow finance
+    """
+    if name not in invocation.settings.recipients:
+        raise click.UsageError(f"recipients are {', '.join(invocation.settings.recipients)}")
+    _set_mode(invocation, name, "shadow", as_json)
+
+
+def _set_mode(invocation: Invocation, name: str, mode: "Mode", as_json: bool) -> None:
+    from pipelines.house import open_house
+    from pipelines.store import deliveries, nights
+    from pipelines.store.engine import transaction
+
+    house = open_house(invocation.home, invocation.environ, clock=invocation.clock)
+    who = house.settings.user
+    if who is None:
+        raise Failed("say who you are: HUB_USER=your.own.login hub …")
+    with transaction(house.engine) as conn:
+        deliveries.set_mode(conn, name, mode, who, house.night().now())
+        # what was only prepared for in shadow has never been told
+        nights.start_over(conn, f"extract:{name}")
+    house.close()
+    answer(as_json, {"recipient": name, "mode": mode}, [f"{name} is {mode} from the next night on"])

@@ -3,8 +3,10 @@
 Does not belong here: a night's work (`operate`), people (`steward`, `data_protection`).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -135,25 +137,80 @@ def _key_source(invocation: Invocation) -> str:
 @click.option(
     "--config", "config_only", is_flag=True, help="The configuration alone: nothing is opened."
 )
+@click.option(
+    "--since", default="26h", show_default=True, metavar="AGE",
+    help="How old the last good night may be: 26h, 2d. For cron, systemd or a monitor.",
+)  # fmt: skip
 @json_option
 @click.pass_obj
-def check(invocation: Invocation, config_only: bool, as_json: bool) -> None:
-    """Check that the hub can run.
+def check(invocation: Invocation, config_only: bool, since: str, as_json: bool) -> None:
+    """Check that the hub can run, and that it has run.
 
     Says of every configuration file which one counts, what the environment overrides, who is not set up,
-    whether the key can be used, and what the privacy notice does not allow. Exit code 1 if anything
-    stands in the way.
+    whether the key can be used, and what the privacy notice does not allow; then whether the database is
+    this hub's and how old the last good night is. Exit code 1 if anything stands in the way: a monitor
+    that hears nothing, or 1, calls somebody.
 
     \b
     Examples:
       hub check --config
-      hub check --config --json
+      hub check --since 26h
+      hub check --json
     """
+    limit = _age(since)
     found = configuration(invocation)
-    answer(as_json, found.payload, found.lines)
-    if found.problems:
-        more = f" (and {len(found.problems) - 1} more)" if len(found.problems) > 1 else ""
-        raise Failed(f"the configuration can't be used: {found.problems[0]}{more}")
+    payload, lines, problems = dict(found.payload), list(found.lines), list(found.problems)
+    if not config_only and not problems:
+        night, line, problem = _last_night(invocation, limit, since)
+        payload["last_good_night"] = night
+        lines.append(line)
+        problems += [problem] if problem else []
+    answer(as_json, payload, lines)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        what = (
+            "the configuration can't be used" if found.problems else "the nights are not in order"
+        )
+        raise Failed(f"{what}: {problems[0]}{more}")
+
+
+def _age(text: str) -> timedelta:
+    match = re.fullmatch(r"(\d+)([hd])", text)
+    if match is None:
+        raise click.UsageError("--since is a number of hours or days: 26h, 2d")
+    return timedelta(**{{"h": "hours", "d": "days"}[match[2]]: int(match[1])})
+
+
+def _last_night(
+    invocation: Invocation, limit: timedelta, words: str
+) -> tuple[dict[str, str] | None, str, str | None]:
+    """The last night that ended clean, as a payload, a line, and what is wrong with it."""
+    from pipelines.store.engine import open_engine, reading, require_current_schema
+    from pipelines.store.nights import last_night
+
+    engine = open_engine(invocation.settings.hub.database_url)
+    try:
+        require_current_schema(engine)
+        with reading(engine) as conn:
+            good, last = last_night(conn, "ok", "attention"), last_night(conn)
+    finally:
+        engine.dispose()
+    if good is None or good.finished_at is None:
+        return None, "night    none has ended clean", "no night has ended clean yet: hub night"
+    facts = {
+        "business_date": good.business_date,
+        "finished_at": good.finished_at,
+        "status": good.status,
+        "last_status": last.status if last else good.status,
+    }
+    line = f"night    {good.business_date} ended {good.finished_at} ({good.status})"
+    ended = datetime.fromisoformat(good.finished_at)
+    if invocation.clock() - ended > limit:
+        problem = (
+            f"the last good night ended {good.finished_at}, more than {words} ago: see the letters"
+        )
+        return facts, line, problem
+    return facts, line, None
 
 
 @dataclass(frozen=True)

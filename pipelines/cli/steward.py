@@ -44,18 +44,19 @@ def _table(rows: Iterable[Iterable[object]], headings: tuple[str, ...]) -> str:
 
 
 def _cell(value: object) -> str:
-    if value is None or (not isinstance(value, (list, dict)) and pd.isna(value)):
+    if _is_null(value):
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return "".join(c if c.isprintable() else "·" for c in text)
 
 
+def _is_null(value: Any) -> bool:
+    return value is None or (not isinstance(value, (list, dict)) and bool(pd.isna(value)))
+
+
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [
-        {
-            str(k): (None if not isinstance(v, (list, dict)) and pd.isna(v) else v)
-            for k, v in row.items()
-        }
+        {str(k): None if _is_null(v) else v for k, v in row.items()}
         for row in frame.astype(object).to_dict("records")
     ]
 
@@ -140,13 +141,7 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
                     "protected": bool(found.golden["protection"] == "on"),
                     "values": _records(values),
                     "roles": _records(roles),
-                    "records": _records(found.records[["source", "source_key"]])
-                    if context.verbose
-                    else _records(
-                        found.records.loc[
-                            found.records["source"] != "dvv", ["source", "source_key"]
-                        ]
-                    ),
+                    "customer_numbers": list(numbers),
                 },
                 ensure_ascii=False,
             )
@@ -183,7 +178,9 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
 @click.option("--email", help="New e-mail address.")
 @json_option
 @click.pass_obj
-def notice(invocation: Invocation, number: str, received: str, channel: str, as_json: bool, **told: Any) -> None:
+def notice(
+    invocation: Invocation, /, number: str, received: str, channel: str, as_json: bool, **told: Any
+) -> None:
     """Record what a customer told us; it takes effect the next night.
 
     \b
@@ -321,11 +318,8 @@ def release(invocation: Invocation, quarantine_id: int, why: str, as_json: bool)
 
     with acting(invocation) as (night, who):
         let_on(night, quarantine_id, who, why)
-    say(
-        as_json,
-        f"entry {quarantine_id} released; the next night reads it",
-        {"released": quarantine_id},
-    )
+    text = f"entry {quarantine_id} released; the next night reads it"
+    answer(as_json, {"released": quarantine_id}, [text])
 
 
 @quarantine.command()

@@ -95,7 +95,10 @@ def point_at(home: Path, addresses: Mapping[str, Any]) -> None:
 
     write("hub.yml", {**read_yaml(shipped("hub.yml")), "allow_test_identities": True})
     export = {**folder("own_register"), "path": "vienti"}
-    write("sources/registrations.yml", {**read_yaml(shipped("sources/registrations.yml")), "folder": export})
+    write(
+        "sources/registrations.yml",
+        {**read_yaml(shipped("sources/registrations.yml")), "folder": export},
+    )
     dvv = addresses["dvv"]
     write(
         "sources/dvv.yml",
@@ -134,11 +137,15 @@ _directory = click.option(
 
 @sandbox.command()
 @_directory
-@click.option("--customers", default=2000, show_default=True, help="How many customers the utility has.")
+@click.option(
+    "--customers", default=2000, show_default=True, help="How many customers the utility has."
+)
 @click.option("--seed", default=1, show_default=True, help="Another seed, another town.")
 @click.option("--configure", is_flag=True, help="Point the hub of HUB_HOME at this town.")
 @click.pass_obj
-def serve(invocation: Invocation, directory: Path, customers: int, seed: int, configure: bool) -> None:
+def serve(
+    invocation: Invocation, directory: Path, customers: int, seed: int, configure: bool
+) -> None:
     """Serve a town until Ctrl-C or SIGTERM.
 
     \b
@@ -195,7 +202,9 @@ def advance(directory: Path, days: int, quiet: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--customers", default=2000, show_default=True, help="How many customers the utility has.")
+@click.option(
+    "--customers", default=2000, show_default=True, help="How many customers the utility has."
+)
 @click.option("--nights", default=3, show_default=True, help="How many nights to run.")
 @click.option("--seed", default=1, show_default=True, help="Another seed, another town.")
 @click.option("--keep-open", is_flag=True, help="Keep town and UI up until Enter or SIGTERM.")
@@ -217,8 +226,8 @@ def demo(
     """
     from pipelines.cli.operate import DagsterProcesses, dagster_home
     from pipelines.keys import init as mint
-    from pipelines.store.engine import migrate, open_engine
     from pipelines.settings import load_settings
+    from pipelines.store.engine import migrate, open_engine
     from pipelines.story import Tale, summarise
 
     base = _fresh_folder(invocation)
@@ -288,5 +297,3 @@ def _night(home: Path, date: str, environ: Mapping[str, str]) -> dict[str, Any]:
     )
     seconds = round(time.monotonic() - started, 2)
     return {"seconds": seconds, "exit": done.returncode, "said": done.stderr.decode().strip()}
-
-

@@ -212,7 +212,7 @@ def return_rows(
         [
             _by_others(_other_name(own), values, _NAMES, own_source),
             _by_others(_other_place(own), values, ("street_line",), own_source),
-            _by_others(_other_death(own), values, ("is_deceased",), own_source),
+            _by_others(_other_death(own, returned), values, ("is_deceased",), own_source),
         ]
     )
     rows = _not_yet_returned(differing, returned)
@@ -413,9 +413,12 @@ def _other_place(own: pd.DataFrame) -> pd.DataFrame:
     return every[["party_id", "customer_number", "field", "value"]]
 
 
-def _other_death(own: pd.DataFrame) -> pd.DataFrame:
-    """Deaths the register doesn't show, and deaths it shows that were taken back."""
-    golden, theirs = own["is_deceased"], own["is_deceased_own"].fillna(False)
+def _other_death(own: pd.DataFrame, returned: pd.DataFrame) -> pd.DataFrame:
+    """Deaths the register doesn't show, and deaths it shows, or has from us, that were taken back."""
+    ours = returned[(returned["field"] == "is_deceased") & (returned["state"] != "rejected")]
+    last = ours.set_index("their_key")["value"].map({"true": True, "false": False})
+    from_us = own["customer_number"].map(last).astype("boolean")
+    golden, theirs = own["is_deceased"], own["is_deceased_own"].fillna(from_us).fillna(False)
     told = own.loc[golden.notna() & (golden.fillna(False) != theirs)]
     value = np.where(told["is_deceased"].to_numpy(dtype=bool), "true", "false")
     return told[["party_id", "customer_number"]].assign(field="is_deceased", value=value)

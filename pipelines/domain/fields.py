@@ -46,7 +46,9 @@ _ALL = (
     Field("field_times", "json", "none", "field → instant its present value was first stated"),
     # a party
     Field("party_id", "integer", "internal", "golden id, minted once"),
-    Field("party_type", "text", "none", "person or organisation", pattern="^(person|organisation)$"),
+    Field(
+        "party_type", "text", "none", "person or organisation", pattern="^(person|organisation)$"
+    ),
     Field("display_name", "text", "personal", "the name as one line, family name first", 250),
     Field("family_name", "text", "personal", "family name", 100),
     Field("given_names", "text", "personal", "all given names, in order", 150),
@@ -63,7 +65,13 @@ _ALL = (
     Field("email", "text", "personal", "address, domain in lower case", 254),
     Field("www", "text", "personal", "an organisation's web address", 254),
     Field("language", "text", "personal", "fi, sv or another ISO 639-1 code", 2, "^[a-z]{2}$"),
-    Field("delivery_channel", "text", "none", "how bills go out", pattern="^(paper|einvoice|email|portal)$"),
+    Field(
+        "delivery_channel",
+        "text",
+        "none",
+        "how bills go out",
+        pattern="^(paper|einvoice|email|portal)$",
+    ),
     Field("einvoice_address", "text", "personal", "e-invoice address", 35),
     Field("einvoice_operator", "text", "none", "e-invoice operator", 35),
     Field("protection", "text", "personal", "protective order", pattern="^(on|off|not_stated)$"),
@@ -73,7 +81,10 @@ _ALL = (
     # an address
     Field("address_no", "integer", "none", "position among the record's addresses"),
     Field(
-        "address_type", "text", "none", "what the address is for",
+        "address_type",
+        "text",
+        "none",
+        "what the address is for",
         pattern="^(postal|temporary|permanent|contact|final_invoice|visiting)$",
     ),
     Field("care_of", "text", "address", "c/o line", 100),
@@ -92,9 +103,17 @@ _ALL = (
     # points and roles
     Field("point_id", "integer", "internal", "consumption point, ours"),
     Field("point_ref", "text", "internal", "the utility's number of the consumption point", 40),
-    Field("property_id", "text", "address", "kiinteistötunnus, 14 digits", 20, r"^\d{14}(M?\d{1,4})?$"),
+    Field(
+        "property_id", "text", "address", "kiinteistötunnus, 14 digits", 20, r"^\d{14}(M?\d{1,4})?$"
+    ),
     Field("building_id", "text", "address", "permanent building id (VTJ-PRT)", 10),
-    Field("role_type", "text", "none", "holder, payer, owner or contact", pattern="^(holder|payer|owner|contact)$"),
+    Field(
+        "role_type",
+        "text",
+        "none",
+        "holder, payer, owner or contact",
+        pattern="^(holder|payer|owner|contact)$",
+    ),
     Field("party_source_key", "text", "pseudonym", "the party's key in the same source"),
     Field("point_source_key", "text", "internal", "the point's key in the same source"),
     # matching

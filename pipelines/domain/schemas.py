@@ -57,25 +57,70 @@ class Schema:
 
 LANDED = Schema(
     "landed",
-    ("source", "kind", "source_key", "source_time", "content", "content_hash", "field_times", "business_date"),
+    (
+        "source",
+        "kind",
+        "source_key",
+        "source_time",
+        "content",
+        "content_hash",
+        "field_times",
+        "business_date",
+    ),
     ("source", "kind", "source_key"),
 )
 PARTIES = Schema(
     "standard_party",
     (
-        "source", "source_key", "party_type", "family_name", "given_names", "called_name",
-        "organisation_name", "name_role", "business_id", "person_key", "superseded_person_keys", "birth_key",
-        "key_id", "identity_fault", "phone", "email", "www", "language", "delivery_channel",
-        "einvoice_address", "einvoice_operator", "protection", "protection_until", "is_deceased", "death_date",
-        "source_time", "field_times",
+        "source",
+        "source_key",
+        "party_type",
+        "family_name",
+        "given_names",
+        "called_name",
+        "organisation_name",
+        "name_role",
+        "business_id",
+        "person_key",
+        "superseded_person_keys",
+        "birth_key",
+        "key_id",
+        "identity_fault",
+        "phone",
+        "email",
+        "www",
+        "language",
+        "delivery_channel",
+        "einvoice_address",
+        "einvoice_operator",
+        "protection",
+        "protection_until",
+        "is_deceased",
+        "death_date",
+        "source_time",
+        "field_times",
     ),
     ("source", "source_key"),
 )
 ADDRESSES = Schema(
     "standard_address",
     (
-        "source", "source_key", "address_no", "address_type", "care_of", "street_line", "street_name", "house",
-        "stair", "apartment", "split", "postal_code", "post_office", "country", "valid_from", "valid_to",
+        "source",
+        "source_key",
+        "address_no",
+        "address_type",
+        "care_of",
+        "street_line",
+        "street_name",
+        "house",
+        "stair",
+        "apartment",
+        "split",
+        "postal_code",
+        "post_office",
+        "country",
+        "valid_from",
+        "valid_to",
         "stated_at",
     ),
     ("source", "source_key", "address_no"),
@@ -83,7 +128,13 @@ ADDRESSES = Schema(
 POINTS = Schema(
     "standard_point",
     (
-        "source", "source_key", "property_id", "building_id", "street_line", "postal_code", "post_office",
+        "source",
+        "source_key",
+        "property_id",
+        "building_id",
+        "street_line",
+        "postal_code",
+        "post_office",
         "source_time",
     ),
     ("source", "source_key"),
@@ -91,21 +142,53 @@ POINTS = Schema(
 ROLES = Schema(
     "standard_role",
     (
-        "source", "source_key", "party_source_key", "point_source_key", "role_type", "valid_from", "valid_to",
+        "source",
+        "source_key",
+        "party_source_key",
+        "point_source_key",
+        "role_type",
+        "valid_from",
+        "valid_to",
         "source_time",
     ),
     ("source", "source_key"),
 )
-MATCH_KEYS = Schema("match_key", ("source", "source_key", "match_key"), ("source", "source_key", "match_key"))
+MATCH_KEYS = Schema(
+    "match_key", ("source", "source_key", "match_key"), ("source", "source_key", "match_key")
+)
 FORMER_IDS = Schema("former_id", ("source", "source_key", "party_id"), ("source", "source_key"))
-PARTY_RECORDS = Schema("party_record", ("source", "source_key", "party_id"), ("source", "source_key"))
+PARTY_RECORDS = Schema(
+    "party_record", ("source", "source_key", "party_id"), ("source", "source_key")
+)
 GOLDEN = Schema(
     "party",
     (
-        "party_id", "party_type", "display_name", "family_name", "given_names", "called_name",
-        "organisation_name", "name_role", "business_id", "phone", "email", "www", "language",
-        "delivery_channel", "einvoice_address", "einvoice_operator", "protection", "is_deceased", "death_date",
-        "care_of", "street_line", "postal_code", "post_office", "country", "address_type", "row_hash",
+        "party_id",
+        "party_type",
+        "display_name",
+        "family_name",
+        "given_names",
+        "called_name",
+        "organisation_name",
+        "name_role",
+        "business_id",
+        "phone",
+        "email",
+        "www",
+        "language",
+        "delivery_channel",
+        "einvoice_address",
+        "einvoice_operator",
+        "protection",
+        "is_deceased",
+        "death_date",
+        "care_of",
+        "street_line",
+        "postal_code",
+        "post_office",
+        "country",
+        "address_type",
+        "row_hash",
     ),
     ("party_id",),
 )
@@ -116,7 +199,15 @@ PROVENANCE = Schema(
 )
 GOLDEN_POINTS = Schema(
     "point",
-    ("point_id", "point_ref", "property_id", "building_id", "street_line", "postal_code", "post_office"),
+    (
+        "point_id",
+        "point_ref",
+        "property_id",
+        "building_id",
+        "street_line",
+        "postal_code",
+        "post_office",
+    ),
     ("point_id",),
 )
 GOLDEN_ROLES = Schema(

@@ -150,6 +150,9 @@ class _Contest:
 
     def __init__(self, members: pd.DataFrame, party_ids: _Codes, policy: Policy) -> None:
         order = {source: rank for rank, source in enumerate(policy.order)}
+        # whichever way customers speak for themselves, their latest word is the one that counts
+        best_own = min((order[s] for s in policy.own_notice if s in order), default=len(order))
+        order |= dict.fromkeys(policy.own_notice, best_own)
         sources, names = pd.factorize(members["source"])
         ranks = np.array([order.get(str(name), len(order)) for name in names], dtype=np.int64)
         self.members = members.assign(

@@ -12,6 +12,8 @@ from datetime import date, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from expectations.rules import MEANINGS
 from pipelines.settings import Letter as LetterSettings
 from pipelines.steps.night import Night, Status, StepResult
@@ -66,14 +68,25 @@ def write_letter(night: Night, texts: Texts) -> Letter:
         *_section(
             say("letter.sources"),
             [
-                say("letter.source", source=f.source, fetched=f.fetched, landed=f.landed, faults=f.faults)
+                say(
+                    "letter.source",
+                    source=f.source,
+                    fetched=f.fetched,
+                    landed=f.landed,
+                    faults=f.faults,
+                )
                 for f in feeds
             ],
         ),
-        *_section(say("letter.register"), [say("letter.register_line", **register)] if register else []),
+        *_section(
+            say("letter.register"), [say("letter.register_line", **register)] if register else []
+        ),
         *_section(
             say("letter.told"),
-            [say("letter.recipient", recipient=name, **_recipient_line(t)) for name, t in told.items()],
+            [
+                say("letter.recipient", recipient=name, **_recipient_line(t))
+                for name, t in told.items()
+            ],
         ),
     ]
     subject = say(
@@ -100,7 +113,7 @@ def _recipient_line(totals: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _to_do(night: Night, texts: Texts, conn: nights.Connection) -> tuple[list[str], list[str]]:
+def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], list[str]]:
     """What a person has to do: what makes the night red, and what waits for a steward."""
     say = texts.say
     failures: list[str] = []
@@ -123,7 +136,9 @@ def _to_do(night: Night, texts: Texts, conn: nights.Connection) -> tuple[list[st
     expected = ["standardise", "match", "consolidate"]
     failures += [say("todo.step_missing", step=step) for step in expected if step not in done]
     for row in quarantine.open_counts(conn):
-        meaning = MEANINGS[row.rule][texts.language] if row.rule in MEANINGS else row.reason or row.rule
+        meaning = (
+            MEANINGS[row.rule][texts.language] if row.rule in MEANINGS else row.reason or row.rule
+        )
         attention.append(
             say("todo.quarantine", n=row.n, source=row.source, rule=row.rule, meaning=meaning)
         )

@@ -97,7 +97,8 @@ def take_notice(
                 }
             ]
         )
-        record["field_times"] = field_times(record, LANDED.empty(), night.as_of)
+        times = field_times(record, LANDED.empty(), night.as_of)
+        record["field_times"] = pd.Series(times, record.index, "object")
         frames.put(step.conn, LANDED, record, step.id)
         judgements.record(
             step.conn,

@@ -16,7 +16,7 @@ from pipelines.store import deliveries, disclosures
 from pipelines.store.deliveries import Delivery
 from pipelines.store.engine import transaction
 
-DELIVER_CHECKS = ("delivered", "acknowledged")
+DELIVER_CHECKS = ("told_and_answered",)
 _POLL_SECONDS = 0.1
 
 
@@ -51,9 +51,7 @@ def _send(night: Night, delivery: Delivery, recipient: Recipient) -> None:
     with transaction(night.engine) as conn:
         if deliveries.exposes_somebody(conn, delivery.delivery_id):
             deliveries.mark(conn, delivery.delivery_id, "aborted", night.now())
-            disclosures.append_leaves(
-                conn, [leaf("aborted", d=delivery.delivery_id)], night.now()
-            )
+            disclosures.append_leaves(conn, [leaf("aborted", d=delivery.delivery_id)], night.now())
             return
         deliveries.mark(conn, delivery.delivery_id, "sending", night.now())
         disclosures.append_leaves(conn, [leaf("attempt", d=delivery.delivery_id)], night.now())
@@ -89,15 +87,23 @@ def _result(night: Night, contract: RecipientContract, settled: Settled) -> Step
         tonight = deliveries.totals(conn, contract.recipient, night.business_date)
     unsent = [d for d in settled.open if d.state != "sent"]
     return StepResult(
-        status="failed" if unsent or settled.error else "attention" if tonight["rejected"] else "ok",
+        status="failed"
+        if unsent or settled.error
+        else "attention"
+        if tonight["rejected"]
+        else "ok",
         counts={**tonight, "waiting": len(settled.open)},
         checks=(
-            Check("delivered", not unsent and settled.error is None, counts={"sent": tonight["sent"]}),
             Check(
-                "acknowledged",
-                not settled.open and not tonight["rejected"],
-                "warning",
-                {"acknowledged": tonight["acknowledged"], "rejected": tonight["rejected"]},
+                "told_and_answered",
+                passed=not settled.open and settled.error is None and not tonight["rejected"],
+                severity="critical" if unsent or settled.error else "warning",
+                counts={
+                    "sent": tonight["sent"],
+                    "acknowledged": tonight["acknowledged"],
+                    "rejected": tonight["rejected"],
+                    "waiting": len(settled.open),
+                },
             ),
         ),
         trouble=tuple(f"delivery.{d.state}:{d.delivery_id}" for d in settled.open),

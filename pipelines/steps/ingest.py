@@ -19,7 +19,7 @@ from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
 from pipelines.store import frames, nights, quarantine
 from pipelines.store.engine import transaction
 
-INGEST_CHECKS = ("feed_arrived", "feed_plausible", "feed_understood")
+INGEST_CHECKS = ("feed_in_order",)
 _RECORD = ["source", "kind", "source_key"]
 
 
@@ -52,6 +52,7 @@ def _ask(night: Night, config: SourceConfig) -> Ask:
         known=known,
         business_date=night.business_date,
         announce=lambda operation, keys: log_lookup(night, config, operation, keys),
+        reread=night.full,
     )
 
 
@@ -68,11 +69,14 @@ def _land(step: StepRun, night: Night, config: SourceConfig, batch: Batch) -> pd
     incoming, outside = _frame(config.name, batch.records, allowed, held, night.business_date)
     before = incoming[_RECORD].merge(held[[*_RECORD, "content_hash"]], on=_RECORD, how="left")
     changed = incoming[(before["content_hash"] != incoming["content_hash"]).to_numpy()].copy()
-    changed["field_times"] = field_times(changed, held, night.as_of)
+    times = field_times(changed, held, night.as_of)
+    changed["field_times"] = pd.Series(times, changed.index, "object")
     frames.put(step.conn, LANDED, LANDED.conform(changed), step.id)
     quarantine.supersede(step.conn, _outdated(step, incoming), night.now())
     quarantine.open_findings(step.conn, _faults(config.name, batch.faults, night), night.now())
-    nights.move_cursor(step.conn, config.name, batch.cursor, batch.total, night.business_date, night.now())
+    nights.move_cursor(
+        step.conn, config.name, batch.cursor, batch.total, night.business_date, night.now()
+    )
     nights.record_feed(
         step.conn,
         config.name,
@@ -158,8 +162,16 @@ def _faults(source: str, faults: Sequence[Fault], night: Night) -> pd.DataFrame:
             for f in faults
         ],
         columns=[
-            "source", "kind", "source_key", "content_hash", "content", "rule", "severity", "field",
-            "reason", "business_date",
+            "source",
+            "kind",
+            "source_key",
+            "content_hash",
+            "content",
+            "rule",
+            "severity",
+            "field",
+            "reason",
+            "business_date",
         ],
     )
 
@@ -176,9 +188,12 @@ def _result(batch: Batch, landed: pd.DataFrame) -> StepResult:
             **{f"dropped:{column}": n for column, n in sorted(batch.dropped.items())},
         },
         checks=(
-            Check("feed_arrived", passed=True),
-            Check("feed_plausible", passed=True, counts={"total": batch.total or 0}),
-            Check("feed_understood", not unknown, "warning", {"unknown_kinds": unknown}),
+            Check(
+                "feed_in_order",
+                not unknown and not batch.faults,
+                "warning",
+                {"unknown_kinds": unknown, "faults": len(batch.faults)},
+            ),
         ),
     )
 
@@ -187,15 +202,16 @@ def _nothing_landed(night: Night, config: SourceConfig, error: ConnectorError) -
     status = "down" if isinstance(error, Unavailable) else "refused"
     with transaction(night.engine) as conn:
         nights.record_feed(
-            conn, config.name, night.business_date, status=status, reason=str(error), now=night.now()
+            conn,
+            config.name,
+            night.business_date,
+            status=status,
+            reason=str(error),
+            now=night.now(),
         )
     return StepResult(
         status="failed",
-        checks=(
-            Check("feed_arrived", passed=False),
-            Check("feed_plausible", passed=True),
-            Check("feed_understood", passed=True, severity="warning"),
-        ),
+        checks=(Check("feed_in_order", passed=False),),
         trouble=(f"feed.{status}:{config.name}",),
     )
 
@@ -215,10 +231,6 @@ def _held(night: Night, config: SourceConfig, batch: Batch, reason: str) -> Step
     return StepResult(
         status="failed",
         counts={"fetched": batch.fetched, "held": batch.fetched},
-        checks=(
-            Check("feed_arrived", passed=True),
-            Check("feed_plausible", passed=False, counts={"total": batch.total or 0}),
-            Check("feed_understood", passed=True, severity="warning"),
-        ),
+        checks=(Check("feed_in_order", passed=False, counts={"total": batch.total or 0}),),
         trouble=(f"feed.held:{config.name}",),
     )

@@ -23,7 +23,7 @@ def log_lookup(night: Night, config: SourceConfig, operation: str, keys: Sequenc
     """Log one question to `config`'s keeper about the people under `keys`, in its own transaction."""
     now = night.now()
     with transaction(night.engine) as conn:
-        already = disclosures.asked_before(conn, config.name, operation)
+        already = disclosures.asked_before(conn, config.name, operation, keys)
         people = [k for k in dict.fromkeys(keys) if k not in already]
         details = pd.DataFrame({"subject_key": people}).assign(
             entry_id=[secrets.token_hex(16) for _ in people],
@@ -33,7 +33,7 @@ def log_lookup(night: Night, config: SourceConfig, operation: str, keys: Sequenc
             purpose=config.purpose,
             basis=config.basis,
             operation=operation,
-            fields=[["identity_code"] for _ in people],
+            fields=pd.Series([["identity_code"]] * len(people), dtype="object"),
             at=now,
         )
         leaves = [
@@ -56,7 +56,9 @@ def log_lookup(night: Night, config: SourceConfig, operation: str, keys: Sequenc
                 operation=operation,
                 notice=night.settings.notice.version,
             )
-            for entry, salt, key in details[["entry_id", "salt", "subject_key"]].itertuples(index=False)
+            for entry, salt, key in details[["entry_id", "salt", "subject_key"]].itertuples(
+                index=False
+            )
         ]
         leaves.append(
             leaf(

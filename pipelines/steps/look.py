@@ -7,6 +7,7 @@ anything but the access log.
 from dataclasses import dataclass
 
 import pandas as pd
+from sqlalchemy import Connection
 
 from pipelines.domain.names import fold
 from pipelines.domain.schemas import (
@@ -41,16 +42,20 @@ class Customer:
 
 def find(night: Night, words: str, who: str, purpose: str) -> pd.DataFrame:
     """Customers whose name holds every word, in any order, å and ä as good as a; at most 50."""
-    wanted = fold(pd.Series([words])).iloc[0].split()
+    wanted = fold(words).split()
     with transaction(night.engine) as conn:
         customers = frames.read(conn, GOLDEN)
-        names = fold(customers["display_name"].fillna(""))
+        names = customers["display_name"].fillna("").map(fold)
         hit = pd.Series(bool(wanted), index=names.index)
         for word in wanted:
             hit &= names.str.contains(word, regex=False)
         found = customers[hit.astype(bool)].head(50)
-        numbers = _own_numbers(frames.read_matching(conn, PARTY_RECORDS, found[["party_id"]], ("party_id",)))
-        access.record_many(conn, night.now(), who, "customer find", list(found["party_id"]), purpose)
+        numbers = _own_numbers(
+            frames.read_matching(conn, PARTY_RECORDS, found[["party_id"]], ("party_id",))
+        )
+        access.record_many(
+            conn, night.now(), who, "customer find", list(found["party_id"]), purpose
+        )
     return found.merge(numbers, on="party_id", how="left")
 
 
@@ -62,8 +67,9 @@ def _own_numbers(records: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def party_of(conn: nights.Connection, number: str) -> int:
+def party_of(conn: Connection, number: str) -> int:
     """The golden id behind a customer number: the own register's, or ours with a leading P."""
+    party_id: int | None
     if number.upper().startswith("P") and number[1:].isdigit():
         party_id = nights.surviving(conn, int(number[1:]))
     else:
@@ -71,7 +77,9 @@ def party_of(conn: nights.Connection, number: str) -> int:
         held = frames.read_matching(conn, PARTY_RECORDS, key, ("source", "source_key"))
         party_id = int(held["party_id"].iloc[0]) if len(held) else None
     if party_id is None:
-        raise NotFound(f"no customer has the number {number[:20]}; search with: hub customer find NAME")
+        raise NotFound(
+            f"no customer has the number {number[:20]}; search with: hub customer find NAME"
+        )
     return party_id
 
 

@@ -20,8 +20,13 @@ def match(night: Night) -> StepResult:
     with executing(night, "match") as step:
         changed = _changed(step)
         if changed.empty:
-            step.counts.update(records=0, merged=0, split=0, waiting_for_review=0)
-            return StepResult(counts=dict(step.counts))
+            step.counts.update(
+                records=0,
+                merged=0,
+                split=0,
+                waiting_for_review=judgements.queue_length(step.conn),
+            )
+            return _result(step)
         affected = _reach(step, changed, _refresh_keys(step, changed))
         parties = frames.read_matching(step.conn, PARTIES, affected, _RECORD)
         addresses = frames.read_matching(step.conn, ADDRESSES, affected, _RECORD)
@@ -34,7 +39,9 @@ def match(night: Night) -> StepResult:
         assigned = assign(groups, previous, first, former)
         if assigned.minted:
             nights.next_id(step.conn, "party", max(assigned.minted) + 1 - first)
-        moved = assigned.records.merge(previous, on=[*_RECORD, "party_id"], how="left", indicator=True)
+        moved = assigned.records.merge(
+            previous, on=[*_RECORD, "party_id"], how="left", indicator=True
+        )
         moved = moved.loc[moved["_merge"] == "left_only", list(PARTY_RECORDS.columns)]
         frames.put(step.conn, PARTY_RECORDS, moved, step.id)
         merged = previous[previous["party_id"].isin(assigned.merged["party_id"])]
@@ -50,9 +57,12 @@ def match(night: Night) -> StepResult:
             split=len(assigned.split),
             waiting_for_review=judgements.queue_length(step.conn),
         )
-    return StepResult(
-        status="attention" if step.counts["waiting_for_review"] else "ok", counts=dict(step.counts)
-    )
+    return _result(step)
+
+
+def _result(step: StepRun) -> StepResult:
+    waiting = step.counts["waiting_for_review"]
+    return StepResult(status="attention" if waiting else "ok", counts=dict(step.counts))
 
 
 def _without(records: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
@@ -89,7 +99,9 @@ def _reach(step: StepRun, changed: pd.DataFrame, former: pd.DataFrame) -> pd.Dat
         held = frames.read_matching(step.conn, MATCH_KEYS, fresh, _RECORD)
         keys = pd.concat([keys, held])
         ids = frames.read_matching(step.conn, PARTY_RECORDS, fresh, _RECORD)[["party_id"]]
-        fellows = frames.read_matching(step.conn, PARTY_RECORDS, ids.drop_duplicates(), ("party_id",))
+        fellows = frames.read_matching(
+            step.conn, PARTY_RECORDS, ids.drop_duplicates(), ("party_id",)
+        )
         judged = judgements.living(step.conn, fresh)
         found = pd.concat(
             [
@@ -119,5 +131,7 @@ def _sharing(step: StepRun, keys: pd.DataFrame) -> pd.DataFrame:
     )
     size = sharing["match_key"].map(sharing["match_key"].value_counts())
     grown = sharing["match_key"].map(asked).fillna(0)
-    identifies = sharing["match_key"].str.extract("^([^:]*)", expand=False).isin(matching.IDENTIFIERS)
+    identifies = (
+        sharing["match_key"].str.extract("^([^:]*)", expand=False).isin(matching.IDENTIFIERS)
+    )
     return sharing[identifies | (size - grown <= matching.SHARED_BY_AT_MOST)]

@@ -29,7 +29,7 @@ from pipelines.steps.settle import settle
 from pipelines.store import access, deliveries, disclosures, frames, nights
 from pipelines.store.engine import transaction
 
-EXTRACT_CHECKS = ("only_contract_fields", "nobody_held_back")
+EXTRACT_CHECKS = ("nobody_held_back",)
 _RECORD = ("source", "source_key")
 _EVER = "0000-00-00"
 OWN_REGISTER_SOURCE = "registrations"
@@ -71,7 +71,6 @@ def prepare_extract(
         status="attention" if step.counts["held_customers"] else "ok",
         counts=dict(step.counts),
         checks=(
-            Check("only_contract_fields", passed=True, counts={"rows": step.counts["pending"]}),
             Check(
                 "nobody_held_back",
                 not step.counts["held_customers"],
@@ -100,8 +99,11 @@ def _differences(
     step: StepRun, night: Night, contract: RecipientContract
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Whom tonight touches, the rows that differ from what was told, and who is held back."""
-    chosen = extract.Contract(contract.recipient, contract.version, contract.columns)
+    chosen = extract.Contract(contract.recipient, str(contract.version), contract.columns)
     dirty = _touched(step, night, contract.recipient)
+    if dirty.empty:
+        nothing = pd.DataFrame(columns=["row_key", "party_id", *contract.columns])
+        return dirty, nothing, pd.DataFrame(columns=["party_id", "reason"])
     if contract.population.rule == "payers_of_points":
         return dirty, *_billing(step, night, chosen, dirty)
     return dirty, *_returns(step, night, chosen, dirty)
@@ -111,10 +113,7 @@ def _waits(waiting: int) -> StepResult:
     return StepResult(
         status="attention",
         counts={"waiting": max(waiting, 1)},
-        checks=(
-            Check("only_contract_fields", passed=True),
-            Check("nobody_held_back", passed=True, severity="warning"),
-        ),
+        checks=(Check("nobody_held_back", passed=True, severity="warning"),),
     )
 
 
@@ -124,8 +123,15 @@ def _touched(step: StepRun, night: Night, recipient: str) -> pd.DataFrame:
         ids = [frames.read(step.conn, GOLDEN)["party_id"]]
     else:
         after = step.previous_date or _EVER
-        records = frames.changed_since(step.conn, PARTIES, step.since)[list(_RECORD)]
         dates = ("valid_from", "valid_to")
+        records = pd.concat(
+            [
+                frames.changed_since(step.conn, PARTIES, step.since)[list(_RECORD)],
+                frames.crossing(step.conn, ADDRESSES, dates, after, night.business_date)[
+                    list(_RECORD)
+                ],
+            ]
+        ).drop_duplicates()
         ids = [
             frames.changed_since(step.conn, GOLDEN, step.since)["party_id"],
             frames.changed_since(step.conn, GOLDEN_ROLES, step.since)["party_id"],
@@ -145,7 +151,9 @@ def _billing(
     redirects = nights.redirects_into(conn, dirty)
     golden = frames.read_matching(conn, GOLDEN, dirty, ("party_id",))
     roles = frames.read_matching(conn, GOLDEN_ROLES, dirty, ("party_id",))
-    points = frames.read_matching(conn, GOLDEN_POINTS, roles[["point_id"]].drop_duplicates(), ("point_id",))
+    points = frames.read_matching(
+        conn, GOLDEN_POINTS, roles[["point_id"]].drop_duplicates(), ("point_id",)
+    )
     records = frames.read_matching(conn, PARTY_RECORDS, dirty, ("party_id",))
     addresses = frames.read_matching(conn, ADDRESSES, records[list(_RECORD)], _RECORD).merge(
         records, on=list(_RECORD)
@@ -201,7 +209,11 @@ def _returns(
 
 
 def _freeze(
-    step: StepRun, night: Night, contract: RecipientContract, events: pd.DataFrame, recipient: Recipient
+    step: StepRun,
+    night: Night,
+    contract: RecipientContract,
+    events: pd.DataFrame,
+    recipient: Recipient,
 ) -> None:
     """Render the bytes, log every person in them, and keep both: nothing leaves that is not written."""
     columns = list(contract.columns)
@@ -214,7 +226,9 @@ def _freeze(
         raise RuntimeError(f"{contract.recipient}: the bytes do not read back as the rows agreed")
     sequence = deliveries.next_sequence(step.conn, contract.recipient)
     digest = hashlib.sha256(payload).hexdigest()
-    delivery_id = hashlib.sha256(f"{contract.recipient}|{sequence}|{digest}".encode()).hexdigest()[:20]
+    delivery_id = hashlib.sha256(f"{contract.recipient}|{sequence}|{digest}".encode()).hexdigest()[
+        :20
+    ]
     now = night.now()
     terms = {
         "to": contract.recipient,
@@ -233,8 +247,8 @@ def _freeze(
         basis=contract.basis,
         ground=contract.ground,
         operation="delivery",
-        fields=[[c for c in columns if row[c]] for row in rows],
-        content=rows,
+        fields=pd.Series([[c for c in columns if row[c]] for row in rows], events.index, "object"),
+        content=pd.Series(rows, events.index, "object"),
         delivery_id=delivery_id,
         at=now,
     )
@@ -244,9 +258,7 @@ def _freeze(
     ]
     # keyed by the details' salts: it can be checked while they exist, and is a random number afterwards
     mac = hmac.new(b"".join(details["salt"]), payload, hashlib.sha256).hexdigest()
-    leaves.append(
-        leaf("intent", n=len(rows), sequence=sequence, fields=columns, mac=mac, **terms)
-    )
+    leaves.append(leaf("intent", n=len(rows), sequence=sequence, fields=columns, mac=mac, **terms))
     deliveries.freeze(
         step.conn,
         delivery_id=delivery_id,

@@ -13,7 +13,7 @@ from connectors.base import Acknowledgement, ConnectorError, Malformed, Receipt,
 from pipelines.domain.disclosure import leaf
 from pipelines.steps.night import Night
 from pipelines.store import deliveries, disclosures
-from pipelines.store.deliveries import Delivery
+from pipelines.store.deliveries import Delivery, State
 from pipelines.store.engine import transaction
 
 
@@ -58,10 +58,12 @@ def confirm_sent(night: Night, delivery: Delivery, receipt: Receipt) -> None:
     """T3: the recipient holds exactly the logged bytes; anything else needs a person."""
     ours = deliveries.fingerprint(delivery)
     matches = (receipt.size, receipt.sha256) == ours
-    state = "sent" if matches else "uncertain"
+    state: State = "sent" if matches else "uncertain"
     kind = "delivered" if matches else "uncertain"
     with transaction(night.engine) as conn:
-        deliveries.mark(conn, delivery.delivery_id, state, night.now(), receipt={"name": receipt.name})
+        deliveries.mark(
+            conn, delivery.delivery_id, state, night.now(), receipt={"name": receipt.name}
+        )
         disclosures.append_leaves(conn, [leaf(kind, d=delivery.delivery_id)], night.now())
     night.reached(f"deliver:{delivery.recipient}:confirmed")
 

@@ -7,15 +7,21 @@ thing that may not wait for a steward: a protective order. Does not belong here:
 
 import pandas as pd
 
+from expectations.rules import severity_of
 from expectations.run import Findings, validate
-from expectations.rules import MEANINGS, severity_of
-from pipelines.domain.schemas import ADDRESSES, LANDED, PARTIES, POINTS, ROLES
+from pipelines.domain.schemas import ADDRESSES, LANDED, PARTIES, POINTS, ROLES, Schema
 from pipelines.domain.standardise import Standardised, companions
 from pipelines.domain.standardise import standardise as read_landed
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
 from pipelines.store import frames, quarantine
 
-STANDARDISE_CHECKS = tuple(MEANINGS)
+_CHECK_OF = {
+    PARTIES: "parties_valid",
+    ADDRESSES: "addresses_valid",
+    POINTS: "points_valid",
+    ROLES: "roles_valid",
+}
+STANDARDISE_CHECKS = tuple(_CHECK_OF.values())
 _RECORD = ["source", "source_key"]
 _KIND = {PARTIES.name: "party", ADDRESSES.name: "party", POINTS.name: "point", ROLES.name: "role"}
 
@@ -26,7 +32,7 @@ def standardise(night: Night) -> StepResult:
         landed = _landed(step)
         if landed.empty:
             step.counts.update(read=0, accepted=0, quarantined=0)
-            return _result(step, {}, {})
+            return _result(step, {}, pd.DataFrame())
         landed = pd.concat([landed, _companions(step, landed)], ignore_index=True)
         standard = read_landed(landed, night.settings.hub.allow_test_identities)
         tables = {
@@ -44,16 +50,7 @@ def standardise(night: Night) -> StepResult:
             accepted=len(landed) - len(refused),
             quarantined=len(refused),
         )
-        checked: dict[str, int] = {}
-        failed: dict[str, int] = {}
-        for found in findings.values():
-            for rule, n in found.checked.items():
-                checked[rule] = checked.get(rule, 0) + n
-            for rule, n in found.failed.items():
-                failed[rule] = failed.get(rule, 0) + n
-        for rule, n in standard.refusals["rule"].value_counts().items():
-            failed[str(rule)] = failed.get(str(rule), 0) + int(n)
-        return _result(step, checked, failed)
+        return _result(step, findings, standard.refusals)
 
 
 def _landed(step: StepRun) -> pd.DataFrame:
@@ -63,7 +60,9 @@ def _landed(step: StepRun) -> pd.DataFrame:
     if dropped.empty:
         return landed
     key = ["source", "kind", "source_key", "content_hash"]
-    return landed[~pd.MultiIndex.from_frame(landed[key]).isin(pd.MultiIndex.from_frame(dropped[key]))]
+    return landed[
+        ~pd.MultiIndex.from_frame(landed[key]).isin(pd.MultiIndex.from_frame(dropped[key]))
+    ]
 
 
 def _companions(step: StepRun, landed: pd.DataFrame) -> pd.DataFrame:
@@ -84,12 +83,11 @@ def _refused(
     night: Night,
     landed: pd.DataFrame,
     standard: Standardised,
-    findings: dict[object, Findings],
+    findings: dict[Schema, Findings],
 ) -> pd.DataFrame:
     """Put what failed into quarantine; returns kind and key of the records that may not go on."""
     found = [
-        f.findings.assign(kind=_KIND[table.name], reason=None)  # type: ignore[attr-defined]
-        for table, f in findings.items()
+        f.findings.assign(kind=_KIND[table.name], reason=None) for table, f in findings.items()
     ]
     refusals = standard.refusals.assign(severity=standard.refusals["rule"].map(severity_of))
     every = pd.concat([*found, refusals], ignore_index=True)
@@ -110,17 +108,17 @@ def _refused(
     return critical[["source", "kind", "source_key"]].drop_duplicates()
 
 
-def _keep(step: StepRun, tables: dict[object, pd.DataFrame], refused: pd.DataFrame) -> None:
+def _keep(step: StepRun, tables: dict[Schema, pd.DataFrame], refused: pd.DataFrame) -> None:
     """Replace the standard rows of accepted records; a refused record keeps its last good rows."""
     for table, frame in tables.items():
-        kind = _KIND[table.name]  # type: ignore[attr-defined]
+        kind = _KIND[table.name]
         out = pd.MultiIndex.from_frame(refused.loc[refused["kind"] == kind, _RECORD])
         good = frame[~pd.MultiIndex.from_frame(frame[_RECORD]).isin(out)]
         if table is ADDRESSES:
             parties = tables[PARTIES]
             kept = parties[~pd.MultiIndex.from_frame(parties[_RECORD]).isin(out)]
             frames.remove(step.conn, ADDRESSES, kept[_RECORD], tuple(_RECORD))
-        frames.put(step.conn, table, good, step.id)  # type: ignore[arg-type]
+        frames.put(step.conn, table, good, step.id)
 
 
 def _protect(step: StepRun, parties: pd.DataFrame, refused: pd.DataFrame) -> None:
@@ -140,18 +138,22 @@ def _protect(step: StepRun, parties: pd.DataFrame, refused: pd.DataFrame) -> Non
     frames.remove(step.conn, ADDRESSES, hidden[list(ADDRESSES.key)])
 
 
-def _result(step: StepRun, checked: dict[str, int], failed: dict[str, int]) -> StepResult:
-    checks = tuple(
-        Check(
-            rule,
-            passed=not failed.get(rule),
-            severity="critical" if severity_of(rule) == "critical" else "warning",
-            counts={"checked": checked.get(rule, 0), "failed": failed.get(rule, 0)},
-        )
-        for rule in STANDARDISE_CHECKS
-    )
+def _result(
+    step: StepRun, findings: dict[Schema, Findings], refusals: pd.DataFrame
+) -> StepResult:
+    """One check a table, with how often each rule was broken; a rule nobody broke is left out."""
+    checks = []
+    for table, name in _CHECK_OF.items():
+        failed = dict(findings[table].failed) if table in findings else {}
+        if table is not ADDRESSES and not refusals.empty:
+            mine = refusals.loc[refusals["kind"] == _KIND[table.name], "rule"]
+            for rule, n in mine.value_counts().items():
+                failed[str(rule)] = failed.get(str(rule), 0) + int(n)
+        broken = {rule: n for rule, n in failed.items() if n}
+        grave = any(severity_of(rule) == "critical" for rule in broken)
+        checks.append(Check(name, not broken, "critical" if grave else "warning", broken))
     return StepResult(
         status="attention" if step.counts["quarantined"] else "ok",
         counts=dict(step.counts),
-        checks=checks,
+        checks=tuple(checks),
     )

@@ -388,16 +388,16 @@ def rejections(conn: Connection, recipient: str, business_date: str) -> list[tup
 
 
 def unsettled_parties(conn: Connection, recipient: str) -> pd.Series:
-    """Parties to look at again though nothing of theirs changed: refused, aborted or held rows."""
+    """Parties to look at again though nothing of theirs changed: of rows in an aborted delivery.
+
+    Who is held back or was refused waits for a change of their own, which makes them looked at anyway.
+    """
     rows = (
         select(delivery_row.c.party_id)
         .join_from(delivery_row, delivery)
-        .where(
-            delivery.c.recipient == recipient, delivery_row.c.status.in_(("rejected", "aborted"))
-        )
+        .where(delivery.c.recipient == recipient, delivery_row.c.status == "aborted")
     )
-    held = select(held_row.c.party_id).where(held_row.c.recipient == recipient)
-    found = {party_id for statement in (rows, held) for party_id in conn.scalars(statement)}
+    found = set(conn.scalars(rows))
     return pd.Series(sorted(found - {None}), dtype="Int64", name="party_id")
 
 

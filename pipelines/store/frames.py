@@ -75,6 +75,13 @@ def changed_since(conn: Connection, schema: Schema, step_run: int) -> pd.DataFra
     return read(conn, schema, table_of(schema).c.step_run > step_run)
 
 
+def has_changed(conn: Connection, schema: Schema, step_run: int) -> bool:
+    """Whether any row was written by a later step execution than `step_run`."""
+    table = table_of(schema)
+    found = select(table.c.step_run).where(table.c.step_run > step_run).limit(1)
+    return conn.scalar(found) is not None
+
+
 def crossing(
     conn: Connection, schema: Schema, dates: Sequence[str], after: str, until: str
 ) -> pd.DataFrame:

@@ -66,12 +66,12 @@ def record(
 
 
 def living(conn: Connection, records: pd.DataFrame | None = None) -> pd.DataFrame:
-    """left_source, left_key, right_source, right_key, verdict of the verdicts that stand.
+    """left_source, left_key, right_source, right_key, verdict, decided_at of the verdicts that stand.
 
     records (source, source_key): only pairs with a side among them.
     """
     statement = (
-        select(*(judgement.c[name] for name in PAIR), judgement.c.verdict)
+        select(*(judgement.c[name] for name in (*PAIR, "verdict", "decided_at")))
         .where(judgement.c.superseded_by.is_(None), judgement.c.verdict != "undone")
         .order_by(judgement.c.judgement_id)
     )

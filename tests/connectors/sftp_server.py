@@ -1,4 +1,5 @@
-"""A real SFTP server on loopback for connector tests: its own host key, one login, faults on request.
+"""A real SFTP server on loopback for connector tests: its own host key, one login, faults on
+request.
 
 Belongs here: the server and its ways of failing. Does not belong here: what is in its folders.
 """
@@ -18,7 +19,8 @@ from connectors.files import FolderOptions
 @dataclass
 class Faults:
     """drop_after_bytes: cut the connection once so many bytes were written. drop_before_rename,
-    drop_after_rename: cut it around the rename. keep_only: silently store no more than so many bytes.
+    drop_after_rename: cut it around the rename. keep_only: silently store no more than so many
+    bytes.
     read_only: refuse to open anything for writing. full: refuse every write.
     """
 
@@ -182,12 +184,17 @@ class SftpServer:
         self.port = self._listener.get_port()
 
     async def _close(self) -> None:
+        await self._turns()  # whoever is at the door is let in, and cut off below
         self._listener.close()
         await self._listener.wait_closed()
         for connection in self.open_connections:
             connection.abort()
         await asyncio.gather(*(c.wait_closed() for c in self.open_connections))
-        rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        if rest:
+            await asyncio.wait(rest, timeout=5)
+        await self._turns()  # sockets are closed by callbacks of their own
+
+    async def _turns(self) -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)

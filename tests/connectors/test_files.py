@@ -120,7 +120,7 @@ def test_a_missing_folder_is_said_so(tmp_path: Path, server: SftpServer) -> None
             folder.list()
 
 
-# ── SFTP: who is talked to ──────────────────────────────────────────────────────────────────────────
+# ── SFTP: who is talked to ──────────────────────────────────────────────────────────────────────
 
 
 def test_a_server_with_another_key_is_told_nothing(server: SftpServer) -> None:
@@ -202,7 +202,7 @@ def test_a_key_file_that_cannot_be_read_is_refused_by_no_name(server: SftpServer
     assert "/nowhere" not in str(refusal.value)
 
 
-# ── SFTP: what goes wrong ───────────────────────────────────────────────────────────────────────────
+# ── SFTP: what goes wrong ───────────────────────────────────────────────────────────────────────
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:

@@ -1,4 +1,4 @@
-"""The utility's own register: a whole delivery or none of it, every row accounted for, no code kept."""
+"""The own register: a whole delivery or none, every row accounted for, no code kept."""
 
 import hashlib
 import io
@@ -141,7 +141,7 @@ def of_kind(batch: Batch, kind: str) -> list[Record]:
     return [record for record in batch.records if record.kind == kind]
 
 
-# ── what a delivery becomes ─────────────────────────────────────────────────────────────────────────
+# ── what a delivery becomes ─────────────────────────────────────────────────────────────────────
 
 
 def test_a_delivery_becomes_parties_points_and_roles(drop: Drop) -> None:
@@ -260,7 +260,7 @@ def test_columns_the_notice_does_not_cover_are_dropped_and_counted(drop: Drop) -
     assert CANARY not in repr(batch)
 
 
-# ── identity codes ──────────────────────────────────────────────────────────────────────────────────
+# ── identity codes ──────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_business_id_is_told_by_its_shape_whatever_the_customer_type(drop: Drop) -> None:
@@ -328,21 +328,25 @@ def test_no_code_leaves_the_connector_in_a_batch(drop: Drop) -> None:
     assert CODE not in repr(batch).upper()
 
 
-def test_borrowing_yields_valid_codes_only_and_shows_none(drop: Drop) -> None:
+def test_borrowing_yields_valid_codes_of_customers_only_and_shows_none(drop: Drop) -> None:
+    """Somebody without a role at any point is no customer, and nobody is asked about them."""
+    other = with_check_character(OTHER_CODE)
     drop.deliver(
         [
             customer(20001, HETU_YTUNNUS=CODE),
             customer(20004, HETU_YTUNNUS="0112038-9"),
             customer(20007),
             customer(20010, HETU_YTUNNUS=CODE[:-1] + "B"),
-            customer(20013, HETU_YTUNNUS=with_check_character(OTHER_CODE).lower(), TYYPPI="?"),
-        ]
+            customer(20013, HETU_YTUNNUS=other.lower(), TYYPPI="?"),
+            customer(20016, HETU_YTUNNUS=other),
+        ],
+        roles=[role(900 + n, ASIAKASNRO=str(20001 + 3 * n)) for n in range(5)],
     )
     lent = list(drop.source.borrow())
 
     assert [(b.customer_number, b.identity_code) for b in lent] == [
         ("20001", CODE),
-        ("20013", with_check_character(OTHER_CODE)),
+        ("20013", other),
     ]
     assert "-" not in repr(lent)
 
@@ -357,7 +361,7 @@ def test_nothing_of_a_call_stays_in_the_source(drop: Drop) -> None:
     assert vars(source) == before
 
 
-# ── which delivery ──────────────────────────────────────────────────────────────────────────────────
+# ── which delivery ──────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_newest_complete_delivery_is_read(drop: Drop) -> None:
@@ -442,7 +446,7 @@ def test_a_check_names_the_delivery_and_nobody(drop: Drop) -> None:
     assert drop.source.check() == f"{drop.path}: newest delivery {STAMP}"
 
 
-# ── what is wrong with it ───────────────────────────────────────────────────────────────────────────
+# ── what is wrong with it ───────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("reader", ["fetch", "borrow"])
@@ -608,7 +612,7 @@ def test_no_value_is_in_any_exception(drop: Drop, fault: str) -> None:
     assert CANARY not in text and CODE not in text
 
 
-# ── transports and formats ──────────────────────────────────────────────────────────────────────────
+# ── transports and formats ──────────────────────────────────────────────────────────────────────
 
 
 def test_workbooks_over_sftp_read_like_files(tmp_path: Path) -> None:
@@ -641,7 +645,7 @@ def test_workbooks_over_sftp_read_like_files(tmp_path: Path) -> None:
     assert batch.records == delimited.fetch().records
 
 
-# ── the mapping ─────────────────────────────────────────────────────────────────────────────────────
+# ── the mapping ─────────────────────────────────────────────────────────────────────────────────
 
 
 def config(**changed: Any) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def writer() -> SftpFile:
     return SftpFile(SftpFileOptions(FolderOptions("folder", "nowhere"), "laskutus"))
 
 
-# ── bytes ───────────────────────────────────────────────────────────────────────────────────────────
+# ── bytes ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_bytes_of_a_delivery() -> None:
@@ -96,7 +96,7 @@ def test_the_bytes_of_a_delivery() -> None:
     ],
 )  # fmt: skip
 def test_a_value_that_would_act_in_a_spreadsheet_is_refused_by_its_place(value: str) -> None:
-    """PRIVACY §5, CSV injection: refused, never altered; the message has the place and not the value."""
+    """PRIVACY §5, CSV injection: refused, never altered; the place is told, not the value."""
     with pytest.raises(Malformed) as refusal:
         writer().render(COLUMNS, [ROW, ROW | {"invoice_name": value + CANARY}])
 
@@ -173,7 +173,7 @@ def test_bytes_that_are_no_delivery_are_refused_without_a_value(payload: bytes) 
     assert CANARY not in "".join(traceback.format_exception(refusal.value))
 
 
-# ── publishing ──────────────────────────────────────────────────────────────────────────────────────
+# ── publishing ──────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_delivery_is_data_then_manifest(finance: Outsourcer) -> None:
@@ -325,7 +325,7 @@ def test_a_delivery_id_that_is_no_plain_word_goes_nowhere(delivery_id: str) -> N
         writer().publish(delivery_id, 1, b'"a"\r\n', 0)
 
 
-# ── answers ─────────────────────────────────────────────────────────────────────────────────────────
+# ── answers ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_an_answer_is_read(finance: Outsourcer) -> None:

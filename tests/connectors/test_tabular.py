@@ -1,4 +1,4 @@
-"""Reading drops: the file as a whole is trusted or refused, a row is taken or named, no value is told."""
+"""Reading drops: a file is trusted or refused, a row taken or named, no value told."""
 
 import datetime as dt
 import io
@@ -60,7 +60,7 @@ def workbook(*rows: list[object]) -> bytes:
     return stream.getvalue()
 
 
-# ── encodings ───────────────────────────────────────────────────────────────────────────────────────
+# ── encodings ───────────────────────────────────────────────────────────────────────────────────
 
 
 def test_finnish_letters_of_windows_1252_arrive_whole() -> None:
@@ -113,7 +113,7 @@ def test_decomposed_letters_become_whole_ones() -> None:
     assert names(read(f"NRO;NIMI\n1;{decomposed}\n")) == ["Mäkelä Åke"]
 
 
-# ── the header ──────────────────────────────────────────────────────────────────────────────────────
+# ── the header ──────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xef\xbb\xbf"])
@@ -150,7 +150,7 @@ def test_column_order_does_not_matter() -> None:
     assert names(read("NIMI;NRO\r\na;1\r\n")) == ["a"]
 
 
-# ── rows ────────────────────────────────────────────────────────────────────────────────────────────
+# ── rows ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_row_of_another_width_is_refused_alone() -> None:
@@ -263,7 +263,7 @@ def test_a_file_over_a_limit_is_refused() -> None:
             read("NRO;NIMI\r\n1;a\r\n2;b\r\n", limits=limits)
 
 
-# ── cells ───────────────────────────────────────────────────────────────────────────────────────────
+# ── cells ───────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -374,7 +374,7 @@ def test_only_the_first_reason_of_a_row_is_given_and_the_rest_of_it_is_kept() ->
     assert table.faults[0].values == {"name": "Aho", "a": None, "t": "x"}
 
 
-# ── workbooks ───────────────────────────────────────────────────────────────────────────────────────
+# ── workbooks ───────────────────────────────────────────────────────────────────────────────────
 
 EVERYTHING = mapping(
     "MUUTETTU",
@@ -527,7 +527,7 @@ def test_a_sheet_that_is_a_trap_is_refused_within_bounds(trap: bytes) -> None:
     assert CANARY not in "".join(traceback.format_exception(refusal.value))
 
 
-# ── whatever comes ──────────────────────────────────────────────────────────────────────────────────
+# ── whatever comes ──────────────────────────────────────────────────────────────────────────────
 
 
 @given(st.binary(max_size=300), st.sampled_from([UTF8, CP1252, XLSX]))
@@ -573,7 +573,7 @@ def test_no_value_is_in_an_exception_or_anything_it_carries(payload: bytes) -> N
     assert CANARY not in told
 
 
-# ── the mapping ─────────────────────────────────────────────────────────────────────────────────────
+# ── the mapping ─────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(

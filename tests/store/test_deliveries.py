@@ -144,13 +144,13 @@ def test_an_aborted_delivery_leaves_no_gap_and_its_people_are_looked_at_again(
         assert deliveries.next_sequence(conn, "finance") == 2
 
 
-def test_a_refused_row_stays_unsettled_until_one_under_its_key_is_accepted(engine: Engine) -> None:
+def test_a_refused_row_is_remembered_until_one_under_its_key_is_accepted(engine: Engine) -> None:
     with transaction(engine) as conn:
-        for delivery_id, rejected, unsettled in (("d1", {1: "E7"}, [1]), ("d2", {}, [])):
+        for delivery_id, rejected, keys in (("d1", {1: "E7"}, True), ("d2", {}, False)):
             freeze(conn, delivery_id, row(1))
             send(conn, delivery_id)
             deliveries.acknowledge(conn, delivery_id, rejected, NOW)
-            assert deliveries.unsettled_parties(conn, "finance").tolist() == unsettled
+            assert deliveries.refused_rows(conn, "finance").empty is not keys
         assert deliveries.rows_of(conn, "d1")[["status", "row"]].to_numpy().tolist() == [
             ["superseded", None]
         ]
@@ -272,7 +272,7 @@ def test_being_held_back_is_decided_anew_for_those_looked_at_only(engine: Engine
         assert deliveries.held_reasons(conn, "finance") == {"no_route": 2, "restricted": 1}
         assert deliveries.held_count(conn, "finance") == 3
         assert deliveries.held_count(conn, "other") == 0
-        assert deliveries.unsettled_parties(conn, "finance").tolist() == [2, 3, 4]
+        assert deliveries.unsettled_parties(conn, "finance").empty  # they wait for a change of theirs
         nobody = pd.DataFrame({"party_id": [], "reason": []})
         deliveries.hold(conn, "finance", ids(2, 3, 4), nobody, NOW)
         assert deliveries.held_count(conn, "finance") == 0

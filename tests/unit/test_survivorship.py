@@ -100,6 +100,12 @@ def test_r12_a_customers_own_notice_stands_unless_it_is_older_by_the_margin(
     assert origin(found, "phone") == (winner, rule)
 
 
+def test_r12_of_two_own_notices_the_newest_stands_whichever_source_is_named_first() -> None:
+    for newer, older in (("notices", "registrations"), ("registrations", "notices")):
+        found = survive([record(newer, "06-20", phone="new"), record(older, "06-01", phone="old")])
+        assert value(found, "phone") == "new"
+
+
 def test_r12_holds_for_addresses_by_the_time_they_were_stated() -> None:
     people = [record("registrations"), record("dvv")]
     newer = [place("registrations", "Oma 1", "06-20"), place("dvv", "Virasto 1", "06-01")]

@@ -1,0 +1,254 @@
+"""People with words of their own in every column a source can fill, planted in the town in a box.
+
+Belongs here: whose row carries which word, starting such a town, and looking for the words afterwards.
+Does not belong here: where they may not be found (`leaks`). Every word is plain ASCII and stands nowhere
+else, so that a byte search finds it in any encoding; `FORBIDDEN` may be in `hub.db` only, `NEVER_KEPT` not
+even there.
+"""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stdnum.fi import hetu
+
+from connectors.sandbox import town as sandbox
+from connectors.sandbox.names import PostOffice
+from connectors.sandbox.own_register import Row
+from connectors.sandbox.world import Address, Stay
+from pipelines import keys
+from pipelines.cli.town import point_at
+from pipelines.settings import load_settings
+from pipelines.store.engine import migrate, open_engine
+
+CUSTOMERS = 100
+FORBIDDEN = (
+    "merkkim",  # MERKKIMÄKI, whatever becomes of its ä
+    "kanariitta",
+    "vartiotar",
+    "lintuhaakinpolku",
+    "hakkilinna",
+    "sulkatupa",
+    "nokkakivenkuja",
+    "munatornintie",
+    "orsikuja",
+    "siipiraitti",
+    "505557391",
+    "505557392",
+    "505557393",
+    "kana@pesa.invalid",
+    "muna@pesa.invalid",
+    "hauki@pesa.invalid",
+    "kanarialinna",
+    "fi9390777700009876",
+    "90199900077777",
+    "refusantti",
+    "neljantoista",
+    "notisanpolku",
+    "notisanlinna",
+    "kuori@pesa.invalid",
+)
+NEVER_KEPT = (
+    "pesallinen",  # a birth name, of no use to the register
+    "salahuomautus",  # LISATIETO
+    "fi6790777700001234",  # TILINUMERO
+    "010180-9ka",  # what stood where an identity code should
+    "tuntematonen",  # somebody with a row and no role
+    "vieraspolku",
+)
+NOTICE = (
+    "--line", "Notisanpolku 5", "--postal-code", "31640", "--post-office", "Notisanlinna",
+    "--phone", "050 5557394", "--email", "kuori@pesa.invalid",
+)  # fmt: skip
+_CODE = re.compile(rb"(?<![0-9A-Za-z])\d{6}[-+A-FU-Y]\d{3}[0-9A-FHJ-NPR-Y](?![0-9A-Za-z])")
+
+
+@dataclass(frozen=True)
+class Said:
+    """A command that was run, and everything it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def all(self) -> bytes:
+        return (self.out + self.err).encode()
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Customer numbers by what was planted on them, and every identity code there is in the town."""
+
+    customer: str
+    company: str
+    e_invoice: str
+    codes: tuple[str, ...]
+
+
+@contextmanager
+def canary_town(directory: Path) -> Iterator[tuple[sandbox.Town, Planted]]:
+    """A town whose canaries stand in tonight's export and in the population register."""
+    with sandbox.start(directory, CUSTOMERS, seed=7) as town:
+        planted = _plant(town)
+        town._export([])
+        yield town, planted
+
+
+@dataclass(frozen=True)
+class LivedIn:
+    """A hub after two nights with a customer's notice between them; the town has gone."""
+
+    home: Path
+    planted: Planted
+    secrets: tuple[str, ...]
+    first_night: Said
+    second_night: Said
+
+
+def live(base: Path) -> LivedIn:
+    """Found a canary town and run its nights as cron would, each in a process of its own."""
+    home = base / "hub"
+    with canary_town(base / "town") as (town, planted):
+        make_hub(home, town)
+        first = hub(home, "night", "--date", town.today)
+        told = hub(
+            home, "customer", "notice", planted.customer,
+            "--received", town.today, "--channel", "phone", "--evidence", "call 7", *NOTICE,
+        )  # fmt: skip
+        assert told.code == 0, told.err
+        town.advance()
+        second = hub(home, "night", "--json", "--date", town.today)
+        secrets = tuple(
+            town.addresses[who]["password"] for who in ("dvv", "finance", "own_register")
+        )
+    return LivedIn(home, planted, secrets, first, second)
+
+
+def make_hub(home: Path, town: sandbox.Town) -> None:
+    """A hub that knows the town, with a key and an empty register."""
+    point_at(home, town.addresses)
+    settings = load_settings(home, {})
+    keys.init(home, settings.hub.key_file)
+    engine = open_engine(settings.hub.database_url)
+    migrate(engine)
+    engine.dispose()
+
+
+def hub(home: Path, *arguments: str) -> Said:
+    """Run `hub` as a process of its own."""
+    return run(home, "-m", "pipelines.cli", *arguments)
+
+
+def run(home: Path, *arguments: str, **environ: str) -> Said:
+    """Run Python as a process of its own, with nothing of the hub's environment but what is given."""
+    ours = {k: v for k, v in os.environ.items() if not k.startswith(("HUB_", "DAGSTER_"))}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=ours | {"HUB_HOME": str(home), "HUB_USER": "clerk"} | environ,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def _plant(town: sandbox.Town) -> Planted:
+    founded = town._founded
+    rows, roles, stories = founded.register.customers, founded.register.roles, founded.stories
+
+    def of(story: str) -> str:
+        return stories[story].customer_numbers[0]
+
+    def role_of(number: str) -> Row:
+        return next(r for r in roles.values() if r["ASIAKASNRO"] == number)
+
+    person = founded.world.people[stories["old_address"].people[0]]
+    office = PostOffice("31640", "HAKKILINNA", "HAKKILINNA", "103")
+    home = Address("Lintuhaakinpolku", "77", office, building_id=person.stays[-1].address.building_id)
+    person.family_name, person.given_names = "Merkkimäki", ("Vartiotar", "Kanariitta")
+    person.called_name, person.birth_name = "Kanariitta", "Pesallinen"
+    person.post_box = "PL 9 Sulkatupa"
+    person.stays[-1] = Stay(home, person.stays[-1].since)
+    rows[of("old_address")].update(
+        NIMI="Merkkimäki Vartiotar Kanariitta",
+        LAHIOSOITE="Nokkakivenkuja 8",
+        PUHELIN="050 5557391",
+        SAHKOPOSTI="kana@pesa.invalid",
+        LASKUKANAVA="PAPERI",
+        YHTEYSOSOITE="Munatornintie 4",
+        YHTEYSPOSTINRO="31641",
+        YHTEYSPOSTITMP="HAKKILINNA",
+        LISATIETO="salahuomautus",
+        TILINUMERO="FI6790777700001234",
+    )
+    point = founded.register.points[role_of(of("old_address"))["KULUTUSPISTE"]]
+    point.update(OSOITE="Siipiraitti 3", KIINTEISTOTUNNUS="90199900077777")
+    rows[of("company_contact")].update(
+        NIMI="Kanarialinna Oy", WWW="www.kanarialinna.invalid", PUHELIN="050 5557392"
+    )
+    rows[of("protected_e_invoice")].update(VERKKOLASKUOSOITE="FI9390777700009876")
+    rows[of("refused_row")].update(NIMI="Refusantti Aino", SAHKOPOSTI="muna@pesa.invalid")
+    rows[of("malformed_code")].update(NIMI="Neljantoista Eero", HETU_YTUNNUS="010180-9KA")
+    paid = [r for r in roles.values() if r["LOPPULASKU_OSOITE"]]
+    paid[0]["LOPPULASKU_OSOITE"] = "Orsikuja 6"
+    rows[of("non_customer")].update(NIMI="Tuntematonen Veikko", LAHIOSOITE="Vieraspolku 2")
+    # no name: the connector can't make a record of it
+    rows[of("namesakes")].update(NIMI="", PUHELIN="0505557393", SAHKOPOSTI="hauki@pesa.invalid")
+    return Planted(
+        customer=of("old_address"),
+        company=of("company_contact"),
+        e_invoice=of("protected_e_invoice"),
+        codes=tuple(c for p in founded.world.people.values() for c in p.codes),
+    )
+
+
+def found_in(text: bytes, words: Iterable[str]) -> list[str]:
+    """The words that stand in the bytes, in any case of letters."""
+    lowered = text.lower()
+    return [w for w in words if w.lower().encode() in lowered]
+
+
+def identity_codes_in(text: bytes) -> int:
+    """How many valid Finnish identity codes stand in the bytes, real or made up."""
+    found = (match.decode() for match in _CODE.findall(text.upper()))
+    return sum(hetu.is_valid(code, allow_temporary=True) for code in found)
+
+
+def everything_under(folder: Path) -> bytes:
+    """Names and bytes of all files, and what SQLite databases hold compressed."""
+    parts: list[bytes] = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        parts += [str(path.relative_to(folder)).encode(), path.read_bytes()]
+        if path.suffix == ".db":
+            parts += _unpacked(path)
+    return b"\n".join(parts)
+
+
+def _unpacked(database: Path) -> Iterator[bytes]:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as conn:
+        tables = [t for (t,) in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            for row in conn.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - names of its own
+                for value in row:
+                    if isinstance(value, bytes):
+                        try:
+                            yield zlib.decompress(value)
+                        except zlib.error:
+                            continue
+
+
+def tokens_in(home: Path) -> list[str]:
+    """Every pseudonym the register holds of anybody."""
+    with closing(sqlite3.connect(f"file:{home / 'hub.db'}?mode=ro", uri=True)) as conn:
+        rows = conn.execute(
+            "SELECT person_key FROM standard_party UNION SELECT birth_key FROM standard_party"
+        )
+        return [token for (token,) in rows if token]

@@ -1,0 +1,339 @@
+"""Nights that die: attempts in processes of their own, killed where a trial says, and what is left of them.
+
+Belongs here: copying a founded town and hub, running attempts one after the other, reading what the hub
+and finance hold afterwards. Does not belong here: what ought to be the same (the tests).
+
+Processes are forked from the one that runs the tests, so that none of them pays for imports. A trial has a
+process that looks on, one for its town, and one for each attempt.
+"""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import time
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import requests
+from sqlalchemy import Connection, Engine, select
+
+from connectors.base import Receipt
+from connectors.recipients.sftp_file import SftpFile, SftpFileOptions
+from connectors.sandbox.__main__ import serve
+from pipelines.cli.town import point_at
+from pipelines.domain.landing import canonical_json
+from pipelines.house import House, open_house
+from pipelines.nightly import run_night
+from pipelines.settings import load_settings
+from pipelines.store import disclosures, tables
+from pipelines.store.engine import open_engine, reading
+from tests.journeys.living import CUSTOMERS, SEED
+
+HALF_A_FILE = "deliver:finance:half a file"
+NO_MANIFEST = "deliver:finance:no manifest"
+_PATIENCE_SECONDS = 120
+
+# How the hub came to what it holds differs from attempt to attempt; what it holds must not.
+_HISTORY = {"night", "step_run", "feed_night", "id_counter", "access_log"}
+_LOG = {"disclosure_detail", "disclosure_leaf"}
+_WHEN_AND_WHICH = {
+    "at", "since", "moved_at", "prepared_at", "sent_at", "acknowledged_at", "opened_at", "decided_at",
+    "step_run", "quarantine_id", "payload_mac",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One night. dies_at: the boundary it is killed at. days: how many pass before it.
+
+    fills_disk_at: no file may grow beyond so many bytes.
+    """
+
+    dies_at: str = ""
+    days: int = 0
+    full: bool = False
+    fills_disk_at: int | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Attempts in a row, from a copy of `begin` (a `home` and a `town`); none dies unless it says where."""
+
+    name: str
+    begin: Path
+    attempts: tuple[Attempt, ...] = (Attempt(),)
+    database_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended. killed: the signal, 0 when it lived. passed: the boundaries it came by."""
+
+    killed: int = 0
+    status: str = ""
+    failures: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """What a trial left.
+
+    held: table → its rows as text. people: who was told or asked what, each entry of the log once.
+    deliveries: id → kind of leaf → how many. broken: gaps, unlogged rows and altered details of the log.
+    finance: the books there. arrived: recipient → file → bytes.
+    """
+
+    endings: tuple[Ending, ...]
+    held: dict[str, list[str]]
+    people: list[str]
+    deliveries: dict[str, dict[str, int]]
+    broken: tuple[int, int, int]
+    finance: dict[str, Any]
+    arrived: dict[str, dict[str, str]] = field(repr=False)
+
+    def differs_from(self, other: "Aftermath") -> dict[str, tuple[list[str], list[str]]]:
+        """Table → rows only here, rows only there; empty when both hubs hold the same."""
+        found = {}
+        for table in self.held.keys() | other.held.keys():
+            here, there = Counter(self.held[table]), Counter(other.held[table])
+            if here != there:
+                found[table] = (list((here - there).elements()), list((there - here).elements()))
+        return found
+
+
+def run_trials(trials: Sequence[Trial], folder: Path, at_once: int = 2) -> dict[str, Aftermath]:
+    """Run trials in processes, so many at once; name → what it left. A trial that breaks fails the test."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def one_after_the_other() -> None:
+        for trial in trials:
+            place = folder / trial.name.replace(":", "-").replace(" ", "_")
+            try:
+                place.mkdir()
+            except FileExistsError:
+                continue  # another process has taken it
+            result = json.dumps(asdict(_run(trial, place / "stage")))
+            (place / "result.json").write_text(result, "utf-8")
+            shutil.rmtree(place / "stage")
+
+    lookers = [_fork(one_after_the_other, folder / f"log-{n}") for n in range(at_once)]
+    broken = [n for n, looker in enumerate(lookers) if os.waitpid(looker, 0)[1]]
+    assert not broken, (folder / f"log-{broken[0]}").read_text("utf-8")[-4000:]
+    found = {}
+    for trial in trials:
+        place = folder / trial.name.replace(":", "-").replace(" ", "_")
+        told = json.loads((place / "result.json").read_text("utf-8"))
+        told["endings"] = tuple(
+            Ending(e["killed"], e["status"], tuple(e["failures"]), tuple(e["passed"]))
+            for e in told["endings"]
+        )
+        found[trial.name] = Aftermath(**told | {"broken": tuple(told["broken"])})
+    return found
+
+
+def contents(engine: Engine) -> dict[str, list[str]]:
+    """Every table but logs and history, row by row, without when and in which execution it was written."""
+    with reading(engine) as conn:
+        return {
+            table.name: sorted(_rows(conn, table.name))
+            for table in tables.metadata.sorted_tables
+            if table.name not in _HISTORY | _LOG
+        }
+
+
+def _rows(conn: Connection, name: str) -> Iterator[str]:
+    table = tables.metadata.tables[name]
+    columns = [c for c in table.columns if c.name not in _WHEN_AND_WHICH]
+    for row in conn.execute(select(*columns)).mappings():
+        plain = {k: v.hex() if isinstance(v, bytes) else v for k, v in row.items()}
+        yield canonical_json(plain)
+
+
+def log_of(engine: Engine) -> tuple[list[str], dict[str, dict[str, int]], tuple[int, int, int]]:
+    """`Aftermath.people`, `.deliveries` and `.broken`."""
+    with reading(engine) as conn:
+        detail, leaf = tables.disclosure_detail, tables.disclosure_leaf
+        entries = conn.execute(
+            select(
+                detail.c.recipient, detail.c.operation, detail.c.party_id, detail.c.subject_source,
+                detail.c.subject_key, detail.c.fields, detail.c.content, detail.c.delivery_id,
+            ).join(leaf, leaf.c.entry_id == detail.c.entry_id)
+        )  # fmt: skip
+        people = sorted(canonical_json(dict(row)) for row in entries.mappings())
+        deliveries: dict[str, Counter[str]] = {}
+        for text in conn.scalars(select(leaf.c.leaf)):
+            said = json.loads(text)
+            if "d" in said:
+                deliveries.setdefault(said["d"], Counter())[said["t"]] += 1
+        broken = (
+            disclosures.leaves_out_of_line(conn),
+            disclosures.unlogged_rows(conn),
+            disclosures.altered_details(conn),
+        )
+    return people, {d: dict(kinds) for d, kinds in deliveries.items()}, broken
+
+
+# --- one trial ------------------------------------------------------------------------------------------
+
+
+def _run(trial: Trial, stage: Path) -> Aftermath:
+    shutil.copytree(trial.begin, stage, symlinks=True)
+    with _town(stage) as control:
+        today = _ask(control, "GET", "/status")["today"]
+        endings = []
+        for number, attempt in enumerate(trial.attempts):
+            if attempt.days:
+                today = _ask(control, "POST", "/advance", {"days": attempt.days})["today"]
+            endings.append(_attempt(trial, stage, attempt, today, number))
+        finance = _ask(control, "GET", "/finance")
+    engine = open_engine(trial.database_url or f"sqlite:///{stage}/home/hub.db")
+    held = contents(engine)
+    people, deliveries, broken = log_of(engine)
+    engine.dispose()
+    return Aftermath(tuple(endings), held, people, deliveries, broken, finance, _arrived(stage))
+
+
+def _arrived(stage: Path) -> dict[str, dict[str, str]]:
+    return {
+        who: {
+            file.name: file.read_text("utf-8")
+            for file in sorted((stage / "town" / who / "sisaan").iterdir())
+        }
+        for who in ("finance", "own_register")
+    }
+
+
+@contextmanager
+def _town(stage: Path) -> Iterator[str]:
+    """The stage's town as a process, with the hub pointed at it; gives the address of its controls."""
+    addresses = stage / "town" / "addresses.json"
+    addresses.unlink(missing_ok=True)
+    town = _fork(lambda: serve(stage / "town", CUSTOMERS, SEED), stage / "town.log")
+    try:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not addresses.is_file():
+            assert time.monotonic() < deadline and os.waitpid(town, os.WNOHANG) == (0, 0)
+            time.sleep(0.01)
+        told = json.loads(addresses.read_text("utf-8"))
+        point_at(stage / "home", told)
+        yield told["control"]
+    finally:
+        os.kill(town, signal.SIGTERM)
+        os.waitpid(town, 0)
+
+
+def _ask(control: str, method: str, path: str, body: object = None) -> Any:
+    answer = requests.request(method, control + path, json=body, timeout=_PATIENCE_SECONDS)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def _attempt(trial: Trial, stage: Path, attempt: Attempt, today: str, number: int) -> Ending:
+    """One night in a process of its own."""
+    told = stage / f"attempt-{number}.json"
+
+    def night() -> None:
+        if attempt.fills_disk_at is not None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then writing fails, as on a full disk
+            limit = (attempt.fills_disk_at, resource.RLIM_INFINITY)
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        passed: list[str] = []
+        outcome = run_night(
+            stage / "home",
+            today,
+            full=attempt.full,
+            watch=passed.append,
+            opener=lambda: _house(trial, stage, attempt),
+        )
+        if attempt.fills_disk_at is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        failures = [f"{place}: {line}" for place, line in outcome.failures]
+        ending = {"status": outcome.status, "failures": failures, "passed": passed}
+        told.write_text(json.dumps(ending), "utf-8")
+
+    worker = _fork(night, stage / f"attempt-{number}.log")
+    status = os.waitpid(worker, 0)[1]
+    if os.WIFSIGNALED(status):
+        return Ending(killed=os.WTERMSIG(status))
+    assert status == 0, (stage / f"attempt-{number}.log").read_text("utf-8")[-4000:]
+    return Ending(**json.loads(told.read_text("utf-8")))
+
+
+def _house(trial: Trial, stage: Path, attempt: Attempt) -> House:
+    """The hub as an attempt opens it: on its database, and with death waiting at a boundary."""
+    environ = dict(os.environ)
+    if trial.database_url:
+        environ["HUB_DATABASE_URL"] = trial.database_url
+    recipients: dict[str, SftpFile] = {}
+    if attempt.dies_at in (HALF_A_FILE, NO_MANIFEST):
+        transport = load_settings(stage / "home", environ).recipients["finance"].transport
+        options = SftpFileOptions.from_mapping(transport.options)
+        recipients["finance"] = _Breaking(options, stage / "town", attempt.dies_at == NO_MANIFEST)
+
+    def reached(place: str) -> None:
+        if place == attempt.dies_at:
+            _die()
+
+    return open_house(stage / "home", environ, reached=reached, recipients=recipients)
+
+
+class _Breaking(SftpFile):
+    """Dies while sending: the data is there half, or whole but without the manifest that makes it count."""
+
+    def __init__(self, options: SftpFileOptions, town: Path, has_data: bool) -> None:
+        super().__init__(options)
+        self._inbox = town / "finance" / "sisaan"
+        self._has_data = has_data
+
+    def publish(self, delivery_id: str, sequence: int, payload: bytes, rows: int) -> Receipt:
+        name = f"laskutus_{sequence:08d}_{delivery_id}.csv"
+        if self._has_data:
+            (self._inbox / name).write_bytes(payload)
+        else:
+            (self._inbox / f"{name}.part").write_bytes(payload[: len(payload) // 2])
+        _die()
+
+
+# --- processes ------------------------------------------------------------------------------------------
+
+
+def _die() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("still here")
+
+
+def _fork(work: Callable[[], None], log: Path) -> int:
+    """Do something in a copy of this process, what it says going to a file; its id."""
+    with warnings.catch_warnings():
+        # from Python 3.12: a thread of the copied process (tqdm's, of Great Expectations) is not copied
+        warnings.simplefilter("ignore", DeprecationWarning)
+        worker = os.fork()
+    if worker:
+        return worker
+    code = 1
+    try:
+        os.environ.pop("DAGSTER_HOME", None)
+        with log.open("a", encoding="utf-8") as said:
+            sys.stdout = sys.stderr = said
+            try:
+                work()
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def told_by(aftermath: Mapping[str, Aftermath], name: str) -> Aftermath:
+    """A trial's aftermath."""
+    return aftermath[name]
