@@ -81,8 +81,8 @@ class Batch:
     """What one call brought, and where to go on from once it has been stored.
 
     records may hold the same key more than once; a later one supersedes an earlier one.
-    fetched: records the source sent, before ours were picked. total: how many the source holds of us,
-    where it is a full snapshot (the volume rule reads it), else None.
+    fetched: records the source sent, before ours were picked. total: how many parties a full snapshot
+    holds, or were asked about by name (the volume rule reads it), else None.
     dropped: column or group the notice does not cover → how many records carried it.
     unknown: message kind nobody has told us of → count; loud in the morning letter.
     """

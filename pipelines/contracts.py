@@ -125,6 +125,10 @@ class Title(Declared):
     sv: Text
     en: Text
 
+    def in_(self, language: Literal["fi", "sv", "en"]) -> str:
+        """The title in one language."""
+        return {"fi": self.fi, "sv": self.sv, "en": self.en}[language]
+
     @model_validator(mode="before")
     @classmethod
     def _same_in_all(cls, given: Any) -> Any:

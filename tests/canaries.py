@@ -104,32 +104,38 @@ def canary_town(directory: Path) -> Iterator[tuple[sandbox.Town, Planted]]:
 
 @dataclass(frozen=True)
 class LivedIn:
-    """A hub after two nights with a customer's notice between them; the town has gone."""
+    """A hub after two nights with a customer's notice between them; the town has gone.
+
+    first_night: run again and again, breaking off at every step (`leaks.failing_nights`) before it went
+    well. second_night: `hub night --json`.
+    """
 
     home: Path
     planted: Planted
     secrets: tuple[str, ...]
     first_night: Said
+    probe: Said
     second_night: Said
 
 
 def live(base: Path) -> LivedIn:
-    """Found a canary town and run its nights as cron would, each in a process of its own."""
+    """Found a canary town and a hub, and let two nights pass, each in a process of its own."""
     home = base / "hub"
     with canary_town(base / "town") as (town, planted):
         make_hub(home, town)
-        first = hub(home, "night", "--date", town.today)
+        first = run(home, "-m", "tests.leaks.failing_nights", str(home), town.today)
         told = hub(
             home, "customer", "notice", planted.customer,
             "--received", town.today, "--channel", "phone", "--evidence", "call 7", *NOTICE,
         )  # fmt: skip
-        assert told.code == 0, told.err
+        probe = hub(home, "sources", "--probe", "--json")
+        assert (first.code, told.code, probe.code) == (0, 0, 0), first.err + told.err + probe.err
         town.advance()
         second = hub(home, "night", "--json", "--date", town.today)
         secrets = tuple(
             town.addresses[who]["password"] for who in ("dvv", "finance", "own_register")
         )
-    return LivedIn(home, planted, secrets, first, second)
+    return LivedIn(home, planted, secrets, first, probe, second)
 
 
 def make_hub(home: Path, town: sandbox.Town) -> None:
@@ -172,7 +178,9 @@ def _plant(town: sandbox.Town) -> Planted:
 
     person = founded.world.people[stories["old_address"].people[0]]
     office = PostOffice("31640", "HAKKILINNA", "HAKKILINNA", "103")
-    home = Address("Lintuhaakinpolku", "77", office, building_id=person.stays[-1].address.building_id)
+    home = Address(
+        "Lintuhaakinpolku", "77", office, building_id=person.stays[-1].address.building_id
+    )
     person.family_name, person.given_names = "Merkkimäki", ("Vartiotar", "Kanariitta")
     person.called_name, person.birth_name = "Kanariitta", "Pesallinen"
     person.post_box = "PL 9 Sulkatupa"

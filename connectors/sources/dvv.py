@@ -102,8 +102,8 @@ class Dvv:
         Cursor: {"kirjausavain": n}; without one the feed starts at the business date. Each batch of
         codes is followed to its end, and the smallest end is the new cursor: what is heard twice does
         no harm. faults: "unreadable_identity" (key "unreadable-<n>"), "no_base_data" and
-        "unreadable_base_data" (key = the token). dropped also counts "unasked_person": people DVV
-        mentions whom we did not ask about.
+        "unreadable_base_data" (key = the token). total: how many were asked about. dropped also counts
+        "unasked_person": people DVV mentions whom we did not ask about.
         Raises `CursorWentBack`, and `Malformed` for a feed that does not move on.
         """
         lent = self._lent()
@@ -120,6 +120,8 @@ class Dvv:
             records=people.records,
             cursor={"kirjausavain": position},
             fetched=people.fetched,
+            # The cursor moves for everybody: a list cut short would lose the changes of those left off.
+            total=None if lent is None else len(lent),
             faults=people.faults,
             dropped=dict(people.dropped),
             unknown=dict(people.unknown),

@@ -36,4 +36,4 @@ def closing(texts: Texts) -> dg.AssetsDefinition:
             raise dg.Failure(texts.say("night.failed", date=hub.night.business_date))
         return replace(result, counts={**result.counts, "removed_runs": removed})
 
-    return stage(texts, ("night", "close"), [LOG], run, Shown((), (), ("email",)))
+    return stage(texts, ("night", "close"), [LOG], run, Shown("", (), (), ("email",)))

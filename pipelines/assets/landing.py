@@ -21,6 +21,7 @@ def landing(texts: Texts, source: SourceConfig) -> dg.AssetsDefinition:
         (),
         lambda hub: ingest(hub.night, source, lambda: hub.house.source(name)),
         Shown(
+            source.title.in_(texts.language),
             INGEST_CHECKS,
             (LANDED,),
             ("sftp",) if source.connector == "registrations" else ("http",),

@@ -20,21 +20,21 @@ LOG = ("disclosure", "log")
 
 def outbound(texts: Texts, contract: RecipientContract) -> list[dg.AssetsDefinition]:
     """What changed for this recipient, in its contract's columns only, and its way out."""
-    name = contract.recipient
+    name, title = contract.recipient, contract.title.in_(texts.language)
     return [
         stage(
             texts,
             ("extract", name),
             [CUSTOMERS],
             lambda hub: prepare_extract(hub.night, contract, lambda: hub.house.recipient(name)),
-            Shown(EXTRACT_CHECKS, (), ("pandas",)),
+            Shown(title, EXTRACT_CHECKS, (), ("pandas",)),
         ),
         stage(
             texts,
             ("delivery", name),
             [("extract", name)],
             lambda hub: deliver(hub.night, contract, lambda: hub.house.recipient(name)),
-            Shown(DELIVER_CHECKS, (), ("sftp", "csv")),
+            Shown(title, DELIVER_CHECKS, (), ("sftp", "csv")),
         ),
     ]
 
@@ -46,5 +46,5 @@ def disclosure_log(texts: Texts, recipients: Sequence[str]) -> dg.AssetsDefiniti
         LOG,
         [("delivery", r) for r in recipients] or [CUSTOMERS],
         lambda hub: reconcile(hub.night),
-        Shown(RECONCILE_CHECKS, (), ("sql",)),
+        Shown("", RECONCILE_CHECKS, (), ("sql",)),
     )

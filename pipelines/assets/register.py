@@ -28,6 +28,7 @@ def register(texts: Texts, sources: Sequence[str]) -> list[dg.AssetsDefinition]:
             [("landing", s) for s in sources],
             lambda hub: standardise(hub.night),
             Shown(
+                "",
                 STANDARDISE_CHECKS,
                 (schemas.PARTIES, schemas.ADDRESSES, schemas.POINTS, schemas.ROLES),
                 ("pandas", "greatexpectations"),
@@ -38,7 +39,7 @@ def register(texts: Texts, sources: Sequence[str]) -> list[dg.AssetsDefinition]:
             MATCHED,
             [STANDARDISED],
             lambda hub: match(hub.night),
-            Shown((), (schemas.PARTY_RECORDS,), ("pandas",)),
+            Shown("", (), (schemas.PARTY_RECORDS,), ("pandas",)),
         ),
         stage(
             texts,
@@ -46,6 +47,7 @@ def register(texts: Texts, sources: Sequence[str]) -> list[dg.AssetsDefinition]:
             [MATCHED],
             lambda hub: consolidate(hub.night),
             Shown(
+                "",
                 (),
                 (schemas.GOLDEN, schemas.PROVENANCE, schemas.GOLDEN_POINTS, schemas.GOLDEN_ROLES),
                 ("pandas", "sql"),

@@ -28,8 +28,12 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """What a steward sees of a stage before it has run: its checks by name, its tables' columns."""
+    """What a steward sees of a stage before it has run.
 
+    title: whom it is about, in the steward's language. checks: by name. tables: whose columns it fills.
+    """
+
+    title: str = ""
     checks: Sequence[str] = ()
     tables: Sequence[Schema] = ()
     kinds: Sequence[str] = ()
@@ -79,7 +83,7 @@ def stage(
     (DESIGN 14); `can_subset` is what makes Dagster accept that its checks stay silent too.
     """
     asset_key = dg.AssetKey(list(key))
-    layer, thing = key
+    layer, thing = key[0], shown.title
     spec = dg.AssetSpec(
         asset_key,
         deps=[dg.AssetKey(list(d)) for d in deps],
@@ -98,7 +102,7 @@ def stage(
     @dg.multi_asset(name="__".join(key), specs=[spec], check_specs=checks, can_subset=True)
     def wired(
         context: dg.AssetExecutionContext, hub: dg.ResourceParam[Hub]
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         if hub.busy:
             context.log.warning("already running: %s", hub.house.lock.holder())
             return
@@ -109,16 +113,22 @@ def stage(
         except Exception as error:
             hub.house.failures.append(("/".join(key), told(error)))
             raise without_values(error) from None
+        wanted = {key.name for key in context.selected_asset_check_keys}
+        results = [check_result(texts, asset_key, c) for c in result.checks if c.name in wanted]
+        if asset_key not in context.selected_asset_keys:
+            yield from results  # somebody ran a check alone: the step is safe to run again
+            return
         yield dg.MaterializeResult(
             asset_key=asset_key,
             metadata={
                 texts.count("status"): texts.say(f"status.{result.status}"),
                 **{texts.count(name): value for name, value in result.counts.items()},
                 **({texts.count("trouble"): "\n".join(result.trouble)} if result.trouble else {}),
+                **(
+                    {texts.count("letter"): dg.MetadataValue.md(result.text)} if result.text else {}
+                ),
             },
-            check_results=[
-                check_result(texts, asset_key, c) for c in result.checks if c.name in shown.checks
-            ],
+            check_results=results,
         )
 
     return wired

@@ -46,7 +46,11 @@ def close(night: Night, home: Path, texts: Texts) -> StepResult:
     night.reached("close:written")
     mailed = _mail(letter, night.settings.hub.letter)
     nights.tidy(night.engine)
-    return StepResult(status=letter.status, counts={"mailed": int(mailed)})
+    return StepResult(
+        status=letter.status,
+        counts={"mailed": int(mailed)},
+        text=f"**{letter.subject}**\n\n{letter.body}",
+    )
 
 
 def write_letter(night: Night, texts: Texts) -> Letter:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import pandas as pd
+from sqlalchemy import Connection
 
 from connectors.base import Ask, Batch, ConnectorError, Fault, Record, Source, Unavailable
 from expectations.volume import implausible
@@ -46,7 +47,7 @@ def ingest(night: Night, config: SourceConfig, opener: Callable[[], Source]) -> 
 def _ask(night: Night, config: SourceConfig) -> Ask:
     with transaction(night.engine) as conn:
         cursor = nights.cursor_of(conn, config.name)
-        known = frames.keys_of(conn, LANDED, config.name, "party")
+        known = _known(conn, config.name)
     return Ask(
         cursor=cursor,
         known=known,
@@ -54,6 +55,17 @@ def _ask(night: Night, config: SourceConfig) -> Ask:
         announce=lambda operation, keys: log_lookup(night, config, operation, keys),
         reread=night.full,
     )
+
+
+def _known(conn: Connection, source: str) -> frozenset[str]:
+    """The parties held of a source, less those whose newest word could not be had: they are asked anew."""
+    held = frames.keys_of(conn, LANDED, source, "party")
+    items = quarantine.open_items(conn)[[*_RECORD, "content_hash"]]
+    items = items[(items["source"] == source) & (items["kind"] == "party")]
+    landed = frames.read_matching(conn, LANDED, items[_RECORD].drop_duplicates(), tuple(_RECORD))
+    both = items.merge(landed[[*_RECORD, "content_hash"]], on=_RECORD, suffixes=("", "_landed"))
+    missed = both["content_hash"] != both["content_hash_landed"]
+    return held - frozenset(both.loc[missed, "source_key"])
 
 
 def _land(step: StepRun, night: Night, config: SourceConfig, batch: Batch) -> pd.DataFrame:

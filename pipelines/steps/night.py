@@ -72,6 +72,7 @@ class StepResult:
     """What a step did. Counts and opaque ids only: this is the wall between people and Dagster.
 
     status: attention when a steward should look, failed when the night must end red.
+    text: what a steward may read at length; of counts, rules and ids, like the rest.
     trouble: ids of entries in the catalogue of texts (`config/texts.yml`) with their counts or ids.
     """
 
@@ -79,6 +80,7 @@ class StepResult:
     counts: Mapping[str, int] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     trouble: tuple[str, ...] = ()
+    text: str = ""
 
 
 class StepRun:

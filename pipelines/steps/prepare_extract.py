@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from connectors.base import ConnectorError, Recipient
+from connectors.base import ConnectorError, Malformed, Recipient
 from pipelines.domain import extract
 from pipelines.domain.disclosure import SALT_BYTES, commit, leaf
 from pipelines.domain.schemas import (
@@ -56,10 +56,14 @@ def prepare_extract(
                 return _waits(len(still))
     with executing(night, f"extract:{name}") as step:
         dirty, events, held = _differences(step, night, contract)
-        deliveries.hold(step.conn, name, dirty, held, night.now())
         mode = deliveries.mode_of(step.conn, name, contract.mode)
         if not events.empty and mode == "live":
-            _freeze(step, night, contract, events, opener())
+            recipient = opener()
+            events, unsendable = _sendable(contract, events, recipient)
+            held = pd.concat([held, unsendable], ignore_index=True)
+            if not events.empty:
+                _freeze(step, night, contract, events, recipient)
+        deliveries.hold(step.conn, name, dirty, held, night.now())
         step.counts.update(
             touched=len(dirty),
             pending=len(events),
@@ -87,6 +91,9 @@ def preview(
     """What the next delivery would carry and who would be held back; nothing is written but who looked."""
     with rehearsing(night, f"extract:{contract.recipient}") as step:
         _, events, held = _differences(step, night, contract)
+        standing = deliveries.held(step.conn, contract.recipient)
+        unsendable = standing.loc[standing["reason"] == "unsendable", ["party_id", "reason"]]
+        held = pd.concat([held, unsendable], ignore_index=True)
     with transaction(night.engine) as conn:
         people = list(events["party_id"].drop_duplicates())
         access.record_many(
@@ -208,6 +215,35 @@ def _returns(
     return events, pd.DataFrame({"party_id": [], "reason": []})
 
 
+def _sendable(
+    contract: RecipientContract, events: pd.DataFrame, recipient: Recipient
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The events the recipient's format can carry, and whom the others hold back (party_id, reason).
+
+    One value that would be a formula or a control character must not keep everybody's rows from leaving.
+    """
+    columns = list(contract.columns)
+    rows = _as_texts(events, columns)
+
+    def is_carried(some: list[dict[str, str]]) -> bool:
+        try:
+            recipient.render(columns, some)
+        except Malformed:
+            return False
+        return True
+
+    fits = [True] * len(rows) if is_carried(rows) else [is_carried([row]) for row in rows]
+    kept = pd.Series(fits, events.index, dtype=bool)
+    return events[kept], events.loc[~kept, ["party_id"]].assign(reason="unsendable")
+
+
+def _as_texts(events: pd.DataFrame, columns: list[str]) -> list[dict[str, str]]:
+    return [
+        {c: "" if pd.isna(v) else str(v) for c, v in zip(columns, values, strict=True)}
+        for values in events[columns].itertuples(index=False)
+    ]
+
+
 def _freeze(
     step: StepRun,
     night: Night,
@@ -217,10 +253,7 @@ def _freeze(
 ) -> None:
     """Render the bytes, log every person in them, and keep both: nothing leaves that is not written."""
     columns = list(contract.columns)
-    rows = [
-        {c: "" if pd.isna(v) else str(v) for c, v in zip(columns, values, strict=True)}
-        for values in events[columns].itertuples(index=False)
-    ]
+    rows = _as_texts(events, columns)
     payload = recipient.render(columns, rows)
     if recipient.parse(payload) != rows:
         raise RuntimeError(f"{contract.recipient}: the bytes do not read back as the rows agreed")

@@ -138,9 +138,7 @@ def _protect(step: StepRun, parties: pd.DataFrame, refused: pd.DataFrame) -> Non
     frames.remove(step.conn, ADDRESSES, hidden[list(ADDRESSES.key)])
 
 
-def _result(
-    step: StepRun, findings: dict[Schema, Findings], refusals: pd.DataFrame
-) -> StepResult:
+def _result(step: StepRun, findings: dict[Schema, Findings], refusals: pd.DataFrame) -> StepResult:
     """One check a table, with how often each rule was broken; a rule nobody broke is left out."""
     checks = []
     for table, name in _CHECK_OF.items():

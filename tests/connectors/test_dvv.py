@@ -418,7 +418,7 @@ def test_unreadable_base_data_as_a_whole_is_malformed(people: object) -> None:
 def test_a_quiet_night_asks_for_no_base_data() -> None:
     heard = changed(Register())
     assert heard.bodies("perustiedot") == []
-    assert heard.batch == Batch([], {"kirjausavain": 100}, 0, faults=[])
+    assert heard.batch == Batch([], {"kirjausavain": 100}, 0, total=1, faults=[])
 
 
 # what matters

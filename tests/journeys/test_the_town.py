@@ -225,9 +225,7 @@ def test_finance_holds_the_very_rows_it_was_told(week: Week) -> None:
         for r in week.last.told["row"]
         if r["event"] not in ("ended", "merged")
     }
-    assert living == {
-        (i["customer_number"], i["point_ref"]) for i in week.last.finance["invoices"]
-    }
+    assert living == {(i["customer_number"], i["point_ref"]) for i in week.last.finance["invoices"]}
     sequences = week.living.sequences()
     assert sequences == list(range(1, len(sequences) + 1))
 

@@ -1,7 +1,8 @@
-"""Nights that break off at every step with an error whose text is somebody: run as a program of its own.
+"""A first night that breaks off at every step with an error whose text is somebody, and then goes well.
 
-Belongs here: where a night is made to fail, and with what. Does not belong here: looking for what leaked
-(`test_canaries`). Usage: `python -m tests.leaks.failing_nights HOME DATE`; prints a JSON line a night.
+Belongs here: where the night is made to fail, and with what. Does not belong here: looking for what leaked
+(`test_canaries`). A program of its own: `python -m tests.leaks.failing_nights HOME DATE` prints a JSON
+line for each time the night was run, every other one without Dagster's own masking of errors.
 """
 
 import dataclasses
@@ -20,10 +21,11 @@ from connectors.base import Acknowledgement, Ask, Batch, Receipt, Recipient, Sou
 from pipelines.house import House, open_house
 from tests.canaries import FORBIDDEN
 
-# what one night is to trip over; with every entry the register gets a step further
+# what the night is to trip over; with every entry the register gets a step further
 NIGHTS: tuple[tuple[str, ...], ...] = (
     ("opening",),
-    ("source:dvv", "ingest:registrations:uncommitted"),
+    ("source:dvv", "refused row"),
+    ("ingest:dvv:uncommitted", "ingest:registrations:uncommitted"),
     ("standardise:uncommitted",),
     ("match:uncommitted",),
     ("consolidate:uncommitted",),
@@ -34,7 +36,9 @@ NIGHTS: tuple[tuple[str, ...], ...] = (
     ("close:written",),
 )
 _WORDS = " ".join(FORBIDDEN)
-_PROOF = "LEFT OUTER JOIN (SELECT disclosure_leaf"  # of sent equals logged, asked first by reconcile
+_PROOF = (
+    "LEFT OUTER JOIN (SELECT disclosure_leaf"  # of sent equals logged, asked first by reconcile
+)
 
 
 def _key_error() -> NoReturn:
@@ -104,7 +108,20 @@ class Saboteur:
             if _PROOF in statement:
                 self.reach("reconcile")
 
+        if "refused row" in self.armed:
+            self._refuse_rows(house)
         return house
+
+    def _refuse_rows(self, house: House) -> None:
+        """For the length of one run the database quotes somebody whenever it is given a record."""
+        with house.engine.begin() as conn:
+            conn.exec_driver_sql("DROP TRIGGER IF EXISTS refuse")
+            if self._openings == 2:
+                self.struck.append("refused row")
+                conn.exec_driver_sql(
+                    "CREATE TRIGGER refuse BEFORE INSERT ON landing_record "
+                    f"BEGIN SELECT RAISE(ABORT, '{_WORDS}'); END"
+                )
 
 
 @dataclasses.dataclass
@@ -150,14 +167,15 @@ class _Recipient:
 
 
 def main(home: Path, date: str) -> None:
-    """Every failing night in turn, then one that goes well."""
+    """Every way to fail in turn, then none."""
     from pipelines.cli.operate import dagster_home
     from pipelines.nightly import run_night
 
     dagster_home(home)
     saboteur = Saboteur(home)
-    for places in (*NIGHTS, ()):
+    for number, places in enumerate((*NIGHTS, ())):
         saboteur.arm(places)
+        os.environ["DAGSTER_REDACT_USER_CODE_ERRORS"] = str(number % 2)
         outcome = run_night(home, date, opener=saboteur.open)
         told = {"armed": places, "struck": saboteur.struck, "status": outcome.status}
         print(json.dumps(told | {"failures": outcome.failures, "letter": outcome.letter}))

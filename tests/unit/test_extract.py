@@ -274,7 +274,7 @@ def test_one_customers_protection_changes_nobody_elses_row_or_place(
 
 TOLD = {
     "party_id", "party_type", "display_name", "name_role", "business_id", "email", "delivery_channel",
-    "einvoice_address", "einvoice_operator", "protection", *HOME, "address_type",
+    "einvoice_address", "einvoice_operator", "protection", "care_of", *HOME, "address_type",
 }  # fmt: skip
 
 

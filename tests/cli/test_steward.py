@@ -1,0 +1,318 @@
+"""Customer service at the command line: who is found, what is shown, what is decided, and who looked."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import pytest
+
+from expectations.rules import is_waivable
+from pipelines.store import access
+from pipelines.store.engine import open_engine, reading
+from tests.canaries import found_in, tokens_in
+from tests.cli.conftest import Desk
+
+SEEING = [
+    ["customer", "find", "merkkimaki"],
+    ["customer", "show", "20088"],
+    ["quarantine", "show", "1"],
+    ["extract", "preview", "finance"],
+    ["disclosures", "person", "20088"],
+]
+DECIDING = [
+    ["customer", "notice", "20088", "--received", "2026-11-04", "--channel", "visit", "--phone", "0505557395"],
+    ["quarantine", "release", "1", "--why", "seen"],
+    ["quarantine", "drop", "1", "--why", "seen"],
+]  # fmt: skip
+
+
+def looks(desk: Desk) -> pd.DataFrame:
+    """The access log, newest first."""
+    engine = open_engine(f"sqlite:///{desk.home / 'hub.db'}")
+    with reading(engine) as conn:
+        lines = access.recent(conn, 1000)
+    engine.dispose()
+    return lines
+
+
+def the_id(desk: Desk) -> str:
+    found: str = desk("customer", "find", "merkkimaki", "--json").json[0]["id"]
+    return found
+
+
+# --- finding and showing -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words", [["merkkimäki"], ["MERKKIMAKI", "kanariitta"], ["vartio", "merkki"]], ids=" ".join
+)
+def test_a_customer_is_found_by_words_in_any_order_with_a_for_ä(
+    desk: Desk, words: Sequence[str]
+) -> None:
+    found = desk("customer", "find", *words, "--json").json
+    assert [f["customer_numbers"] for f in found] == [desk.planted.customer]
+    assert found[0]["display_name"] == "Merkkimäki Vartiotar Kanariitta"
+    assert set(found[0]) == {
+        "id", "customer_numbers", "display_name", "street_line", "postal_code", "post_office",
+    }  # fmt: skip
+
+
+def test_a_search_shows_a_table_and_says_when_there_is_nobody(desk: Desk) -> None:
+    table = desk("customer", "find", "kanarialinna").out.splitlines()
+    assert table[0].split("  ")[0].strip() == "id"
+    assert desk.planted.company in table[2]
+    nobody = desk("customer", "find", "olematon")
+    assert (nobody.code, nobody.out) == (0, "nobody by that name\n")
+    assert desk("customer", "find", "olematon", "--json").json == []
+
+
+def test_somebody_who_is_no_customer_is_not_found(desk: Desk) -> None:
+    assert desk("customer", "find", "tuntematonen", "--json").json == []
+
+
+def test_r12_a_customer_is_shown_value_by_value_with_its_origin(desk: Desk) -> None:
+    """R12: what the customer told by phone stands, and says so."""
+    shown = desk("customer", "show", desk.planted.customer, "--json").json
+    assert set(shown) == {"id", "protected", "values", "roles", "customer_numbers"}
+    values = {v["field"]: v for v in shown["values"]}
+    assert set(values["phone"]) == {"field", "value", "source", "source_time", "rule"}
+    assert (values["phone"]["value"], values["phone"]["source"]) == ("+358505557394", "notices")
+    assert values["street_line"]["value"] == "Notisanpolku 5"
+    assert values["family_name"]["source"] in ("registrations", "dvv")
+    assert {r["role_type"] for r in shown["roles"]} == {"holder", "payer"}
+    assert shown["customer_numbers"] == [desk.planted.customer]
+
+
+def test_a_customer_is_shown_by_our_own_id_too(desk: Desk) -> None:
+    ours = the_id(desk)
+    assert ours.startswith("P")
+    shown = desk("customer", "show", ours)
+    assert shown.code == 0
+    assert shown.out.startswith(f"{ours}  Merkkimäki")
+    assert f"customer numbers in the own register: {desk.planted.customer}" in shown.out
+
+
+def test_r56_a_protected_customer_is_marked_and_has_no_home(desk: Desk) -> None:
+    """R56: not even a clerk sees the home address, and it is said why."""
+    number = desk.planted.e_invoice
+    shown = desk("customer", "show", number, "--json").json
+    assert shown["protected"] is True
+    assert "street_line" not in {v["field"] for v in shown["values"]}
+    assert "PROTECTIVE ORDER" in desk("customer", "show", number).out
+
+
+@pytest.mark.parametrize("number", ["99999999", "P99999", "Px", "'; DROP TABLE party"])
+def test_a_number_nobody_has_is_one_line_and_exit_code_one(desk: Desk, number: str) -> None:
+    for command in (["customer", "show"], ["disclosures", "person"]):
+        told = desk(*command, number)
+        assert (told.code, told.out, told.err.count("\n")) == (1, "", 1)
+        assert "hub customer find" in told.err
+
+
+def test_a_control_character_in_a_value_is_shown_as_a_dot(own_desk: Desk) -> None:
+    engine = open_engine(f"sqlite:///{own_desk.home / 'hub.db'}")
+    with engine.begin() as conn:
+        conn.exec_driver_sql(
+            "UPDATE party SET display_name = 'Kanarialinna' || char(27) || '[31m' "
+            "WHERE display_name LIKE 'Kanarialinna%'"
+        )
+    engine.dispose()
+    assert "Kanarialinna·[31m" in own_desk("customer", "find", "kanarialinna").out
+
+
+# --- who looked --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [*SEEING, *DECIDING], ids=lambda c: " ".join(c[:2]))
+def test_r50_nobody_looks_or_acts_without_a_name(desk: Desk, command: list[str]) -> None:
+    """R50: refused before anything is read."""
+    before = len(looks(desk))
+    told = desk(*command, environ={})
+    assert (told.code, told.out) == (1, "")
+    assert told.err == "hub: say who you are: HUB_USER=your.own.login hub …\n"
+    assert len(looks(desk)) == before
+
+
+@pytest.mark.parametrize("command", SEEING, ids=lambda c: " ".join(c[:2]))
+def test_whoever_looks_is_in_the_access_log_with_the_purpose(
+    desk: Desk, command: list[str]
+) -> None:
+    before = len(looks(desk))
+    assert desk(*command, "--why", "call 14.11.").code == 0
+    fresh = looks(desk).iloc[: len(looks(desk)) - before]
+    assert len(fresh) >= 1
+    assert set(fresh["who"]) == {"anna.asiakas"}
+    assert set(fresh["purpose"]) == {"call 14.11."}
+    assert set(fresh["operation"]) == {" ".join(command[: 3 if command[0] == "extract" else 2])}
+
+
+def test_the_access_log_names_whom_was_looked_at_by_id_and_nobody_by_name(desk: Desk) -> None:
+    ours = int(the_id(desk).removeprefix("P"))
+    desk("customer", "show", desk.planted.customer)
+    lines = looks(desk)
+    assert lines["party_id"].iloc[0] == ours
+    assert found_in(lines.to_csv().encode(), ["merkkim", "kanariitta"]) == []
+
+
+def test_a_search_for_nobody_is_logged_too(desk: Desk) -> None:
+    desk("customer", "find", "olematon")
+    newest = looks(desk).iloc[0]
+    assert newest["operation"] == "customer find"
+    assert pd.isna(newest["party_id"])
+
+
+# --- what a customer told us ---------------------------------------------------------------------------
+
+
+def test_a_notice_is_numbered_and_waits_for_the_night(own_desk: Desk) -> None:
+    told = own_desk(
+        "customer", "notice", own_desk.planted.customer, "--received", "2026-11-04",
+        "--channel", "visit", "--evidence", "form 12", "--line", "Uusipolku 1",
+        "--postal-code", "31640", "--post-office", "Humppila", "--from", "2026-12-01", "--json",
+    )  # fmt: skip
+    assert (told.code, told.json) == (0, {"notice": "N000002"})
+    newest = looks(own_desk).iloc[0]
+    assert (newest["operation"], newest["detail"]) == ("customer notice", "N000002")
+    shown = own_desk("customer", "show", own_desk.planted.customer, "--json").json
+    assert "Uusipolku" not in str(shown)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        ["--line", "Uusipolku 1"],
+        ["--line", "Uusipolku 1", "--postal-code", "31640"],
+        ["--phone", "1", "--from", "1.12.2026"],
+        ["--phone", "1", "--received", "2026-11-31"],
+        ["--phone", "1", "--channel", "telepathy"],
+    ],
+    ids=" ".join,
+)
+def test_a_notice_that_says_too_little_is_wrong_use(desk: Desk, wrong: list[str]) -> None:
+    told = desk(
+        "customer", "notice", desk.planted.customer, "--received", "2026-11-04",
+        "--channel", "phone", *wrong,
+    )  # fmt: skip
+    assert (told.code, told.out) == (2, "")
+
+
+def test_a_notice_of_nobody_is_refused_and_leaves_nothing(desk: Desk) -> None:
+    told = desk(
+        "customer", "notice", "99999999", "--received", "2026-11-04", "--channel", "phone",
+        "--phone", "0505557399",
+    )  # fmt: skip
+    assert (told.code, told.err.count("\n")) == (1, 1)
+    assert found_in((desk.home / "hub.db").read_bytes(), ["0505557399"]) == []
+
+
+# --- quarantine ------------------------------------------------------------------------------------------
+
+
+def test_the_list_of_refused_records_has_rules_and_meanings_and_no_people(desk: Desk) -> None:
+    listed = desk("quarantine", "list", "--json").json
+    assert listed
+    assert set(listed[0]) == {
+        "quarantine_id", "source", "kind", "rule", "field", "business_date", "meaning",
+    }  # fmt: skip
+    assert all(item["meaning"] for item in listed)
+    assert desk("quarantine", "list", "--source", "dvv").out == "nothing waits in quarantine\n"
+
+
+def test_a_refused_record_is_shown_as_it_came_without_its_pseudonyms(desk: Desk) -> None:
+    ids = [str(i["quarantine_id"]) for i in desk("quarantine", "list", "--json").json]
+    shown = [desk("quarantine", "show", number, "--json").json for number in ids]
+    keys = {"quarantine_id", "source", "kind", "rule", "field", "state", "content"}
+    assert all(set(item) == keys for item in shown)
+    text = "".join(desk("quarantine", "show", number).out for number in ids)
+    assert "Refusantti" in text
+    assert "rule value_too_long (open)" in text
+    for hidden in ("person_key", "birth_key", *tokens_in(desk.home)):
+        assert hidden not in text + str(shown)
+
+
+def test_a_rule_that_protects_somebody_is_not_waived(own_desk: Desk) -> None:
+    items = own_desk("quarantine", "list", "--json").json
+    strict = [i for i in items if not is_waivable(i["rule"])]
+    assert strict
+    for item in strict:
+        number = str(item["quarantine_id"])
+        told = own_desk("quarantine", "release", number, "--why", "please")
+        assert (told.code, told.err.count("\n")) == (1, 1)
+        assert f"hub quarantine drop {number}" in told.err
+    assert own_desk("quarantine", "list", "--json").json == items
+
+
+def test_a_dropped_record_waits_no_more_and_is_decided_once(own_desk: Desk) -> None:
+    number = str(own_desk("quarantine", "list", "--json").json[0]["quarantine_id"])
+    told = own_desk("quarantine", "drop", number, "--why", "double entry", "--json")
+    assert told.json == {"dropped": int(number)}
+    left = own_desk("quarantine", "list", "--json").json
+    assert int(number) not in [i["quarantine_id"] for i in left]
+    again = own_desk("quarantine", "drop", number, "--why", "double entry")
+    assert (again.code, again.err) == (1, f"hub: entry {number} is already dropped\n")
+
+
+def test_a_waivable_record_is_released_once(own_desk: Desk) -> None:
+    engine = open_engine(f"sqlite:///{own_desk.home / 'hub.db'}")
+    with engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE quarantine SET rule = 'finnish_postal_code'")
+    engine.dispose()
+    told = own_desk("quarantine", "release", "1", "--why", "asked the customer", "--json")
+    assert (told.code, told.json) == (0, {"released": 1})
+    assert own_desk("quarantine", "release", "1", "--why", "again").code == 1
+
+
+def test_an_entry_that_is_not_there_is_one_line_and_exit_code_one(desk: Desk) -> None:
+    for command in (["show"], ["release", "--why", "x"], ["drop", "--why", "x"]):
+        told = desk("quarantine", *command, "4711")
+        assert (told.code, told.err.count("\n")) == (1, 1)
+        assert "4711" in told.err
+    assert desk("quarantine", "drop", "1").code == 2, "a decision needs its reason"
+
+
+# --- what is told ----------------------------------------------------------------------------------------
+
+
+def test_a_preview_shows_rows_and_who_is_held_back_and_changes_nothing(own_desk: Desk) -> None:
+    own_desk(
+        "customer", "notice", own_desk.planted.customer, "--received", "2026-11-04",
+        "--channel", "phone", "--phone", "0505557395",
+    )  # fmt: skip
+    before = own_desk("disclosures", "list", "--json").json
+    shown = own_desk("extract", "preview", "finance", "--json")
+    assert set(shown.json) == {"rows", "held"}
+    assert {h["reason"] for h in shown.json["held"]} <= {"protected_no_route", "no_golden_record"}
+    assert own_desk("extract", "preview", "finance", "--json").json == shown.json
+    assert own_desk("disclosures", "list", "--json").json == before
+    for held in shown.json["held"]:
+        assert f"held back: P{held['party_id']}" in own_desk("extract", "preview", "finance").out
+
+
+def test_a_recipient_nobody_knows_is_wrong_use(desk: Desk) -> None:
+    told = desk("extract", "preview", "tax_office")
+    assert told.code == 2
+    assert "finance, own_register" in told.err
+
+
+def test_r23_deliveries_and_questions_are_listed_newest_first(desk: Desk) -> None:
+    """R23: each with its count, and none with a person."""
+    listed = desk("disclosures", "list", "--json").json
+    assert set(listed[0]) == {"at", "recipient", "operation", "delivery_id", "people", "state"}
+    assert {(row["recipient"], row["operation"]) for row in listed} >= {
+        ("finance", "delivery"), ("own_register", "delivery"), ("dvv", "perustiedot"),
+    }  # fmt: skip
+    assert [row["at"] for row in listed] == sorted((row["at"] for row in listed), reverse=True)
+    assert len(desk("disclosures", "list", "--limit", "1", "--json").json) == 1
+
+
+def test_r38_a_customer_is_told_who_was_told_what(desk: Desk) -> None:
+    """R38: recipients by name, with dates and fields, look-ups at registers too."""
+    told = desk("disclosures", "person", desk.planted.customer, "--json").json
+    assert set(told[0]) == {
+        "at", "recipient", "operation", "purpose", "basis", "ground", "fields", "delivery_id",
+    }  # fmt: skip
+    assert {row["recipient"] for row in told} == {"dvv", "finance", "own_register"}
+    billed = next(row for row in told if row["recipient"] == "finance")
+    assert billed["ground"] == "billing"
+    assert "street_line" in billed["fields"]
+    assert desk("disclosures", "person", desk.planted.customer).out.startswith("when")
