@@ -39,14 +39,27 @@ def summarise(
     house = open_house(home)
     facts = _figures(house, truth, nights)
     lines = [*_figures_as_lines(facts), "", "What happened to", *_stories(house, truth, stories)]
-    left = traces(home, truth["canaries"])
+    strangers = _strangers(house, truth)
+    left = traces(home, strangers)
     facts["traces_of_non_customers"] = len(left)
     lines.append(
-        f"  non-customers     {len(truth['canaries'])} names and homes of people who are no customers "
+        f"  non-customers     {len(strangers)} names and homes of people who are no customers "
         f"looked for in every byte under {home}: {len(left)} found"
     )
     house.close()
     return Tale(facts, lines)
+
+
+def _strangers(house: House, truth: Mapping[str, Any]) -> list[str]:
+    """Words that only people who are no customers go by, enquirers in the own register's export included."""
+    with transaction(house.engine) as conn:
+        golden = frames.read(conn, GOLDEN)
+        points = frames.read(conn, GOLDEN_POINTS)
+    ours = "\n".join(
+        pd.concat([golden["display_name"], golden["street_line"], points["street_line"]]).dropna()
+    )
+    told = [row[part] for row in truth["non_customers"] for part in ("name", "street_line")]
+    return [*truth["canaries"], *(word for word in told if word and word not in ours)]
 
 
 def _figures(

@@ -86,6 +86,7 @@ def _open_sqlite(url: URL) -> Engine:
             "synchronous = FULL",
             "foreign_keys = ON",
             "recursive_triggers = ON",
+            "secure_delete = ON",  # who is no customer leaves no trace, in free pages neither
         ):
             connection.execute(f"PRAGMA {pragma}").close()
 

@@ -4,6 +4,7 @@ Belongs here: step executions and what they worked through, nights, feeds and th
 ids and how ids parted or met, single facts. Does not belong here: anything about a person but opaque ids.
 """
 
+import sqlite3
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import pandas as pd
 from sqlalchemy import Column, Connection, Engine, Select, func, insert, select, update
 
 from pipelines.store import frames
-from pipelines.store.engine import StoreError, one_at_a_time
+from pipelines.store.engine import StoreError, one_at_a_time, without_values
 from pipelines.store.tables import (
     feed_cursor,
     feed_night,
@@ -197,6 +198,8 @@ def tidy(engine: Engine) -> None:
         cursor.execute("PRAGMA optimize")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         cursor.close()
+    except sqlite3.Error as error:
+        raise without_values(error) from None
     finally:
         connection.close()
 

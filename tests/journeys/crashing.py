@@ -122,7 +122,7 @@ def run_trials(trials: Sequence[Trial], folder: Path, at_once: int = 2) -> dict[
 
     def one_after_the_other() -> None:
         for trial in trials:
-            place = folder / trial.name.replace(":", "-").replace(" ", "_")
+            place = _place(folder, trial)
             try:
                 place.mkdir()
             except FileExistsError:
@@ -131,16 +131,22 @@ def run_trials(trials: Sequence[Trial], folder: Path, at_once: int = 2) -> dict[
             (place / "result.json").write_text(result, "utf-8")
             shutil.rmtree(place / "stage")
 
+    gc.freeze()
     lookers = [_fork(one_after_the_other, folder / f"log-{n}") for n in range(at_once)]
+    gc.unfreeze()
     broken = [n for n, looker in enumerate(lookers) if os.waitpid(looker, 0)[1]]
     assert not broken, (folder / f"log-{broken[0]}").read_text("utf-8")[-4000:]
     found = {}
     for trial in trials:
-        place = folder / trial.name.replace(":", "-").replace(" ", "_")
+        place = _place(folder, trial)
         told = json.loads((place / "result.json").read_text("utf-8"))
         told["endings"] = tuple(map(_ending, told["endings"]))
         found[trial.name] = Aftermath(**told | {"broken": tuple(told["broken"])})
     return found
+
+
+def _place(folder: Path, trial: Trial) -> Path:
+    return folder / trial.name.replace(":", "-").replace(" ", "_")
 
 
 def contents(engine: Engine) -> dict[str, list[str]]:
