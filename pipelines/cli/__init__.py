@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -179,6 +179,14 @@ def answer(as_json: bool, payload: Mapping[str, object], lines: Iterable[str]) -
     else:
         for line in lines:
             click.echo(line)
+
+
+def is_date(text: str) -> bool:
+    """Whether a word on the command line is a date as the hub writes it, YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def main(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from pipelines.cli import Failed, Invocation, answer, json_option
+from pipelines.cli import Failed, Invocation, answer, is_date, json_option
 from pipelines.errors import HubError
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def night(
     """
     from pipelines.nightly import run_night
 
+    if business_date is not None and not is_date(business_date):
+        raise click.UsageError("--date is YYYY-MM-DD")
     started = time.perf_counter()
     dagster_home(invocation.home.absolute())
     outcome = run_night(
@@ -142,8 +144,9 @@ def ui(invocation: Invocation, port: int, read_only: bool, as_json: bool) -> Non
     open_house(
         invocation.home, invocation.environ, clock=invocation.clock
     ).close()  # an unusable hub is said here, not in a traceback on a page
-    dagster_home(invocation.home)
-    with DagsterProcesses(invocation.home, port, read_only=read_only) as processes:
+    home = invocation.home.absolute()
+    dagster_home(home)
+    with DagsterProcesses(home, port, read_only=read_only) as processes:
         answer(as_json, {"url": processes.url}, [f"Dagster: {processes.url}"])
         processes.wait()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import pandas as pd
 
-from pipelines.cli import Failed, Invocation, answer, json_option
+from pipelines.cli import Failed, Invocation, answer, is_date, json_option
 
 if TYPE_CHECKING:
     from pipelines.steps.night import Night
@@ -206,7 +206,7 @@ def notice(
     if not content:
         raise click.UsageError("say what was told: an address, --phone or --email")
     for day in (received, told["valid_from"]):
-        if day and not _is_date(day):
+        if day and not is_date(day):
             raise click.UsageError("dates are YYYY-MM-DD")
     with acting(invocation) as (night, who):
         taken = take_notice(
@@ -214,15 +214,6 @@ def notice(
             evidence=told["evidence"], who=who,
         )  # fmt: skip
     answer(as_json, {"notice": taken}, [f"notice {taken} recorded; it takes effect the next night"])
-
-
-def _is_date(text: str) -> bool:
-    from datetime import date
-
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
 
 
 @click.group()

@@ -187,7 +187,7 @@ def truth(directory: Path) -> None:
 
 @sandbox.command()
 @_directory
-@click.option("--days", default=1, show_default=True)
+@click.option("--days", default=1, show_default=True, help="How many days pass.")
 @click.option("--quiet", is_flag=True, help="Days on which nothing happens.")
 @json_option
 def advance(directory: Path, days: int, quiet: bool, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable
 
 import pandas as pd
+from sqlalchemy import Connection
 
 from connectors.base import ConnectorError, Malformed, Recipient
 from pipelines.domain import extract
@@ -205,14 +206,27 @@ def _returns(
     parties = frames.read_matching(conn, PARTIES, records[list(_RECORD)], _RECORD)
     addresses = frames.read_matching(conn, ADDRESSES, records[list(_RECORD)], _RECORD)
     returned = deliveries.returned(conn, contract.recipient)
-    heard = nights.last_heard(conn, OWN_REGISTER_SOURCE)
-    answers = extract.answered(returned, parties, addresses, heard)
+    answers = _answers(conn, returned)
     deliveries.mark_returned(conn, contract.recipient, answers, night.now())
     step.counts["confirmed"] = int((answers["state"] == "confirmed").sum())
     step.counts["overwritten"] = int((answers["state"] == "overwritten").sum())
     returned = deliveries.returned(conn, contract.recipient)
     events = extract.return_rows(golden, values, records, parties, addresses, returned, contract)
     return events, pd.DataFrame({"party_id": [], "reason": []})
+
+
+def _answers(conn: Connection, returned: pd.DataFrame) -> pd.DataFrame:
+    """What the register made of every return it has not answered, changed tonight or not: keeping silent
+    and its own value is an answer too.
+    """
+    waiting = returned.loc[returned["state"] == "sent", "their_key"].drop_duplicates()
+    keys = pd.DataFrame({"source": OWN_REGISTER_SOURCE, "source_key": waiting})
+    return extract.answered(
+        returned,
+        frames.read_matching(conn, PARTIES, keys, _RECORD),
+        frames.read_matching(conn, ADDRESSES, keys, _RECORD),
+        nights.last_heard(conn, OWN_REGISTER_SOURCE),
+    )
 
 
 def _sendable(

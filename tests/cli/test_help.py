@@ -1,5 +1,6 @@
 """Every command can be learned from the command line, and stands in the README."""
 
+import re
 from pathlib import Path
 
 import click
@@ -57,9 +58,30 @@ def test_every_option_says_what_it_is(name: str) -> None:
     assert [o.opts[0] for o in options if not o.help] == []
 
 
-@pytest.mark.parametrize("name", LEAVES)
-def test_every_command_stands_in_the_readme(name: str) -> None:
-    assert name in (ROOT / "README.md").read_text("utf-8")
+def calls_in(text: str) -> set[str]:
+    """The commands that a text names in `backticks`; after `hub keys init`, `check` is `hub keys check`."""
+    found: set[str] = set()
+    for line in text.splitlines():
+        before = ""
+        for span in re.findall(r"`([^`]+)`", line):
+            words = span.split()
+            if words[0] == "hub":
+                named = [" ".join(words[:n]) for n in range(2, len(words) + 1)]
+                before = max((n for n in named if n in COMMANDS), default="", key=len)
+                found.add(before or span)
+            elif (sibling := f"{before.rpartition(' ')[0]} {span}") in COMMANDS:
+                found.add(sibling)
+    return found
+
+
+def test_every_command_stands_in_the_readme() -> None:
+    assert set(LEAVES) - calls_in((ROOT / "README.md").read_text("utf-8")) == set()
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_the_documents_name_no_command_there_is_not(document: str) -> None:
+    named = calls_in((ROOT / document).read_text("utf-8"))
+    assert named - set(COMMANDS) <= {"hub", "hub COMMAND --help"}
 
 
 @pytest.mark.parametrize("name", [n for n in COMMANDS if n not in LEAVES])
@@ -71,9 +93,7 @@ def test_a_group_without_a_command_is_wrong_use(
 
 
 @pytest.mark.parametrize("name", LEAVES)
-def test_an_option_nobody_knows_is_wrong_use(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_option_nobody_knows_is_wrong_use(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*name.split()[1:], "--no-such-option"], {}) == 2
     told = capsys.readouterr()
     assert told.out == ""

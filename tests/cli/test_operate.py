@@ -24,7 +24,10 @@ def one_line(text: str) -> bool:
 
 def with_an_empty_drop_folder(home: Path) -> Path:
     """The same hub, hearing from one source that has no folder; nobody is called."""
-    for path in (*(home / "config" / "recipients").iterdir(), home / "config" / "sources" / "dvv.yml"):
+    for path in (
+        *(home / "config" / "recipients").iterdir(),
+        home / "config" / "sources" / "dvv.yml",
+    ):
         path.unlink()
     file = home / "config" / "sources" / "registrations.yml"
     config = yaml.safe_load(file.read_text("utf-8"))
@@ -40,9 +43,13 @@ def test_a_night_answers_in_json_with_date_status_and_counts(lived_in: LivedIn) 
     told = json.loads(lived_in.second_night.out)
     assert set(told) == {"date", "status", "seconds", "steps"}
     assert told["date"] == "2026-11-03"
-    assert {"ingest:registrations", "standardise", "match", "consolidate", "extract:finance"} <= set(
-        told["steps"]
-    )
+    assert {
+        "ingest:registrations",
+        "standardise",
+        "match",
+        "consolidate",
+        "extract:finance",
+    } <= set(told["steps"])
     assert told["steps"]["match"]["merged"] >= 0
 
 
@@ -84,7 +91,9 @@ def test_a_date_that_is_none_is_wrong_use(desk: Desk, date: str) -> None:
     assert "YYYY-MM-DD" in told.err
 
 
-@pytest.mark.parametrize("command", [["night"], ["sources"], ["ui"], ["customer", "find", "x"], ["check"]])
+@pytest.mark.parametrize(
+    "command", [["night"], ["sources"], ["ui"], ["customer", "find", "x"], ["check"]]
+)
 def test_a_hub_without_tables_says_what_to_do(
     tmp_path: Path, desk: Desk, command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,7 +240,17 @@ def test_the_web_page_and_the_daemon_start_answer_and_end_together(
     home = copied(lived_in, tmp_path / "hub")
     ours = {k: v for k, v in os.environ.items() if not k.startswith(("HUB_", "DAGSTER_"))}
     with subprocess.Popen(
-        [sys.executable, "-m", "pipelines.cli", "--home", "hub", "ui", "--port", "0", "--read-only"],
+        [
+            sys.executable,
+            "-m",
+            "pipelines.cli",
+            "--home",
+            "hub",
+            "ui",
+            "--port",
+            "0",
+            "--read-only",
+        ],
         cwd=tmp_path,
         env=ours,
         stdout=subprocess.PIPE,

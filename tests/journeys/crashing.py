@@ -345,7 +345,7 @@ def _fork(work: Callable[[], None], log: Path) -> int:
             try:
                 work()
                 code = 0
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - nothing may get back into the tests
                 traceback.print_exc()
     finally:
         os._exit(code)
