@@ -30,7 +30,7 @@ lint: $(STAMP)   ## ruff, mypy, import contracts
 	$(BIN)/lint-imports
 
 bench: $(STAMP)  ## benchmarks, by hand: ratios against an anchor in the same run
-	$(BIN)/python -m pytest tests/benchmarks -m benchmark -s
+	$(BIN)/python -m pytest tests/benchmarks/bench_*.py -q -s
 
 clean:           ## remove the environment
 	rm -rf $(VENV)

@@ -73,6 +73,7 @@ def run_night(
         return Outcome(date, "ok", already_running=holder)
 
     failures: list[tuple[str, str]] = []
+    got_in_between: list[str] = []
 
     def opened() -> House:
         try:
@@ -88,6 +89,7 @@ def run_night(
 
         ours.reached = both
         ours.failures = failures
+        got_in_between.append(ours.lock.holder())
         return ours
 
     timing["opening"] = time.perf_counter() - started
@@ -115,6 +117,8 @@ def run_night(
             raise_on_error="HUB_TRACEBACK" in os.environ,
         )
         timing["run altogether"] = time.perf_counter() - before
+    if result.success and not any(event.is_step_materialization for event in result.all_events):
+        return Outcome(date, "ok", already_running=got_in_between[-1] or "another run")
     outcome = _outcome(home, date, timing, opener, succeeded=result.success)
     return replace(outcome, failures=tuple(failures))
 

@@ -174,7 +174,7 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
                 failures.append(
                     say(f"todo.delivery_{kind}", delivery=delivery.delivery_id, recipient=name)
                 )
-        for delivery_id, n, codes in deliveries.rejections(conn, name, night.business_date):
+        for delivery_id, n, codes in deliveries.rejections(conn, name):
             attention.append(
                 say("todo.rejected_rows", recipient=name, n=n, delivery=delivery_id, codes=codes)
             )

@@ -366,14 +366,16 @@ def unanswered_since(conn: Connection, recipient: str, business_date: str) -> in
     )
 
 
-def rejections(conn: Connection, recipient: str, business_date: str) -> list[tuple[str, int, str]]:
-    """Per delivery of the business date with refused rows: its id, how many, and "code ×n, …"."""
+def rejections(conn: Connection, recipient: str) -> list[tuple[str, int, str]]:
+    """Per delivery with refused rows that nothing has settled yet: its id, how many, and "code ×n, …".
+
+    Whenever it was frozen: an answer may come nights later, and waits for a person until it is settled.
+    """
     found = conn.execute(
         select(delivery.c.delivery_id, delivery_row.c.code)
         .join_from(delivery, delivery_row)
         .where(
             delivery.c.recipient == recipient,
-            delivery.c.business_date == business_date,
             delivery_row.c.status == "rejected",
         )
         .order_by(delivery.c.delivery_id, delivery_row.c.row_no)

@@ -17,9 +17,16 @@ PROGRAMS = {
     "pipelines.store.migrations.env",
 }
 
-# Imports every module under an audit hook that writes down what reaches outside the process.
+# Imports every module under an audit hook that writes down what reaches outside the process; and once before
+# without it, since a library may feel for IPv6 or a folder for itself.
 WATCHED_IMPORT = """
 import importlib, json, os, sys
+modules = json.loads(sys.argv[1])
+for module in modules:
+    importlib.import_module(module)
+roots = {module.split(".")[0] for module in modules}
+for module in [m for m in sys.modules if m.split(".")[0] in roots]:
+    del sys.modules[module]
 did = []
 def watch(event, args):
     if event in ("socket.connect", "socket.bind", "sqlite3.connect", "subprocess.Popen", "os.system"):
@@ -29,7 +36,7 @@ def watch(event, args):
     ):
         did.append(f"{event} {args[0]}")
 sys.addaudithook(watch)
-for module in json.loads(sys.argv[1]):
+for module in modules:
     before = len(did)
     importlib.import_module(module)
     did[before:] = [f"{module}: {deed}" for deed in did[before:]]

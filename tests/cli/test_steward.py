@@ -1,11 +1,13 @@
 """Customer service at the command line: who is found, what is shown, what is decided, and who looked."""
 
+import json
 from collections.abc import Sequence
 
 import pandas as pd
 import pytest
 
 from expectations.rules import is_waivable
+from pipelines.settings import load_settings
 from pipelines.store import access
 from pipelines.store.engine import open_engine, reading
 from tests.canaries import found_in, tokens_in
@@ -308,6 +310,20 @@ def test_r23_deliveries_and_questions_are_listed_newest_first(desk: Desk) -> Non
     }  # fmt: skip
     assert [row["at"] for row in listed] == sorted((row["at"] for row in listed), reverse=True)
     assert len(desk("disclosures", "list", "--limit", "1", "--json").json) == 1
+
+
+def test_r1_every_disclosure_carries_the_version_of_the_notice_it_was_made_under(
+    desk: Desk,
+) -> None:
+    """R1: deliveries, each person in them, and questions to registers."""
+    version = load_settings(desk.home, {}).notice.version
+    engine = open_engine(f"sqlite:///{desk.home / 'hub.db'}")
+    with reading(engine) as conn:
+        leaves = [json.loads(row[0]) for row in conn.exec_driver_sql("SELECT leaf FROM disclosure_leaf")]
+    engine.dispose()
+    told = [leaf for leaf in leaves if leaf["t"] in ("disclosure", "intent", "lookup", "lookup_call")]
+    assert {leaf["t"] for leaf in told} == {"disclosure", "intent", "lookup", "lookup_call"}
+    assert {leaf.get("notice") for leaf in told} == {version}
 
 
 def test_r38_a_customer_is_told_who_was_told_what(desk: Desk) -> None:

@@ -132,7 +132,7 @@ def run_trials(trials: Sequence[Trial], folder: Path, at_once: int = 2) -> dict[
             shutil.rmtree(place / "stage")
 
     gc.freeze()
-    lookers = [_fork(one_after_the_other, folder / f"log-{n}") for n in range(at_once)]
+    lookers = [in_a_copy(one_after_the_other, folder / f"log-{n}") for n in range(at_once)]
     gc.unfreeze()
     broken = [n for n, looker in enumerate(lookers) if os.waitpid(looker, 0)[1]]
     assert not broken, (folder / f"log-{broken[0]}").read_text("utf-8")[-4000:]
@@ -149,13 +149,17 @@ def _place(folder: Path, trial: Trial) -> Path:
     return folder / trial.name.replace(":", "-").replace(" ", "_")
 
 
-def contents(engine: Engine) -> dict[str, list[str]]:
-    """Every table but logs and history, row by row, without when and in which execution it was written."""
+def contents(engine: Engine, *, and_history: bool = False) -> dict[str, list[str]]:
+    """Every table, row by row, without when and in which execution it was written.
+
+    History (nights, attempts at feeds, counters) and logs are left out unless asked for.
+    """
+    without = set() if and_history else _HISTORY | _LOG
     with reading(engine) as conn:
         return {
             table.name: sorted(_rows(conn, table.name))
             for table in tables.metadata.sorted_tables
-            if table.name not in _HISTORY | _LOG
+            if table.name not in without
         }
 
 
@@ -226,7 +230,7 @@ def _town(stage: Path) -> Iterator[str]:
     """The stage's town as a process, with the hub pointed at it; gives the address of its controls."""
     addresses = stage / "town" / "addresses.json"
     addresses.unlink(missing_ok=True)
-    town = _fork(lambda: serve(stage / "town", CUSTOMERS, SEED), stage / "town.log")
+    town = in_a_copy(lambda: serve(stage / "town", CUSTOMERS, SEED), stage / "town.log")
     try:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not addresses.is_file():
@@ -272,7 +276,7 @@ def _attempt(trial: Trial, stage: Path, attempt: Attempt, today: str, number: in
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         told.write_text(json.dumps(asdict(ending)), "utf-8")
 
-    worker = _fork(night, stage / f"attempt-{number}.log")
+    worker = in_a_copy(night, stage / f"attempt-{number}.log")
     status = os.waitpid(worker, 0)[1]
     if os.WIFSIGNALED(status):
         return Ending(killed=os.WTERMSIG(status))
@@ -328,7 +332,7 @@ def _die() -> NoReturn:
     raise AssertionError("still here")
 
 
-def _fork(work: Callable[[], None], log: Path) -> int:
+def in_a_copy(work: Callable[[], None], log: Path) -> int:
     """Do something in a copy of this process, what it says going to a file; its id."""
     with warnings.catch_warnings():
         # from Python 3.12: a thread of the copied process (tqdm's, of Great Expectations) is not copied

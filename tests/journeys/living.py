@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,7 @@ class Living:
                 held=dict(zip(held["party_id"], held["reason"], strict=True)),
                 told=deliveries.told_to(conn, "finance"),
                 returned=deliveries.returned(conn, "own_register"),
-                finance=self.town.finance(),
+                finance=deepcopy(self.town.finance()),
                 truth=self.town.truth(),
             )
 

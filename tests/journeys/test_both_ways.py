@@ -1,13 +1,16 @@
 """What goes back to the own register and on to finance, when they answer late, badly or not at all."""
 
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from pipelines.store import deliveries
 from pipelines.store.engine import transaction
+from tests.journeys.conftest import continued
 from tests.journeys.living import Living, Morning
 
 pytestmark = pytest.mark.journey
@@ -80,56 +83,79 @@ def test_while_an_acknowledgement_is_missing_nothing_more_goes_and_then_it_goes_
     assert told[f"{answered.id_of(late):06d}", "changed", second_move] == 1
 
 
-def test_a_refused_row_waits_for_a_steward_and_not_for_the_next_night(hub: Living) -> None:
-    """DESIGN 11: it counts as not delivered, and goes again only in another form."""
-    number = hub.ordinary_payers()[0]
-    refused_street = hub.move(number)
-    hub.town.fault("finance", "rejecting", 1)
-    refused = hub.morning(hub.next_night(quiet=True))
-    assert refused.outcome.status == "attention"
-    assert "refused_by_sandbox" in refused.outcome.letter
-    assert refused.finance["rejected"] == 1
-    assert streets(refused, number) != [refused_street]
-    assert all(row["street_line"] != refused_street for row in refused.told_rows(number))
-
-    quiet = hub.morning(hub.next_night(quiet=True))  # a change of tenant takes effect on it
-    assert quiet.counts["extract:finance"]["refused_before"] == 1
-    assert hub.sequences() == [1, 2, 3]
-    assert not any(refused_street in line for line in told_in(hub, 3))
-
-    hub.write_down(
-        number, LASKUKANAVA="VERKKOLASKU", VERKKOLASKUOSOITE="003700000001", VALITTAJA="DABAFIHH"
-    )
-    mended = hub.morning(hub.next_night(quiet=True))
-    assert hub.sequences() == [1, 2, 3, 4]
-    assert [i["to"] for i in mended.invoices(number)] == ["003700000001 @ DABAFIHH"]
-    with hub.opened() as house, transaction(house.engine) as conn:
-        assert deliveries.refused_rows(conn, "finance").empty
-
-
-def test_a_connection_that_drops_in_mid_write_is_made_good_once(hub: Living) -> None:
-    number = hub.ordinary_payers()[0]
-    new = hub.move(number)
-    accepted = hub.town.finance()["accepted"]
-    hub.town.fault("finance", "dropped_connection", 1)
-    dropped = hub.morning(hub.next_night(quiet=True))
-    assert dropped.outcome.status == "failed"
-    assert "finance" in dropped.outcome.letter
-    assert streets(dropped, number) != [new]
-    assert hub.sequences() == [1]
-
-    mended = hub.morning(hub.next_night(quiet=True))
-    assert mended.outcome.status == "attention"
-    assert hub.sequences() == [1, 2]
-    assert streets(mended, number) == [new]
-    assert mended.finance["rejected"] == 0
-    assert mended.finance["accepted"] == accepted + len(told_in(hub, 2))
-
-
 def told_in(hub: Living, sequence: int) -> list[str]:
     """The data lines of one of finance's deliveries."""
     (path,) = (p for p in hub.inbox() if f"_{sequence:08d}_" in p.name and p.suffix == ".csv")
     return path.read_text("utf-8").splitlines()[1:]
+
+
+class Mishaps(NamedTuple):
+    """Nights of finance: its connection drops, it refuses a row, nothing is new, the row has changed."""
+
+    hub: Living
+    number: str
+    street: str
+    accepted_before: int
+    dropped: Morning
+    refused: Morning
+    quiet: Morning
+    changed: Morning
+
+
+@pytest.fixture(scope="module")
+def mishaps(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mishaps]:
+    with continued(founded, tmp_path_factory.mktemp("mishaps")) as hub:
+        first = hub.morning()
+        number = min(hub.ordinary_payers(), key=first.id_of)
+        street = hub.move(number)
+        hub.town.fault("finance", "dropped_connection", 1)
+        dropped = hub.morning(hub.next_night(quiet=True))
+        hub.town.fault("finance", "rejecting", 1)
+        refused = hub.morning(hub.next_night(quiet=True))
+        quiet = hub.morning(hub.next_night(quiet=True))
+        hub.write_down(number, LASKUKANAVA="VERKKOLASKU", VALITTAJA="DABAFIHH")
+        hub.write_down(number, VERKKOLASKUOSOITE="003700000001")
+        changed = hub.morning(hub.next_night(quiet=True))
+        accepted = first.finance["accepted"]
+        yield Mishaps(hub, number, street, accepted, dropped, refused, quiet, changed)
+
+
+def test_a_connection_that_drops_in_mid_write_leaves_nothing_half_told(mishaps: Mishaps) -> None:
+    assert mishaps.dropped.outcome.status == "failed"
+    assert "finance" in mishaps.dropped.outcome.letter
+    assert len(mishaps.dropped.finance["deliveries"]) == 1
+    assert mishaps.dropped.finance["accepted"] == mishaps.accepted_before
+
+
+def test_the_night_after_a_dropped_connection_delivers_once(mishaps: Mishaps) -> None:
+    assert mishaps.hub.sequences()[:2] == [1, 2]
+    rows = [line for line in told_in(mishaps.hub, 2) if mishaps.street in line]
+    assert len(rows) == 1
+    assert sorted(mishaps.refused.finance["deliveries"].values())[:2] == [1, 2]
+
+
+def test_a_refused_row_goes_to_a_steward_and_counts_as_not_told(mishaps: Mishaps) -> None:
+    refused = mishaps.refused
+    assert refused.outcome.status == "attention"
+    assert "refused_by_sandbox" in refused.outcome.letter
+    assert refused.finance["rejected"] == 1
+    assert streets(refused, mishaps.number) != [mishaps.street]
+    assert all(row["street_line"] != mishaps.street for row in refused.told_rows(mishaps.number))
+
+
+def test_a_refused_row_is_not_sent_again_every_night(mishaps: Mishaps) -> None:
+    assert mishaps.quiet.counts["extract:finance"]["refused_before"] == 1
+    later = [n for n in mishaps.hub.sequences() if n > 2]
+    assert not any(mishaps.street in line for n in later for line in told_in(mishaps.hub, n))
+
+
+def test_a_refused_row_goes_again_once_it_says_something_else(mishaps: Mishaps) -> None:
+    assert [i["to"] for i in mishaps.changed.invoices(mishaps.number)] == [
+        "003700000001 @ DABAFIHH"
+    ]
+    assert mishaps.changed.finance["rejected"] == 1
+    with mishaps.hub.opened() as house, transaction(house.engine) as conn:
+        assert deliveries.refused_rows(conn, "finance").empty
 
 
 def test_returns_go_only_where_the_own_register_knows_the_customer(hub: Living) -> None:

@@ -234,7 +234,7 @@ def test_the_totals_and_refusals_of_a_night_are_counts(engine: Engine) -> None:
         assert deliveries.totals(conn, "finance", DAY) == {
             "deliveries": 1, "sent": 4, "acknowledged": 1, "rejected": 3,
         }  # fmt: skip
-        assert deliveries.rejections(conn, "finance", DAY) == [("d1", 3, "E7 ×2, E9 ×1")]
+        assert deliveries.rejections(conn, "finance") == [("d1", 3, "E7 ×2, E9 ×1")]
         assert deliveries.totals(conn, "finance", "2026-11-03")["deliveries"] == 0
 
 

@@ -184,6 +184,7 @@ def test_a_way_of_billing_is_taken_whole_from_one_record() -> None:
 
 
 def test_silence_is_no_statement_and_deletes_nothing() -> None:
+    """R57: whoever forbids updates is simply not heard of."""
     found = survive([record("dvv", "06-01"), record("vendor", "01-01", phone="+358401")])
     assert (value(found, "phone"), origin(found, "phone")) == ("+358401", ("vendor", "only_source"))
 
