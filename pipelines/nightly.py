@@ -6,14 +6,18 @@ Belongs here: starting the Dagster run and reading its outcome. Does not belong 
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipelines.errors import told
 from pipelines.house import House, open_house
+from pipelines.steps.close import close
 from pipelines.store import nights
 from pipelines.store.engine import transaction
+from pipelines.texts import Texts
+
+CLOSED = "close:written"
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ def run_night(
     started = time.perf_counter()
     timing: dict[str, float] = {}
     began: dict[str, float] = {}
+    written: set[str] = set()
 
     def reached(place: str) -> None:
         step, _, moment = place.rpartition(":")
@@ -60,6 +65,7 @@ def run_night(
             began[step] = time.perf_counter()
         elif moment == "committed" and step in began:
             timing[step] = time.perf_counter() - began[step]
+        written.update({place} & {CLOSED})
         if watch is not None:
             watch(place)
 
@@ -119,6 +125,8 @@ def run_night(
         timing["run altogether"] = time.perf_counter() - before
     if result.success and not any(event.is_step_materialization for event in result.all_events):
         return Outcome(date, "ok", already_running=got_in_between[-1] or "another run")
+    if not written:
+        _close_what_broke_off(home, date, opener, failures)
     outcome = _outcome(home, date, timing, opener, succeeded=result.success)
     return replace(outcome, failures=tuple(failures))
 
@@ -128,6 +136,22 @@ def _keep_errors_out_of_logs() -> None:
     redacted = logging.getLogger("dagster.redacted_errors")
     redacted.handlers = [logging.NullHandler()]
     redacted.propagate = False
+
+
+def _close_what_broke_off(
+    home: Path,
+    date: str,
+    opener: Callable[[], House] | None,
+    failures: Sequence[tuple[str, str]],
+) -> None:
+    """A night that broke off before its last asset still writes its letter: nobody must miss it."""
+    house = opener() if opener else open_house(home)
+    try:
+        if house.lock.acquire():
+            texts = Texts(house.settings.hub.language)
+            close(house.night(date), home, texts, failures or [("nightly", "?")])
+    finally:
+        house.close()
 
 
 def _outcome(

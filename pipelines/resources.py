@@ -38,7 +38,7 @@ def hub_of(
     def opened(context: dg.InitResourceContext) -> Iterator[Hub]:
         try:
             house = opener()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, Dagster would keep its text
             raise without_values(error) from None
         try:
             busy = not house.lock.acquire()

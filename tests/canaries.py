@@ -208,8 +208,10 @@ def _plant(town: sandbox.Town) -> Planted:
     paid = [r for r in roles.values() if r["LOPPULASKU_OSOITE"]]
     paid[0]["LOPPULASKU_OSOITE"] = "Orsikuja 6"
     rows[of("non_customer")].update(NIMI="Tuntematonen Veikko", LAHIOSOITE="Vieraspolku 2")
-    # no name: the connector can't make a record of it
-    rows[of("namesakes")].update(NIMI="", PUHELIN="0505557393", SAHKOPOSTI="hauki@pesa.invalid")
+    # no name: the connector can't make a record of it (of a company, whom no register is asked about)
+    rows[of("housing_company")].update(
+        NIMI="", PUHELIN="0505557393", SAHKOPOSTI="hauki@pesa.invalid"
+    )
     return Planted(
         customer=of("old_address"),
         company=of("company_contact"),

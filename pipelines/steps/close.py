@@ -6,7 +6,7 @@ people: the letter knows counts, rules and ids only.
 
 import smtplib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from email.message import EmailMessage
@@ -33,9 +33,14 @@ class Letter:
     body: str
 
 
-def close(night: Night, home: Path, texts: Texts) -> StepResult:
-    """Close the night: the letter is written to `HOME/letters` always, and mailed when configured."""
-    letter = write_letter(night, texts)
+def close(
+    night: Night, home: Path, texts: Texts, broken: Sequence[tuple[str, str]] = ()
+) -> StepResult:
+    """Close the night: the letter is written to `HOME/letters` always, and mailed when configured.
+
+    broken: stages that broke off, each with one line on why; the night has then failed.
+    """
+    letter = write_letter(night, texts, broken)
     folder = home / "letters"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / f"{night.business_date}.txt").write_text(
@@ -53,13 +58,14 @@ def close(night: Night, home: Path, texts: Texts) -> StepResult:
     )
 
 
-def write_letter(night: Night, texts: Texts) -> Letter:
+def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] = ()) -> Letter:
     """The letter about a night, from what its steps left in the store."""
     say = texts.say
     with transaction(night.engine) as conn:
         feeds = nights.feeds_of(conn, night.business_date)
         steps = nights.counts_of(conn, night.business_date)
         failures, attention = _to_do(night, texts, conn)
+        failures = [say("todo.broken", place=p, line=line) for p, line in broken] + failures
         told = {
             name: deliveries.totals(conn, name, night.business_date)
             for name, contract in night.settings.recipients.items()

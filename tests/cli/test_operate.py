@@ -68,19 +68,22 @@ def test_a_night_that_fails_writes_its_letter_and_one_line_and_ends_with_one(
     assert later.json["last_good_night"]["last_status"] == "failed"
 
 
-def test_a_second_night_at_the_same_time_says_so_and_is_no_failure(own_desk: Desk) -> None:
+def test_a_second_night_at_the_same_time_says_so_and_is_no_failure(
+    own_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.environ", dict(os.environ))  # `hub night` sets variables of its process
     engine = open_engine(f"sqlite:///{own_desk.home / 'hub.db'}")
     lock = RunLock(engine, own_desk.home)
     assert lock.acquire()
     try:
-        text = hub(own_desk.home, "night", "--date", "2026-11-04")
-        answer = hub(own_desk.home, "night", "--date", "2026-11-04", "--json")
+        text = own_desk("night", "--date", "2026-11-04")
+        answer = own_desk("night", "--date", "2026-11-04", "--json")
     finally:
         lock.release()
         engine.dispose()
     assert (text.code, text.err) == (0, "")
     assert text.out.startswith("already running: ")
-    assert json.loads(answer.out) == {"already_running": True}
+    assert answer.json == {"already_running": True}
     assert not (own_desk.home / "letters" / "2026-11-04.txt").exists()
 
 

@@ -319,9 +319,13 @@ def test_r1_every_disclosure_carries_the_version_of_the_notice_it_was_made_under
     version = load_settings(desk.home, {}).notice.version
     engine = open_engine(f"sqlite:///{desk.home / 'hub.db'}")
     with reading(engine) as conn:
-        leaves = [json.loads(row[0]) for row in conn.exec_driver_sql("SELECT leaf FROM disclosure_leaf")]
+        leaves = [
+            json.loads(row[0]) for row in conn.exec_driver_sql("SELECT leaf FROM disclosure_leaf")
+        ]
     engine.dispose()
-    told = [leaf for leaf in leaves if leaf["t"] in ("disclosure", "intent", "lookup", "lookup_call")]
+    told = [
+        leaf for leaf in leaves if leaf["t"] in ("disclosure", "intent", "lookup", "lookup_call")
+    ]
     assert {leaf["t"] for leaf in told} == {"disclosure", "intent", "lookup", "lookup_call"}
     assert {leaf.get("notice") for leaf in told} == {version}
 

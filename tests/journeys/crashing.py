@@ -116,9 +116,10 @@ class Aftermath:
         return found
 
 
-def run_trials(trials: Sequence[Trial], folder: Path, at_once: int = 2) -> dict[str, Aftermath]:
-    """Run trials in processes, so many at once; name → what it left. A trial that breaks fails the test."""
+def run_trials(trials: Sequence[Trial], folder: Path) -> dict[str, Aftermath]:
+    """Run trials, one for each processor at once; name → what it left. One that breaks fails the test."""
     folder.mkdir(parents=True, exist_ok=True)
+    at_once = min(len(trials), len(os.sched_getaffinity(0)))
 
     def one_after_the_other() -> None:
         for trial in trials:
@@ -363,7 +364,7 @@ def answers_remembered() -> Iterator[None]:
     small night to say the same of them.
     """
     heard: dict[tuple[str, str], Findings] = {}
-    honest = standardise.validate
+    honest: Callable[[Schema, pd.DataFrame], Findings] = vars(standardise)["validate"]
 
     def validate(schema: Schema, frame: pd.DataFrame) -> Findings:
         question = (schema.name, frame.to_csv())
@@ -371,8 +372,8 @@ def answers_remembered() -> Iterator[None]:
             heard[question] = honest(schema, frame)
         return heard[question]
 
-    standardise.validate = validate
+    vars(standardise)["validate"] = validate
     try:
         yield
     finally:
-        standardise.validate = honest
+        vars(standardise)["validate"] = honest

@@ -4,7 +4,7 @@ The backup is made at a bad moment: finance has taken a delivery and not answere
 in it; whoever restores a hub brings them from elsewhere.
 """
 
-import os
+import base64
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,7 +74,7 @@ def where(database: str, request: pytest.FixtureRequest) -> dict[str, str]:
 def test_a_restored_hub_holds_the_same_and_its_next_night_is_the_same(
     saved: Saved, where: dict[str, str], tmp_path: Path
 ) -> None:
-    home = restored(saved, tmp_path, where)
+    home = restored(saved, tmp_path / "stage", where)
     before, after = (
         open_engine(url)
         for url in (
@@ -87,8 +87,8 @@ def test_a_restored_hub_holds_the_same_and_its_next_night_is_the_same(
     before.dispose()
     after.dispose()
 
-    trial = Trial("restored", tmp_path, TOMORROW, where.get("HUB_DATABASE_URL"))
-    went = run_trials([trial], tmp_path / "t", at_once=1)["restored"]
+    trial = Trial("restored", tmp_path / "stage", TOMORROW, where.get("HUB_DATABASE_URL"))
+    went = run_trials([trial], tmp_path / "t")["restored"]
     assert went.differs_from(saved.next_night) == {}
     assert went.people == saved.next_night.people
     assert went.deliveries == saved.next_night.deliveries
@@ -101,7 +101,7 @@ def test_a_restored_hub_holds_the_same_and_its_next_night_is_the_same(
 def test_a_restored_log_can_only_be_added_to(
     saved: Saved, where: dict[str, str], tmp_path: Path
 ) -> None:
-    home = restored(saved, tmp_path, where)
+    home = restored(saved, tmp_path / "stage", where)
     engine = open_engine(where.get("HUB_DATABASE_URL") or f"sqlite:///{home}/hub.db")
     leaves = tables.disclosure_leaf
     for attack in (
@@ -116,9 +116,9 @@ def test_a_restored_log_can_only_be_added_to(
 def test_a_backup_holds_neither_key_nor_password(saved: Saved) -> None:
     home = saved.original / "home"
     secret = [p.read_bytes().strip() for p in (home / "secrets").iterdir()]
-    secret += [p.read_bytes().strip() for p in (home / "keys").iterdir()]
-    hub_keys = keys.HubKeys.load(home, {})
-    secret += [bytes.fromhex(hub_keys._key.hex()), hub_keys._key.hex().encode()]
+    written = (home / keys.KEY_FILE).read_bytes().strip()
+    key = base64.b64decode(written)
+    secret += [written, key, key.hex().encode()]
     assert len(secret) >= 5
     for path in saved.backup.rglob("*"):
         if path.is_file():
@@ -129,7 +129,7 @@ def test_a_backup_holds_neither_key_nor_password(saved: Saved) -> None:
 
 def test_a_hub_restored_without_its_key_refuses_to_go_on(saved: Saved, tmp_path: Path) -> None:
     """DESIGN 2: with another key every person would be somebody new."""
-    home = restored(saved, tmp_path, {}, with_key=False)
+    home = restored(saved, tmp_path / "stage", {}, with_key=False)
     keys.init(home)
     engine = open_engine(f"sqlite:///{home}/hub.db")
     held = contents(engine)

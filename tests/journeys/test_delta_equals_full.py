@@ -132,14 +132,13 @@ def test_a_hub_that_slept_for_a_week_wakes_up_as_one_that_never_slept(week: Week
     assert asleep.broken == (0, 0, 0)
 
 
-def test_a_hub_founded_late_holds_the_same_register_as_one_that_was_there_all_along(
-    week: Week,
-) -> None:
-    """Three things only the hub that was there can know; none of them is where or who somebody is.
+def test_a_hub_founded_late_holds_the_same_register_as_one_that_was_there(week: Week) -> None:
+    """But for three things that only the hub which was there can know.
 
-    That a death was taken back (else nothing is stated). Which columns of a row of the own register were
-    old when one of them changed: the row has one time for all, so another source may be credited with the
-    same address. And what finance was told before an order: a late hub has nothing told to leave standing.
+    That a death was taken back: nothing is stated since. Which columns of a row of the own register are
+    older than the row's one time: a late hub takes all of them for fresh notices, so that the same street
+    is credited to the register instead of DVV. And what finance was told before a protective order: a late
+    hub has told it nothing that could be left standing.
     """
     awake, late = week.small[max(week.small)], week.late
     here, there = register(awake.held), register(late.held)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from connectors.sandbox.finance import unbillable
+from pipelines.cli.operate import dagster_home
 from pipelines.domain.schemas import PARTIES, PARTY_RECORDS
 from pipelines.story import grade, traces
 from tests.journeys.conftest import continued
@@ -36,8 +37,13 @@ class Week(NamedTuple):
 def week(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Week]:
     with continued(founded, tmp_path_factory.mktemp("week")) as living:
         mornings = {1: living.morning()}
-        for night in range(2, 5):
-            mornings[night] = living.morning(living.next_night())
+        with pytest.MonkeyPatch.context() as environ:
+            for name in ("HOME", "REDACT_USER_CODE_ERRORS", "DISABLE_TELEMETRY"):
+                environ.setenv(f"DAGSTER_{name}", "")
+            environ.setenv("HUB_HOME", "")
+            dagster_home(living.home)  # as `hub night`: Dagster keeps what it keeps there
+            for night in range(2, 5):
+                mornings[night] = living.morning(living.next_night())
         yield Week(living, mornings)
 
 
@@ -267,6 +273,7 @@ def test_r9_nothing_of_anybody_who_is_no_customer_is_left_in_any_byte(week: Week
     truth = week.last.truth
     strangers = [w for row in truth["non_customers"] for w in (row["name"], row["street_line"])]
     assert len(truth["canaries"]) > 500
+    assert any((week.living.home / "dagster").rglob("*.db"))
     assert len(strangers) >= 6
     assert traces(week.living.home, [*truth["canaries"], *strangers]) == []
 

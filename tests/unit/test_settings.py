@@ -263,5 +263,5 @@ def test_settings_do_not_change_once_loaded(tmp_path: Path) -> None:
 def test_survivorship_reaches_the_domain_as_its_own_policy(tmp_path: Path) -> None:
     policy = load_settings(tmp_path, {"HUB_SURVIVORSHIP__MARGIN_DAYS": "9"}).survivorship
     assert policy.margin_days == 9
-    assert policy.own_notice == ("registrations",)
+    assert policy.own_notice == ("registrations", "notices")
     assert policy.address_order[0] == "postal"
