@@ -14,7 +14,7 @@ from pipelines.errors import told
 from pipelines.house import House, open_house
 from pipelines.steps.close import close
 from pipelines.store import nights
-from pipelines.store.engine import transaction
+from pipelines.store.engine import StoreError, transaction
 from pipelines.texts import Texts
 
 CLOSED = "close:written"
@@ -142,7 +142,7 @@ def _close_what_broke_off(
     home: Path,
     date: str,
     opener: Callable[[], House] | None,
-    failures: Sequence[tuple[str, str]],
+    failures: list[tuple[str, str]],
 ) -> None:
     """A night that broke off before its last asset still writes its letter: nobody must miss it."""
     house = opener() if opener else open_house(home)
@@ -150,6 +150,8 @@ def _close_what_broke_off(
         if house.lock.acquire():
             texts = Texts(house.settings.hub.language)
             close(house.night(date), home, texts, failures or [("nightly", "?")])
+    except StoreError as error:  # what broke off the night (a full disk) is still there
+        failures.append(("night/close", told(error)))
     finally:
         house.close()
 

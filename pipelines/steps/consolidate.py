@@ -178,22 +178,31 @@ def _of_waiting_people(step: StepRun, records: pd.DataFrame) -> pd.DataFrame:
 
     Otherwise a population register would be asked about them anew every night.
     """
-    items = quarantine.open_items(step.conn)
-    held = items.loc[items["kind"] == "party", ["source", "kind", "source_key"]]
-    landed = frames.read_matching(step.conn, LANDED, held, ("source", "kind", "source_key"))
+    waiting = _waiting_parties(step)
     in_role = frames.read_matching(
         step.conn,
         ROLES,
-        landed[list(_RECORD)].rename(columns={"source_key": "party_source_key"}),
+        waiting[list(_RECORD)].rename(columns={"source_key": "party_source_key"}),
         ("source", "party_source_key"),
     )
-    theirs = pd.MultiIndex.from_frame(landed[list(_RECORD)]).isin(
+    theirs = pd.MultiIndex.from_frame(waiting[list(_RECORD)]).isin(
         pd.MultiIndex.from_frame(_parties_of(in_role))
     )
-    person = landed.loc[theirs, "content"].map(lambda c: c.get("person_key"))
-    people = pd.DataFrame({"person_key": person.dropna().astype("str")})
+    people = pd.DataFrame({"person_key": waiting.loc[theirs, "person_key"].dropna()})
     known = frames.read_matching(step.conn, PARTIES, people, ("person_key",))
     return known.merge(records[list(_RECORD)], on=list(_RECORD))[list(_RECORD)]
+
+
+def _waiting_parties(step: StepRun) -> pd.DataFrame:
+    """Source, key and person key of every party record in quarantine, landed or never readable."""
+    key = ["source", "kind", "source_key"]
+    items = quarantine.open_items(step.conn)
+    parties = items.loc[items["kind"] == "party", [*key, "content"]].drop_duplicates(key)
+    landed = frames.read_matching(step.conn, LANDED, parties[key], tuple(key))
+    both = parties.merge(landed[[*key, "content"]], on=key, how="left", suffixes=("", "_landed"))
+    content = both["content_landed"].where(both["content_landed"].notna(), both["content"])
+    person = content.map(lambda c: c.get("person_key") if isinstance(c, dict) else None)
+    return both[list(_RECORD)].assign(person_key=person.astype("str"))
 
 
 def _forget(step: StepRun, records: pd.DataFrame) -> None:
@@ -211,33 +220,26 @@ def _forget(step: StepRun, records: pd.DataFrame) -> None:
 
 def _forget_refused_strangers(step: StepRun) -> int:
     """A refused record of somebody who is no customer has no steward to wait for: it goes too."""
-    items = quarantine.open_items(step.conn)
-    parties = items.loc[items["kind"] == "party", ["source", "kind", "source_key", "content"]]
-    if parties.empty:
+    waiting = _waiting_parties(step)
+    if waiting.empty:
         return 0
-    key = ["source", "kind", "source_key"]
-    parties = parties.drop_duplicates(key)
-    landed = frames.read_matching(step.conn, LANDED, parties[key], tuple(key))
-    spoken = parties.merge(landed[[*key, "content"]], on=key, how="left", suffixes=("", "_landed"))
-    content = spoken["content_landed"].where(spoken["content_landed"].notna(), spoken["content"])
     named = _named_by_waiting_roles(step)
     in_role = frames.read_matching(
         step.conn,
         ROLES,
-        parties[["source", "source_key"]].rename(columns={"source_key": "party_source_key"}),
+        waiting[list(_RECORD)].rename(columns={"source_key": "party_source_key"}),
         ("source", "party_source_key"),
     )
-    standing = frames.read_matching(step.conn, PARTY_RECORDS, parties[list(_RECORD)], _RECORD)
+    standing = frames.read_matching(step.conn, PARTY_RECORDS, waiting[list(_RECORD)], _RECORD)
     known = pd.concat([named, _parties_of(in_role), standing[list(_RECORD)]])
-    person = content.map(lambda c: c.get("person_key") if isinstance(c, dict) else None)
     ours = frames.read_matching(
-        step.conn, PARTIES, pd.DataFrame({"person_key": person.dropna()}), ("person_key",)
+        step.conn, PARTIES, waiting[["person_key"]].dropna(), ("person_key",)
     )
     is_known = (
-        pd.MultiIndex.from_frame(spoken[list(_RECORD)]).isin(pd.MultiIndex.from_frame(known))
-        | person.isin(ours["person_key"]).to_numpy()
+        pd.MultiIndex.from_frame(waiting[list(_RECORD)]).isin(pd.MultiIndex.from_frame(known))
+        | waiting["person_key"].isin(ours["person_key"]).to_numpy()
     )
-    strangers = spoken.loc[~is_known, list(_RECORD)]
+    strangers = waiting.loc[~is_known, list(_RECORD)]
     _forget(step, strangers)
     return len(strangers)
 

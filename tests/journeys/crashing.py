@@ -81,7 +81,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Ending:
-    """How an attempt ended. killed: the signal, 0 when it lived. passed: the boundaries it came by."""
+    """How an attempt ended. killed: the signal, 0 when it lived. passed: the boundaries it came by.
+
+    status: the outcome's; "broken off" when the night could not even say how it went.
+    """
 
     killed: int = 0
     status: str = ""
@@ -272,7 +275,7 @@ def _attempt(trial: Trial, stage: Path, attempt: Attempt, today: str, number: in
             failures = [f"{place}: {line}" for place, line in outcome.failures]
             ending = Ending(0, outcome.status, tuple(failures), tuple(passed))
         except StoreError as error:  # what the command line says and ends with 1
-            ending = Ending(0, "not started", (str(error),), tuple(passed))
+            ending = Ending(0, "broken off", (str(error),), tuple(passed))
         if attempt.fills_disk_at is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         told.write_text(json.dumps(asdict(ending)), "utf-8")

@@ -44,7 +44,7 @@ BOUNDARIES = (
 ANYWHERE = (*BOUNDARIES, HALF_A_FILE, NO_MANIFEST)
 TWICE = [tuple(random.Random(seed).choices(ANYWHERE, k=2)) for seed in range(3)]  # noqa: S311 - a sample
 FORGOTTEN = ("match:committed",)
-DISK_FULL = {"landing": 65_536, "register": 600_000}  # bytes a file may grow to
+DISK_FULL = ("landing", "close")
 ON_POSTGRES = (
     "standardise:uncommitted", "consolidate:committed", "extract:finance:uncommitted",
     "deliver:finance:published", "close:written",
@@ -69,10 +69,6 @@ TRIALS = {
         f"forgotten {boundary}": (Attempt(boundary, days=1), Attempt(days=1), Attempt())
         for boundary in FORGOTTEN
     },
-    **{
-        f"disk full {when}": (Attempt(days=1, fills_disk_at=size), Attempt())
-        for when, size in DISK_FULL.items()
-    },
 }
 
 
@@ -82,10 +78,16 @@ def after(
 ) -> Iterator[Mapping[str, Aftermath]]:
     """What every trial left."""
     base = tmp_path_factory.mktemp("crashes")
+    # at its end the night's journal, smaller than the database, is written back into it
+    room = {"landing": 65_536, "close": (founded / "home" / "hub.db").stat().st_size}
+    full = {
+        f"disk full {when}": (Attempt(days=1, fills_disk_at=room[when]), Attempt())
+        for when in DISK_FULL
+    }
     with answers_remembered():
         with continued(founded, base / "rehearsal") as living:
             living.next_night()
-        trials = [Trial(name, founded, attempts) for name, attempts in TRIALS.items()]
+        trials = [Trial(name, founded, attempts) for name, attempts in {**TRIALS, **full}.items()]
         yield run_trials(trials, base / "trials")
 
 
@@ -156,7 +158,7 @@ def test_a_night_without_room_on_the_disk_says_so_and_the_next_repairs_it(
     when: str, after: Mapping[str, Aftermath]
 ) -> None:
     hurt = after[f"disk full {when}"]
-    assert hurt.endings[0].status == "failed"
+    assert hurt.endings[0].status in ("failed", "broken off")
     assert hurt.endings[0].failures
     for line in hurt.endings[0].failures:
         assert line.endswith("the disk can't be read or written"), line
