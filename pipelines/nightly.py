@@ -6,7 +6,7 @@ Belongs here: starting the Dagster run and reading its outcome. Does not belong 
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -150,7 +150,7 @@ def _close_what_broke_off(
         if house.lock.acquire():
             texts = Texts(house.settings.hub.language)
             close(house.night(date), home, texts, failures or [("nightly", "?")])
-    except StoreError as error:  # what broke off the night (a full disk) is still there
+    except (StoreError, OSError) as error:  # what broke off the night (a full disk) is still there
         failures.append(("night/close", told(error)))
     finally:
         house.close()

@@ -123,10 +123,7 @@ def stage(
             metadata={
                 texts.count("status"): texts.say(f"status.{result.status}"),
                 **{texts.count(name): value for name, value in result.counts.items()},
-                **({texts.count("trouble"): "\n".join(result.trouble)} if result.trouble else {}),
-                **(
-                    {texts.count("letter"): dg.MetadataValue.md(result.text)} if result.text else {}
-                ),
+                **({texts.count("said"): dg.MetadataValue.md(result.text)} if result.text else {}),
             },
             check_results=results,
         )

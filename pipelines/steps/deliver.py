@@ -106,5 +106,5 @@ def _result(night: Night, contract: RecipientContract, settled: Settled) -> Step
                 },
             ),
         ),
-        trouble=tuple(f"delivery.{d.state}:{d.delivery_id}" for d in settled.open),
+        text=settled.error or "",
     )

@@ -224,7 +224,7 @@ def _nothing_landed(night: Night, config: SourceConfig, error: ConnectorError) -
     return StepResult(
         status="failed",
         checks=(Check("feed_in_order", passed=False),),
-        trouble=(f"feed.{status}:{config.name}",),
+        text=str(error),
     )
 
 
@@ -244,5 +244,5 @@ def _held(night: Night, config: SourceConfig, batch: Batch, reason: str) -> Step
         status="failed",
         counts={"fetched": batch.fetched, "held": batch.fetched},
         checks=(Check("feed_in_order", passed=False, counts={"total": batch.total or 0}),),
-        trouble=(f"feed.held:{config.name}",),
+        text=reason,
     )

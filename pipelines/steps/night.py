@@ -72,14 +72,13 @@ class StepResult:
     """What a step did. Counts and opaque ids only: this is the wall between people and Dagster.
 
     status: attention when a steward should look, failed when the night must end red.
-    text: what a steward may read at length; of counts, rules and ids, like the rest.
-    trouble: ids of entries in the catalogue of texts (`config/texts.yml`) with their counts or ids.
+    text: what a steward may read at length: the letter, or a counterparty's own line on what went wrong
+    (`connectors.base`: hosts, files, rules, counts).
     """
 
     status: Status = "ok"
     counts: Mapping[str, int] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
-    trouble: tuple[str, ...] = ()
     text: str = ""
 
 

@@ -37,5 +37,4 @@ def reconcile(night: Night) -> StepResult:
             Check("sent_equals_logged", sound, counts={"unlogged": unlogged, "broken": broken}),
             Check("answered_in_time", not overdue, counts={"waiting": overdue}),
         ),
-        trouble=tuple(f"delivery.late:{name}" for name, n in late.items() if n),
     )

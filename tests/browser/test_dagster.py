@@ -81,7 +81,7 @@ def test_a_broken_rule_is_named_in_the_words_of_the_language(page: "Page", url: 
 
 def test_the_morning_letter_stands_beside_the_end_of_the_night(page: "Page", url: str) -> None:
     page.goto(f"{url}/assets/night/close?view=events")
-    page.get_by_text("aamukirje").first.wait_for()
+    page.get_by_text(re.compile("asiakasrekisterin yö")).first.wait_for()
 
 
 def test_the_schedule_runs_at_half_past_one_finnish_time(page: "Page", url: str) -> None:
