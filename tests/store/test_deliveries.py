@@ -272,7 +272,9 @@ def test_being_held_back_is_decided_anew_for_those_looked_at_only(engine: Engine
         assert deliveries.held_reasons(conn, "finance") == {"no_route": 2, "restricted": 1}
         assert deliveries.held_count(conn, "finance") == 3
         assert deliveries.held_count(conn, "other") == 0
-        assert deliveries.unsettled_parties(conn, "finance").empty  # they wait for a change of theirs
+        assert deliveries.unsettled_parties(
+            conn, "finance"
+        ).empty  # they wait for a change of theirs
         nobody = pd.DataFrame({"party_id": [], "reason": []})
         deliveries.hold(conn, "finance", ids(2, 3, 4), nobody, NOW)
         assert deliveries.held_count(conn, "finance") == 0
