@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+WORKERS ?= auto
 
 .PHONY: demo test lint bench clean help
 
@@ -21,7 +22,7 @@ demo: $(STAMP)   ## three nights of a small town over real HTTP and SFTP
 	$(BIN)/hub demo $(DEMO)
 
 test: $(STAMP)   ## every test this machine can run; says what was left out
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
 
 lint: $(STAMP)   ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -40,19 +40,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 _passed: set[str] = set()
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    outcome = yield
-    report = outcome.get_result()  # type: ignore[attr-defined]
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" and report.passed:
-        _passed.update(marker for marker in _NEEDS if item.get_closest_marker(marker))
+        _passed.update(kind for kind in _NEEDS if kind in report.keywords)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):  # one of several processes: the first one speaks
+        session.config.workeroutput["left_out"] = _left_out
+        return
     missing = [kind for kind in session.config.getoption("--require") if kind not in _passed]
     if missing and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         print(f"required, but none passed: {', '.join(missing)}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _left_out.update(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -64,6 +69,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             _left_out[marker] = len(unable)
             config.hook.pytest_deselected(items=unable)
             items[:] = [item for item in items if not item.get_closest_marker(marker)]
+    for item in items:
+        # what takes long to build is built in one process only: a file's worlds, and the hub of `lived_in`
+        shared = "lived_in" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("lived_in" if shared else item.path.as_posix()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

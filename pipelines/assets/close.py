@@ -33,7 +33,10 @@ def closing(texts: Texts) -> dg.AssetsDefinition:
         result = close(hub.night, hub.house.home, texts)
         removed = remove_old_runs(hub.instance, hub.house.clock()) if hub.instance else 0
         if result.status == "failed":
-            raise dg.Failure(texts.say("night.failed", date=hub.night.business_date))
+            raise dg.Failure(
+                texts.say("night.failed", date=hub.night.business_date),
+                metadata={texts.count("said"): dg.MetadataValue.md(result.text)},
+            )
         return replace(result, counts={**result.counts, "removed_runs": removed})
 
     return stage(texts, ("night", "close"), [LOG], run, Shown("", (), (), ("email",)))

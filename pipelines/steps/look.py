@@ -69,18 +69,17 @@ def _own_numbers(records: pd.DataFrame) -> pd.DataFrame:
 
 def party_of(conn: Connection, number: str) -> int:
     """The golden id behind a customer number: the own register's, or ours with a leading P."""
-    party_id: int | None
     if number.upper().startswith("P") and number[1:].isdigit():
-        party_id = nights.surviving(conn, int(number[1:]))
+        party = pd.DataFrame({"party_id": [nights.surviving(conn, int(number[1:]))]})
+        held = frames.read_matching(conn, PARTY_RECORDS, party, ("party_id",))
     else:
         key = pd.DataFrame({"source": [OWN_REGISTER_SOURCE], "source_key": [number]})
         held = frames.read_matching(conn, PARTY_RECORDS, key, ("source", "source_key"))
-        party_id = int(held["party_id"].iloc[0]) if len(held) else None
-    if party_id is None:
+    if held.empty:
         raise NotFound(
             f"no customer has the number {number[:20]}; search with: hub customer find NAME"
         )
-    return party_id
+    return int(held["party_id"].iloc[0])
 
 
 def show(night: Night, number: str, who: str, purpose: str) -> Customer:

@@ -81,6 +81,7 @@ def test_a_broken_rule_is_named_in_the_words_of_the_language(page: "Page", url: 
 
 def test_the_morning_letter_stands_beside_the_end_of_the_night(page: "Page", url: str) -> None:
     page.goto(f"{url}/assets/night/close?view=events")
+    page.get_by_text(re.compile("show markdown", re.IGNORECASE)).first.click()
     page.get_by_text(re.compile("asiakasrekisterin yö")).first.wait_for()
 
 

@@ -71,12 +71,13 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Trial:
-    """Attempts in a row, from a copy of `begin` (a `home` and a `town`); none dies unless it says where."""
+    """Attempts in a row, from a copy of `begin` (a `home` and a `town`), which is removed unless kept."""
 
     name: str
     begin: Path
     attempts: tuple[Attempt, ...] = (Attempt(),)
     database_url: str | None = None
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,9 +132,10 @@ def run_trials(trials: Sequence[Trial], folder: Path) -> dict[str, Aftermath]:
                 place.mkdir()
             except FileExistsError:
                 continue  # another process has taken it
-            result = json.dumps(asdict(_run(trial, place / "stage")))
+            result = json.dumps(asdict(_run(trial, stage_of(trial, folder))))
             (place / "result.json").write_text(result, "utf-8")
-            shutil.rmtree(place / "stage")
+            if not trial.is_kept:
+                shutil.rmtree(place / "stage")
 
     gc.freeze()
     lookers = [in_a_copy(one_after_the_other, folder / f"log-{n}") for n in range(at_once)]
@@ -147,6 +149,11 @@ def run_trials(trials: Sequence[Trial], folder: Path) -> dict[str, Aftermath]:
         told["endings"] = tuple(map(_ending, told["endings"]))
         found[trial.name] = Aftermath(**told | {"broken": tuple(told["broken"])})
     return found
+
+
+def stage_of(trial: Trial, folder: Path) -> Path:
+    """Where a kept trial stands after `run_trials`; others can begin there."""
+    return _place(folder, trial) / "stage"
 
 
 def _place(folder: Path, trial: Trial) -> Path:
