@@ -1,6 +1,5 @@
 """One writer at a time (DESIGN 14): whoever comes second says so and does nothing; the dead hold nothing."""
 
-import json
 import os
 import signal
 import subprocess
@@ -15,7 +14,6 @@ import dagster as dg
 import pytest
 
 from pipelines.build import NIGHTLY, build_defs
-from pipelines.cli import main
 from pipelines.house import House, open_house
 from pipelines.nightly import run_night
 from pipelines.settings import load_settings
@@ -157,27 +155,22 @@ def test_what_a_killed_process_held_is_free(place: Place) -> None:
     assert place.living.town.finance()["deliveries"]
 
 
-def test_the_same_night_again_delivers_nothing_and_changes_nothing(
-    hub: Living, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """`hub night --date D`, twice."""
-    for variable in ("DAGSTER_HOME", "HUB_HOME", "DAGSTER_DISABLE_TELEMETRY"):
-        monkeypatch.setenv(variable, "")  # so that what the command sets is taken back
-    monkeypatch.setenv("DAGSTER_REDACT_USER_CODE_ERRORS", "1")
-    hub.town.advance()
-    command = ["--home", str(hub.home), "night", "--date", hub.town.today, "--json"]
+def test_the_same_night_again_delivers_nothing_and_changes_nothing(place: Place) -> None:
+    """What `hub night --date D` does when it is given twice."""
+    living = place.living
 
-    def night() -> tuple[dict[str, dict[str, int]], object]:
-        assert main(command) == 0
-        told = json.loads(capsys.readouterr().out)
-        with hub.opened() as house:
-            held = contents(house.engine), log_of(house.engine)
-        return told["steps"], (held, hub.town.finance(), hub.inbox(), hub.inbox("own_register"))
+    def night() -> tuple[dict[str, Mapping[str, int]], object]:
+        outcome = run_night(place.home, living.town.today, opener=place.open)
+        assert outcome.status == "attention"
+        house = place.open()
+        held = contents(house.engine), log_of(house.engine)
+        house.close()
+        left = held, living.town.finance(), living.inbox(), living.inbox("own_register")
+        return {step.name: step.counts for step in outcome.steps}, left
 
     first, left = night()
     second, left_again = night()
-    assert first["extract:finance"]["pending"] > 0
-    assert first["extract:own_register"]["pending"] > 0
     for step in ("extract:finance", "extract:own_register"):
+        assert first[step]["pending"] > 0
         assert second[step]["pending"] == 0
     assert left_again == left
