@@ -124,8 +124,8 @@ def sandbox() -> None:
 
     \b
     Examples:
-      hub sandbox serve --dir /tmp/town --customers 200
-      hub sandbox advance --dir /tmp/town
+      hub sandbox serve --dir ~/town --customers 200
+      hub sandbox advance --dir ~/town
     """
 
 
@@ -150,7 +150,7 @@ def serve(
 
     \b
     Examples:
-      hub sandbox serve --dir /tmp/town --customers 200 --configure
+      hub sandbox serve --dir ~/town --customers 200 --configure
     """
     with serving(directory, customers, seed) as addresses:
         if configure:
@@ -180,7 +180,7 @@ def truth(directory: Path) -> None:
 
     \b
     Examples:
-      hub sandbox truth --dir /tmp/town
+      hub sandbox truth --dir ~/town
     """
     click.echo(json.dumps(control(directory, "GET", "/truth"), ensure_ascii=False))
 
@@ -195,7 +195,7 @@ def advance(directory: Path, days: int, quiet: bool, as_json: bool) -> None:
 
     \b
     Examples:
-      hub sandbox advance --dir /tmp/town --days 3
+      hub sandbox advance --dir ~/town --days 3
     """
     today = control(directory, "POST", "/advance", {"days": days, "quiet": quiet})["today"]
     answer(as_json, {"today": today}, [f"it is {today} in the town"])
