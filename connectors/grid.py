@@ -170,6 +170,7 @@ def _refuse_bomb(name: str, payload: bytes, limits: Limits) -> None:
         with zipfile.ZipFile(io.BytesIO(payload)) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+        # zipfile itself raises NotImplementedError, for archives of a kind it can't read
         entries = []
     if not entries:
         raise Malformed(f"{name}: not a workbook")
