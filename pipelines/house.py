@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from connectors.base import Lender, Recipient, Source
+from connectors.base import Lender, NobodyLends, Only, Opening, Recipient, Source
 from pipelines.keys import HubKeys
 from pipelines.settings import ConfigError, Settings, SourceConfig, load_settings
 from pipelines.steps.night import HELSINKI, Night, nothing_happens
@@ -78,34 +79,43 @@ class House:
             reached=self.reached,
         )
 
-    def source(self, name: str) -> Source:
-        """The register we hear from under that name."""
+    def source(
+        self,
+        name: str,
+        customers: frozenset[str] | None = None,
+        patience: float | None = None,
+    ) -> Source:
+        """The register we hear from under that name: `connect` of the module its connector is called by.
+
+        customers: the own register's numbers of the only ones it may be asked about. patience: seconds a
+        person waits for it (`base.Opening`).
+        """
         if self.sources is not None and name in self.sources:
             return self.sources[name]
         config = self.settings.sources[name]
-        invented = self.settings.hub.allow_test_identities
+        lender = self._lender(name, config)
         with _option_errors(f"sources/{name}.yml"):
-            if config.connector == "registrations":
-                from connectors.sources.registrations import Registrations, RegistrationsOptions
-
-                return Registrations(
-                    RegistrationsOptions.from_mapping(
-                        config.options, allow_test_identities=invented
-                    ),
-                    self.keys,
-                )
-            from connectors.sources.dvv import Dvv, DvvOptions
-
-            given = {k: v for k, v in config.options.items() if v is not None}
-            options = DvvOptions(**given, allow_test_identities=invented)  # type: ignore[arg-type]
-            return Dvv(options, self._lender(name, config), self.keys, self.today)
+            module = import_module(f"connectors.sources.{config.connector}")
+            opened: Source = module.connect(
+                config.options,
+                Opening(
+                    tokens=self.keys,
+                    lender=lender if customers is None else Only(lender, customers),
+                    today=self.today,
+                    allow_test_identities=self.settings.hub.allow_test_identities,
+                    patience=patience,
+                ),
+            )
+            return opened
 
     def _lender(self, name: str, config: SourceConfig) -> Lender:
-        """The source that lends our customers' codes to another for one call (DESIGN 2)."""
-        lender: object = self.source(config.borrow_from) if config.borrow_from else None
+        """The source that lends our customers to another for one call (DESIGN 2)."""
+        if config.borrow_from is None:
+            return NobodyLends()
+        lender: object = self.source(config.borrow_from)
         if not isinstance(lender, Lender):
             raise ConfigError(
-                f"sources/{name}.yml", "borrow_from", "a source that holds our customers' codes"
+                f"sources/{name}.yml", "borrow_from", "a source that holds our customers"
             )
         return lender
 

@@ -120,6 +120,8 @@ class Survivorship(Declared):
     order: tuple[Text, ...]
     address_order: tuple[Text, ...]
     death_authority: tuple[Text, ...]
+    point_owners: Mapping[Text, tuple[Text, ...]]
+    role_owners: Mapping[Text, tuple[Text, ...]]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
@@ -19,14 +19,17 @@ from typing import Any, Self
 
 from connectors.sandbox import faults as fault_catalogue
 from connectors.sandbox import finance, own_register, sftp, truth
-from connectors.sandbox.dvv import PopulationRegister, base_data
+from connectors.sandbox.dvv import PopulationRegister
+from connectors.sandbox.dvv_api import DvvApi
 from connectors.sandbox.events import Days
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.founding import found
-from connectors.sandbox.servers import Answer, DvvApi, HttpServer
+from connectors.sandbox.scene import Founder, Register, Scene
+from connectors.sandbox.servers import Answer, HttpServer
 
 FIRST_DAY = "2026-11-02"
-_CLIENT = "FI-TEST/COM/9876543-0/asiakasrekisteri"
+# who answers over HTTP; each lives in a module of its own
+_REGISTERS: Mapping[str, Founder] = {"dvv": DvvApi}
 _KEPT_DELIVERIES = 7
 _RETURN_HOUR = "02:30"
 
@@ -55,6 +58,11 @@ class Town:
         self._days = Days(self._founded, self._population)
         self._ledger = finance.Ledger()
         self._faults = {where: Faults(where) for where in fault_catalogue.CATALOGUE}
+        scene = Scene(self._founded, self._population, self._lock)
+        self._registers: dict[str, Register] = {
+            name: founder(scene, self._faults[name], self._state["passwords"][name])
+            for name, founder in _REGISTERS.items()
+        }
         self._withheld: list[tuple[str, Path, bytes]] = []
         for where in ("own_register", "finance"):
             for folder in ("sisaan", "kuittaus"):
@@ -76,7 +84,7 @@ class Town:
         with self._lock:
             for _ in range(days):
                 self._record({"day": "quiet" if quiet else "eventful"})
-                self._days.pass_one(quiet)
+                self._pass_day(quiet)
                 kinds = [
                     k
                     for k in fault_catalogue.EXPORT_FAULTS
@@ -85,6 +93,11 @@ class Town:
                 self._export(kinds)
             self._write_addresses()
             return self.today
+
+    def _pass_day(self, quiet: bool) -> None:
+        self._days.pass_one(quiet)
+        for register in self._registers.values():
+            register.pass_day(quiet)
 
     def fault(self, where: str, kind: str, times: int = 1) -> None:
         """Arm a fault of `dvv`, `own_register` or `finance`; 0 times withdraws it.
@@ -221,7 +234,7 @@ class Town:
         """Live through everything again; deliveries that nobody has answered are answered now."""
         for deed in self._state["done"]:
             if "day" in deed:
-                self._days.pass_one(deed["day"] == "quiet")
+                self._pass_day(deed["day"] == "quiet")
             else:
                 self._take_in(deed)
         _write_private(self.directory / "state.json", json.dumps(self._state).encode())
@@ -317,16 +330,12 @@ class Town:
             }
             self._sftp = sftp.SftpServers(list(self._accounts.values()))
             self._opened.callback(self._sftp.close)
-            api = DvvApi(
-                self._population,
-                self._faults["dvv"],
-                self._lock,
-                self._strangers,
-                "hub",
-                passwords["dvv"],
-            )
-            self._dvv = HttpServer("sandbox-dvv", api.respond, self._faults["dvv"])
-            self._opened.callback(self._dvv.close)
+            self._servers = {
+                name: HttpServer(f"sandbox-{name}", register.respond, self._faults[name])
+                for name, register in self._registers.items()
+            }
+            for server in self._servers.values():
+                self._opened.callback(server.close)
             self._control = HttpServer("sandbox-control", self._respond)
             self._opened.callback(self._control.close)
             self._write_addresses()
@@ -348,28 +357,14 @@ class Town:
             }
             for where, account in self._accounts.items()
         }
-        dvv = {
-            "base_url": self._dvv.url,
-            "username": "hub",
-            "password": self._state["passwords"]["dvv"],
-            "client": _CLIENT,
+        registers = {
+            name: register.address(self._servers[name].url)
+            for name, register in self._registers.items()
         }
-        self.addresses: dict[str, Any] = {"control": self._control.url, "dvv": dvv, **doors}
+        self.addresses: dict[str, Any] = {"control": self._control.url, **registers, **doors}
         self.addresses["today"] = self.today
         payload = json.dumps(self.addresses, indent=1).encode()
         _write_private(self.directory / "addresses.json", payload)
-
-    def _strangers(self) -> list[Any]:
-        """Two inhabitants who are no customers, as DVV shows people."""
-        register, world = self._founded.register, self._founded.world
-        customers = set(register.entity_of.values())
-        strangers = [
-            world.people[p] for p in reversed(world.inhabitants[-50:]) if p not in customers
-        ][:2]
-        return [
-            {"henkilotunnus": p.identity_code, "tietoryhmat": base_data(world, p)}
-            for p in strangers
-        ]
 
     def _respond(self, method: str, path: str, headers: dict[str, str], body: Any) -> Answer:
         """The control server: GET status, truth, stories, finance; POST advance, fault, stop."""

@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Self
@@ -27,6 +27,7 @@ from connectors.base import (
     Fault,
     Lender,
     Malformed,
+    Opening,
     Record,
     Source,
     Tokens,
@@ -35,6 +36,7 @@ from connectors.base import (
 from connectors.files import Folder, FolderOptions, open_folder
 from connectors.identity import Identity, read_identity
 from connectors.mapping import LIMITS, FileMapping, Layout, Limits, demand, demand_known
+from connectors.premises import plain_building_id, plain_property_id
 from connectors.tabular import Table, read_table
 
 PARTY = "party"
@@ -153,6 +155,14 @@ class RegistrationsOptions:
         return next(mapping for mapping in self.files.values() if mapping.kind == "party")
 
 
+def connect(options: Mapping[str, Any], opening: Opening) -> "Registrations":
+    """The source as the house opens it; ValueError names the key that is wrong."""
+    read = RegistrationsOptions.from_mapping(
+        options, allow_test_identities=opening.allow_test_identities
+    )
+    return Registrations(read, opening.tokens)
+
+
 @dataclass(frozen=True)
 class _Delivery:
     """One export. rows and digests: by file name, as its marker states; empty without one."""
@@ -197,32 +207,51 @@ class Registrations(Source, Lender):
             return Batch((), ask.cursor, fetched=0)
         return self._batch(delivery, payloads)
 
-    def borrow(self) -> Iterable[Borrowed]:
-        """Own customers with a valid identity code, from the newest delivery; read anew every time.
+    def borrow(self, customers: Collection[str] | None = None) -> Borrowed:
+        """Own customers and their points, from the newest delivery; read anew every time.
 
-        Customers without a code, or with one that is not valid, are left out; so is whoever has no
-        role at any consumption point (an enquirer is no customer, and nobody is asked about one).
+        Whoever has no role at any consumption point is left out: an enquirer is no customer, and nobody
+        is asked about one.
         """
-        role_files = [m.only(PARTY) for m in self._options.files.values() if m.kind == "role"]
         with open_folder(self._options.folder) as folder:
             delivery = self._newest(folder)
-            payload = self._payload(folder, delivery, self._options.party_file)
-            roles = [(m, self._payload(folder, delivery, m)) for m in role_files]
-        in_role = {
-            number
-            for role_file, text in roles
-            for number in self._table(delivery, role_file, text).values.get(PARTY, ())
-        }
-        mapping = self._options.party_file.only(IDENTITY)
-        table = self._table(delivery, mapping, payload)
-        lent = dict(zip(table.keys, table.values.get(IDENTITY, ()), strict=False))
-        for number, text in lent.items():
-            if role_files and number not in in_role:
+            files = [(m, self._payload(folder, delivery, m)) for m in self._options.files.values()]
+
+        def values(kind: str, *fields: str) -> Iterator[tuple[str | None, ...]]:
+            for mapping, payload in files:
+                if mapping.kind == kind:
+                    table = self._table(delivery, mapping.only(*fields), payload)
+                    columns = (table.values.get(f) or [None] * len(table.keys) for f in fields)
+                    yield from zip(table.keys, *columns, strict=True)
+
+        everybody = not any(m.kind == "role" for m, _ in files) and customers is None
+
+        roles = [
+            (party, point)
+            for _, party, point in values("role", PARTY, "point")
+            if customers is None or party in customers
+        ]
+        in_role, points = {party for party, _ in roles}, {point for _, point in roles}
+        people: dict[str, str] = {}
+        organisations: dict[str, str] = {}
+        for number, text in values(PARTY, IDENTITY):
+            if number is None or text is None or not (everybody or number in in_role):
                 continue
-            if text is not None and _business_id(text) is None:
+            if (business_id := _business_id(text)) is not None:
+                organisations[number] = business_id
+            else:
                 identity = read_identity(text, self._options.allow_test_identities)
                 if isinstance(identity, Identity):
-                    yield Borrowed(number, identity.code)
+                    people[number] = identity.code
+        places = [
+            place for place in values("point", "property_id", "building_id") if place[0] in points
+        ]
+        return Borrowed(
+            people=people,
+            organisations=organisations,
+            property_ids=frozenset(filter(None, (plain_property_id(p) for _, p, _ in places))),
+            building_ids=frozenset(filter(None, (plain_building_id(b) for _, _, b in places))),
+        )
 
     def check(self) -> str:
         """Lists the folder and reads the newest marker."""

@@ -134,6 +134,7 @@ def _roles(step: StepRun, dirty: pd.DataFrame) -> None:
         ("point_ref",),
     )[["point_id", "point_ref"]]
     placed = roles.merge(points, left_on="point_source_key", right_on="point_ref")
+    placed = placed.assign(rule="only_source")
     frames.put(
         step.conn, GOLDEN_ROLES, GOLDEN_ROLES.conform(placed[list(GOLDEN_ROLES.columns)]), step.id
     )

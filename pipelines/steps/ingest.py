@@ -110,6 +110,7 @@ def _land(step: StepRun, night: Night, config: SourceConfig, batch: Batch) -> pd
         faults=len(batch.faults),
         dropped_columns=len(batch.dropped) + len(outside),
         unknown_kinds=sum(batch.unknown.values()),
+        not_held=batch.not_held,
     )
     return changed
 
@@ -197,6 +198,7 @@ def _result(batch: Batch, landed: pd.DataFrame) -> StepResult:
             "landed": len(landed),
             "faults": len(batch.faults),
             "unknown_kinds": unknown,
+            **({"not_held": batch.not_held} if batch.not_held else {}),
             **{f"dropped:{column}": n for column, n in sorted(batch.dropped.items())},
         },
         checks=(

@@ -20,7 +20,6 @@ LONG = {
     "pipelines/store/tables.py": (450, "every table once"),
     "pipelines/store/migrations/versions/0001_initial.py": (560, "every table once, and the triggers"),
     "connectors/sandbox/founding.py": (520, "every awkward case of a register, one method a kind"),
-    "connectors/sandbox/town.py": (440, "one town: its clock, memory, servers and deliveries"),
     "connectors/sources/registrations.py": (480, "the layout's options and the reading of it"),
 }  # fmt: skip
 VAGUE = {
