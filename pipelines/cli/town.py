@@ -99,17 +99,12 @@ def point_at(home: Path, addresses: Mapping[str, Any]) -> None:
         "sources/registrations.yml",
         {**read_yaml(shipped("sources/registrations.yml")), "folder": export},
     )
-    dvv = addresses["dvv"]
-    write(
-        "sources/dvv.yml",
-        {
-            **read_yaml(shipped("sources/dvv.yml")),
-            "base_url": dvv["base_url"],
-            "client": dvv["client"],
-            "username": dvv["username"],
-            "password": secret("dvv.password", dvv["password"]),
-        },
-    )
+    for name, there in addresses.items():
+        # a register that answers over HTTP says under its source's name what that source's file needs
+        if isinstance(there, dict) and "base_url" in there:
+            secrets = {k: secret(f"{name}.{k}", there[k]) for k in ("password",) if k in there}
+            source = f"sources/{name}.yml"
+            write(source, {**read_yaml(shipped(source)), **there, **secrets})
     for name in ("finance", "own_register"):
         contract = dict(read_yaml(shipped(f"recipients/{name}.yml")))
         contract["agreement"] = {"reference": "demo", "signed": "2026-01-01", "valid_to": None}
