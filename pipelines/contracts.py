@@ -67,7 +67,7 @@ def _has_folder(options: Mapping[str, JsonValue]) -> bool:
 SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
     {
         "registrations": Connector(
-            frozenset({"folder", "format", "encoding", "delimiter", "files", "manifest"}),
+            frozenset({"folder", "format", "encoding", "delimiter", "files", "manifest", "keep"}),
             _has_folder,
             {"identity": ("person_key", "birth_key", "key_id", "identity_fault", "business_id")},
         ),
