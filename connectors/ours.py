@@ -45,9 +45,10 @@ class Ours:
 
         Of a fault what could be read decides; one that shows nothing of ours is left out like a record.
         """
+        rows: list[Record | Fault] = [*records, *faults]
         points = {
             row.key
-            for row in (*records, *faults)
+            for row in rows
             if row.kind == "point"
             and plain_property_id(row.content.get("property_id")) in self.property_ids
         }

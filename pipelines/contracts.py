@@ -209,7 +209,7 @@ class ContractField(Declared):
 class Population(Declared):
     """Who may be in a delivery: in words, and the rule that picks them.
 
-    source: the source whose records are returned to its keeper, for the rules about returns.
+    source: the source whose records go back to its keeper, for the rules about returns.
     """
 
     rule: Literal[

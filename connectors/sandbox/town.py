@@ -102,8 +102,10 @@ class Town:
 
     def _pass_day(self, quiet: bool) -> None:
         self._days.pass_one(quiet)
-        for counterparty in (*self._registers.values(), *self._offices.values()):
-            counterparty.pass_day(quiet)
+        for register in self._registers.values():
+            register.pass_day(quiet)
+        for office in self._offices.values():
+            office.pass_day(quiet)
 
     def fault(self, where: str, kind: str, times: int = 1) -> None:
         """Arm a fault of somebody's; 0 times withdraws it.

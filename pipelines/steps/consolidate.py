@@ -21,10 +21,10 @@ from pipelines.domain.schemas import (
     ROLES,
 )
 from pipelines.domain.survivorship import golden
+from pipelines.steps.look import OWN_REGISTER_SOURCE
 from pipelines.steps.night import Night, StepResult, StepRun, executing
 from pipelines.store import deliveries, frames, judgements, nights, quarantine
 
-OWN_REGISTER = "own_register"
 _RECORD = ("source", "source_key")
 _EVER = "0000-00-00"
 
@@ -60,8 +60,12 @@ def _ids(*columns: pd.Series) -> pd.DataFrame:
 
 
 def _points(step: StepRun) -> None:
-    """A consumption point of ours for each one the sources know; points are never deduplicated."""
+    """A consumption point for each one our own register knows; points are never deduplicated.
+
+    What others know is a property or a building: tied to a point, never one of its own.
+    """
     changed = frames.changed_since(step.conn, POINTS, step.since)
+    changed = changed[changed["source"] == OWN_REGISTER_SOURCE]
     if changed.empty:
         return
     refs = changed[["source_key"]].rename(columns={"source_key": "point_ref"})
@@ -119,12 +123,16 @@ def _at_changed_points(step: StepRun) -> pd.DataFrame:
 
 
 def _roles(step: StepRun, dirty: pd.DataFrame) -> None:
-    """Dated roles between golden parties and points; a role whose party or point is missing waits."""
+    """Dated roles between golden parties and points; a role whose party or point is missing waits.
+
+    So do the roles of other registers, whose points are not ours.
+    """
     records = frames.read_matching(step.conn, PARTY_RECORDS, dirty, ("party_id",))
     held = records.rename(columns={"source_key": "party_source_key"})
     roles = frames.read_matching(
         step.conn, ROLES, held[["source", "party_source_key"]], ("source", "party_source_key")
     ).merge(held, on=["source", "party_source_key"])
+    roles = roles[roles["source"] == OWN_REGISTER_SOURCE]
     points = frames.read_matching(
         step.conn,
         GOLDEN_POINTS,
@@ -253,7 +261,7 @@ def _golden(step: StepRun, night: Night, kept: pd.DataFrame) -> None:
         frames.read_matching(step.conn, ADDRESSES, records[list(_RECORD)], _RECORD),
         night.settings.survivorship,
         night.business_date,
-        deliveries.echoes(step.conn, OWN_REGISTER),
+        deliveries.echoes(step.conn),
     )
     told = found.parties
     exposed = (told["protection"] == "on") & told["street_line"].notna()
