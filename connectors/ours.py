@@ -27,7 +27,7 @@ class Ours:
         """Those lent for one call."""
         return cls(
             frozenset(map(tokens.person, borrowed.people.values())),
-            frozenset(map(_plain_business_id, borrowed.organisations.values())),
+            frozenset(filter(None, map(_plain_business_id, borrowed.organisations.values()))),
             borrowed.property_ids,
         )
 

@@ -546,17 +546,15 @@ def mark_returned(conn: Connection, recipient: str, answers: pd.DataFrame, now: 
     return frames.upsert(conn, returned_value, marked.assign(at=now))
 
 
-def overwritten_count(conn: Connection, recipient: str) -> int:
-    """How many returned values the register has overwritten."""
-    statement = select(func.count()).select_from(returned_value)
-    return (
-        conn.scalar(
-            statement.where(
-                returned_value.c.recipient == recipient, returned_value.c.state == "overwritten"
-            )
-        )
-        or 0
+def returned_counts(conn: Connection, recipient: str) -> dict[str, int]:
+    """State → how many of the values returned to a register are in it now."""
+    found = conn.execute(
+        select(returned_value.c.state, func.count())
+        .where(returned_value.c.recipient == recipient)
+        .group_by(returned_value.c.state)
+        .order_by(returned_value.c.state)
     )
+    return {state: n for state, n in found}
 
 
 def _returns(conn: Connection, delivery_id: str) -> bool:

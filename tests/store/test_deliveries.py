@@ -324,7 +324,8 @@ def test_a_returned_value_is_known_as_ours_when_it_comes_back(engine: Engine) ->
             ["name", "confirmed"],
             ["name", "overwritten"],
         ]
-        assert deliveries.overwritten_count(conn, "own") == 1
+        states = {"confirmed": 1, "overwritten": 1, "rejected": 1}
+        assert deliveries.returned_counts(conn, "own") == states
         assert deliveries.echoes(conn).to_numpy().tolist() == [
             ["registrations", "000001", "name", "A B"]
         ]
