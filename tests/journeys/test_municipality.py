@@ -233,7 +233,9 @@ def test_only_the_municipalitys_own_records_and_fields_are_corrected(corrected: 
 def test_a_refused_correction_is_counted_and_never_sent_again(corrected: Corrected) -> None:
     record = record_of(corrected.hub, corrected.refused)
     assert "refused_by_sandbox" in corrected.first.outcome.letter
-    assert corrected.first.counts["deliver:municipality"]["rejected"] == 1
+    with corrected.hub.opened() as house, transaction(house.engine) as conn:
+        assert deliveries.totals(conn, MUNICIPALITY, "2026-11-03")["rejected"] == 1
+        assert deliveries.returned_counts(conn, MUNICIPALITY)["rejected"] == 1
     assert "rejected" in states(corrected.hub, record)
     about = [told_of(rows, record) for rows in corrections(corrected.hub)]
     assert len([rows for rows in about if rows]) == 1
