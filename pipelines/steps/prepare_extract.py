@@ -108,7 +108,7 @@ def _differences(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Whom tonight touches, the rows that differ from what was told, and who is held back."""
     chosen = extract.Contract(contract.recipient, str(contract.version), contract.columns)
-    dirty = _touched(step, night, contract.recipient)
+    dirty = _touched(step, night, contract)
     if dirty.empty:
         nothing = pd.DataFrame(columns=["row_key", "party_id", *contract.columns])
         return dirty, nothing, pd.DataFrame(columns=["party_id", "reason"])
@@ -125,8 +125,9 @@ def _waits(waiting: int) -> StepResult:
     )
 
 
-def _touched(step: StepRun, night: Night, recipient: str) -> pd.DataFrame:
+def _touched(step: StepRun, night: Night, contract: RecipientContract) -> pd.DataFrame:
     """Parties whose rows for the recipient could differ from what it has been told."""
+    recipient = contract.recipient
     if step.since == 0:
         ids = [frames.read(step.conn, GOLDEN)["party_id"]]
     else:
@@ -148,6 +149,8 @@ def _touched(step: StepRun, night: Night, recipient: str) -> pd.DataFrame:
             nights.parted_since(step.conn, min(after, night.business_date)),
         ]
     ids += [deliveries.unsettled_parties(step.conn, recipient)]
+    if contract.population.rule == "payers_of_points":
+        ids += [deliveries.departed_parties(step.conn, recipient)]
     every = pd.concat([i.astype("Int64") for i in ids]).dropna().drop_duplicates()
     return pd.DataFrame({"party_id": every})
 
