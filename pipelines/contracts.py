@@ -67,7 +67,7 @@ def _has_folder(options: Mapping[str, JsonValue]) -> bool:
 SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
     {
         "registrations": Connector(
-            frozenset({"folder", "format", "encoding", "delimiter", "files", "manifest"}),
+            frozenset({"folder", "format", "encoding", "delimiter", "files", "manifest", "keep"}),
             _has_folder,
             {"identity": ("person_key", "birth_key", "key_id", "identity_fault", "business_id")},
         ),
@@ -209,7 +209,7 @@ class ContractField(Declared):
 class Population(Declared):
     """Who may be in a delivery: in words, and the rule that picks them.
 
-    source: the source whose records are returned to its keeper, for the rules about returns.
+    source: the source whose records go back to its keeper, for the rules about returns.
     """
 
     rule: Literal[

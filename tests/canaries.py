@@ -54,6 +54,12 @@ FORBIDDEN = (
     "notisanpolku",
     "notisanlinna",
     "kuori@pesa.invalid",
+    # the municipality's: an owner unknown to us, where it believes an owner lives, an owning firm
+    "kanaomistaja",
+    "naapuritar",
+    "pesakunnantie",
+    "kanalanseutu",
+    "kuntakana",
 )
 NEVER_KEPT = (
     "pesallinen",  # a birth name, of no use to the register
@@ -62,6 +68,8 @@ NEVER_KEPT = (
     "010180-9ka",  # what stood where an identity code should
     "tuntematonen",  # somebody with a row and no role
     "vieraspolku",
+    "asukkala",  # a resident who is nobody to us
+    "sivukyla",
 )
 NOTICE = (
     "--line", "Notisanpolku 5", "--postal-code", "31640", "--post-office", "Notisanlinna",
@@ -133,7 +141,8 @@ def live(base: Path) -> LivedIn:
         town.advance()
         second = hub(home, "night", "--json", "--date", town.today)
         secrets = tuple(
-            town.addresses[who]["password"] for who in ("dvv", "finance", "own_register")
+            town.addresses[who]["password"]
+            for who in ("dvv", "finance", "own_register", "municipality")
         )
     return LivedIn(home, planted, secrets, first, probe, second)
 
@@ -212,12 +221,34 @@ def _plant(town: sandbox.Town) -> Planted:
     rows[of("housing_company")].update(
         NIMI="", PUHELIN="0505557393", SAHKOPOSTI="hauki@pesa.invalid"
     )
+    _plant_in_the_municipality(town)
     return Planted(
         customer=of("old_address"),
         company=of("company_contact"),
         e_invoice=of("protected_e_invoice"),
         codes=tuple(c for p in founded.world.people.values() for c in p.codes),
     )
+
+
+def _plant_in_the_municipality(town: sandbox.Town) -> None:
+    office, founded = town._municipality, town._founded
+    owner = office.people[founded.stories["owner_unknown_to_us"].canary["henkilonro"]]
+    owner.update(
+        SUKUNIMI="Kanaomistaja",
+        ETUNIMET="Naapuritar",
+        KATUOSOITE="Pesakunnantie 7",
+        POSTITMP="KANALANSEUTU",
+    )
+    firm = next(row for row in office.people.values() if row["TYYPPI"] == "Y")
+    firm.update(YHTEISO="Kuntakana Oy")
+    owners = {row["HENKILONRO"] for row in office.ownerships.values()}
+    customers = set(founded.register.entity_of.values())
+    stranger = next(
+        office.people[number]
+        for entity, number in office.number_of.items()
+        if number not in owners and entity not in customers
+    )
+    stranger.update(SUKUNIMI="Asukkala", KATUOSOITE="Asukkalantie 1", POSTITMP="SIVUKYLA")
 
 
 def found_in(text: bytes, words: Iterable[str]) -> list[str]:

@@ -29,7 +29,6 @@ from pipelines.steps.night import Night, StepResult, StepRun, executing
 from pipelines.steps.place import Placed, forget_refused_places, forget_roles, place
 from pipelines.store import deliveries, frames, judgements, nights, quarantine
 
-_RETURNS = "own_register"  # the recipient that our own register hears of changes by
 _RECORD = ("source", "source_key")
 _EVER = "0000-00-00"
 
@@ -260,7 +259,7 @@ def _golden(step: StepRun, night: Night, kept: pd.DataFrame, lost: pd.DataFrame)
         frames.read_matching(step.conn, ADDRESSES, records[list(_RECORD)], _RECORD),
         night.settings.survivorship,
         night.business_date,
-        deliveries.echoes(step.conn, _RETURNS),
+        deliveries.echoes(step.conn),
     )
     told = found.parties
     exposed = (told["protection"] == "on") & told["street_line"].notna()

@@ -124,7 +124,8 @@ def test_sources_tells_when_each_last_worked(desk: Desk) -> None:
         "name", "direction", "configured", "last_date", "status", "fetched", "landed",
     }  # fmt: skip
     assert inward["dvv"]["last_date"] == "2026-11-03"
-    assert set(outward["finance"]) == {"name", "direction", "configured", "mode", "open_deliveries"}
+    keys = {"name", "direction", "configured", "mode", "open_deliveries", "returned"}
+    assert set(outward["finance"]) == keys
     assert "2026-11-03 ok" in desk("sources").out
 
 

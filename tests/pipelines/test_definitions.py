@@ -29,8 +29,10 @@ HELSINKI = ZoneInfo("Europe/Helsinki")
 # what each shipped counterparty is called in the town in a box
 ENDPOINTS = {
     "sources/dvv": "dvv",
+    "sources/municipality": "municipality",
     "sources/registrations": "own_register",
     "recipients/finance": "finance",
+    "recipients/municipality": "municipality",
     "recipients/own_register": "own_register",
 }
 TABLES = [s for s in vars(schemas).values() if isinstance(s, Schema)]
@@ -51,7 +53,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "password": "p",
         "client": "a/b/c/d",
     }
-    point_at(home, {"dvv": dvv, "own_register": door(), "finance": door()})
+    sftp = dict.fromkeys(("own_register", "finance", "municipality"), door())
+    point_at(home, {"dvv": dvv, **sftp})
     return load_settings(home, {})
 
 
