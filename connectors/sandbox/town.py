@@ -26,10 +26,11 @@ from connectors.sandbox.faults import Faults
 from connectors.sandbox.founding import found
 from connectors.sandbox.scene import Founder, Register, Scene
 from connectors.sandbox.servers import Answer, HttpServer
+from connectors.sandbox.ytj import CompanyRegister
 
 FIRST_DAY = "2026-11-02"
 # who answers over HTTP; each lives in a module of its own
-_REGISTERS: Mapping[str, Founder] = {"dvv": DvvApi}
+_REGISTERS: Mapping[str, Founder] = {"dvv": DvvApi, "ytj": CompanyRegister}
 _KEPT_DELIVERIES = 7
 _RETURN_HOUR = "02:30"
 
@@ -82,15 +83,11 @@ class Town:
     def advance(self, days: int = 1, quiet: bool = False) -> str:
         """Let days pass and export the own register each time; the new date. Quiet: nothing happens."""
         with self._lock:
+            own = self._faults["own_register"]
             for _ in range(days):
                 self._record({"day": "quiet" if quiet else "eventful"})
                 self._pass_day(quiet)
-                kinds = [
-                    k
-                    for k in fault_catalogue.EXPORT_FAULTS
-                    if self._faults["own_register"].strikes(k)
-                ]
-                self._export(kinds)
+                self._export([k for k in fault_catalogue.EXPORT_FAULTS if own.strikes(k)])
             self._write_addresses()
             return self.today
 
@@ -100,9 +97,9 @@ class Town:
             register.pass_day(quiet)
 
     def fault(self, where: str, kind: str, times: int = 1) -> None:
-        """Arm a fault of `dvv`, `own_register` or `finance`; 0 times withdraws it.
+        """Arm a fault of somebody in `faults.CATALOGUE`; 0 times withdraws it.
 
-        Raises ValueError for a fault that does not exist; see `faults.CATALOGUE`.
+        Raises ValueError for a fault that does not exist.
         """
         if where not in self._faults:
             raise ValueError(f"nobody is called {where}; there are {', '.join(self._faults)}")

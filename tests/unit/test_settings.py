@@ -31,6 +31,7 @@ def test_the_shipped_configuration_loads_and_nobody_is_set_up(tmp_path: Path) ->
     assert {n: s.configured for n, s in settings.sources.items()} == {
         "dvv": False,
         "registrations": False,
+        "ytj": False,
     }
     assert {r.configured for r in settings.recipients.values()} == {False}
     assert {r.mode for r in settings.recipients.values()} == {"shadow"}
@@ -215,7 +216,7 @@ def test_an_unknown_connector_and_a_misspelt_option_are_errors(tmp_path: Path) -
     with pytest.raises(ConfigError, match="base_ulr"):
         load_settings(tmp_path, {})
     write(tmp_path, "sources/dvv.yml", text.replace("connector: dvv", "connector: vtj"))
-    with pytest.raises(ConfigError, match="one of dvv, registrations"):
+    with pytest.raises(ConfigError, match="one of dvv, registrations, ytj"):
         load_settings(tmp_path, {})
 
 
