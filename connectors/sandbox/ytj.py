@@ -2,7 +2,7 @@
 
 Belongs here: what is entered of a company and how it is told (FORMATS 2), and what happens to companies.
 Does not belong here: what a company is called and where it is today (`world`), sockets (`servers`).
-Nothing here draws from the founding's generator: what a company looks like follows from its number, and
+Nothing here draws from the founding's generator: a company's entry follows from its place in the line, and
 what happens to it from the register's own chance.
 """
 
@@ -34,11 +34,12 @@ _ADDRESS = (
 class Entry:
     """What the register knows of a company beside its present name and address.
 
-    former: earlier main names, each with the day it ended, the latest first. parallel: a name in another
+    shape: its place among its like, which chooses how it is written. former: earlier main names, each with the day it ended, the latest first. parallel: a name in another
     language. situations: code, first day, last day or "". free: an address abroad as one line. Empty text
     is nothing entered; modified is a local time.
     """
 
+    shape: int
     registered: str
     modified: str
     named: str
@@ -59,14 +60,13 @@ class CompanyRegister:
     def __init__(self, scene: Scene, faults: Faults, password: str) -> None:
         self._scene = scene
         self._faults = faults
-        housing = [c.company_id for c in self._companies.values() if c.is_housing]
-        not_entered = housing[
-            ::2
-        ]  # as with real ones: who is not in the trade register is not told of
+        every = list(self._companies.values())
+        trading = [c for c in every if not c.is_housing]
+        housing = [c for c in every if c.is_housing][1::2]  # the others are in no trade register
         self.entries = {
-            company.company_id: _founded(company)
-            for company in self._companies.values()
-            if company.company_id not in not_entered
+            company.company_id: _founded(company, shape)
+            for like in (trading, housing)
+            for shape, company in enumerate(like)
         }
         self._announce_stories()
 
@@ -177,45 +177,43 @@ class CompanyRegister:
 
 def _renamed(name: str) -> str:
     """The name of a company that has taken up the next trade."""
-    trade, *rest = name.split(" ")
-    trades = names.COMPANY_TRADES
-    following = trades[(trades.index(trade) + 1) % len(trades)] if trade in trades else trades[0]
-    return " ".join((following, *rest))
+    trades, (trade, _, rest) = names.COMPANY_TRADES, name.partition(" ")
+    if trade not in trades:
+        return f"{trades[0]} {name}"
+    return f"{trades[(trades.index(trade) + 1) % len(trades)]} {rest}"
 
 
-def _founded(company: Company) -> Entry:
-    """A company's entry on the first night, in one of the shapes there are, by its number."""
-    serial = int(company.company_id[1:])
-    since = f"{1996 + serial % 15}-05-02"
-    entry = Entry(since, f"{2013 + serial % 12}-03-14T09:10:11", since, since)
+def _founded(company: Company, shape: int) -> Entry:
+    """A company's entry on the first night."""
+    since = f"{1996 + shape % 15}-05-02"
+    entry = Entry(shape, since, f"{2013 + shape % 12}-03-14T09:10:11", since, since)
     if company.is_housing:
         return entry
-    if serial % 2:
+    if shape % 2:
         entry.former = [(f"{company.name.rsplit(' ', 1)[0]} ja kumpp.", since)]
         entry.registered = entry.settled = f"{int(since[:4]) - 6}-09-01"
-        entry.website = f"www.yritys{serial}.example.fi"
-    if serial % 4 == 2:
-        entry.parallel = f"Firma {serial} Ab"
-    if serial % 3 == 0:
-        entry.box = str(serial % 80 + 2)
-    elif serial % 7 == 5:
-        entry.free = f"Storgatan_{serial} 113_51_STOCKHOLM"
-    if serial % 5 == 2:
+        entry.website = f"www.yritys{shape}.example.fi"
+    if shape % 4 == 2:
+        entry.parallel = f"Firma {shape} Ab"
+    if shape % 3 == 0:
+        entry.box = str(shape % 80 + 2)
+    elif shape % 7 == 5:
+        entry.free = f"Storgatan_{shape} 113_51_STOCKHOLM"
+    if shape % 5 == 2:
         entry.care_of = "Tilitoimisto Laskurinne Oy"
-    if serial % 6 == 4:
+    if shape % 6 == 4:
         entry.situations = [("SANE", "2015-02-03", "2018-10-01")]
     return entry
 
 
 def _company(company: Company, entry: Entry) -> dict[str, Any]:
     """One company as the API tells of it; what is not entered is null or left out."""
-    serial = int(company.company_id[1:])
     form = "AOY" if company.is_housing else _FORMS.get(company.name.rsplit(" ", 1)[-1], "")
     kept = {"source": "1"}
     told: list[tuple[str, str, str | None, int]] = [(company.name, _MAIN, None, 1)]
     told += [(name, _MAIN, end, v) for v, (name, end) in enumerate(entry.former, start=2)]
     told += [(entry.parallel, _PARALLEL, None, 1)] if entry.parallel else []
-    told += [(f"Aputoimi {serial}", _AUXILIARY, None, 1)] if serial % 4 == 3 else []
+    told += [(f"Aputoimi {entry.shape}", _AUXILIARY, None, 1)] if entry.shape % 4 == 3 else []
     begun = [entry.named, *(end for _, end in entry.former[1:]), entry.registered]
     # the register's own order is nobody's promise: the present name does not come first
     listed = [
@@ -247,15 +245,14 @@ def _company(company: Company, entry: Entry) -> dict[str, Any]:
 
 def _premises(company: Company, entry: Entry, kind: int) -> dict[str, Any]:
     """Where it is; every other company's house number stands inside the street."""
-    address, serial = company.address, int(company.company_id[1:])
-    apart = bool(serial % 2)
+    address, apart = company.address, bool(entry.shape % 2)
     parts: dict[str, Any] = {
         "street": address.street if apart else f"{address.street} {address.number}",
         "buildingNumber": address.number if apart else None,
         "postCode": address.office.code,
         "country": "FI" if apart else None,
     }
-    if serial % 4 == 1 and not company.is_housing:
+    if entry.shape % 4 == 1 and not company.is_housing:
         parts |= {"entrance": "A", "apartmentNumber": "2", "apartmentIdSuffix": "b"}
     return _address(kind, entry, address.office, **parts)
 
