@@ -176,10 +176,11 @@ class CompanyRegister:
 
 
 def _renamed(name: str) -> str:
-    """The name of a company that has taken up the next trade."""
+    """The name of a company that has taken up another trade."""
     trades, (trade, _, rest) = names.COMPANY_TRADES, name.partition(" ")
     if trade not in trades:
-        return f"{trades[0]} {name}"
+        stem, _, form = name.rpartition(" ")
+        return f"{stem} {trades[0]} {form}"
     return f"{trades[(trades.index(trade) + 1) % len(trades)]} {rest}"
 
 

@@ -4,8 +4,10 @@ Belongs here: asking `/companies` for one business id at a time, whose turn it i
 of an organisation. Does not belong here: transport (`connectors.http`), how an address line or a name is
 read (the hub's domain), anything about a person behind a company: owners and roles are not even looked at.
 
-The register has no feed of changes, so everybody is asked anew, in turn: whoever is new each night, the
-others as far as `per_night` reaches, going round in the order of business ids (FORMATS.md §2).
+The register has no feed of changes, so everybody is asked anew (FORMATS.md §2): each night whoever it has
+told nothing of yet, and of the others as many as `per_night` says, going round in the order of their ids.
+A zoneless time is Finnish time. An address counts from the day it was registered, not from the day the
+company's entry was last touched: else an old address would beat what the customer told us since (R12).
 """
 
 import re
@@ -63,7 +65,10 @@ class YtjOptions:
     def http(self) -> HttpSettings:
         """The transport's settings."""
         return HttpSettings(
-            base_url=self.base_url, read_timeout=self.timeout, attempts=self.attempts
+            base_url=self.base_url,
+            connect_timeout=min(self.timeout, HttpSettings.connect_timeout),
+            read_timeout=self.timeout,
+            attempts=self.attempts,
         )
 
 
