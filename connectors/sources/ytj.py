@@ -98,8 +98,9 @@ class Ytj:
         is lost by a list cut short and there is no total to hold against the usual one. not_held: ids that
         find nobody, and those whose check digit is wrong: they were never given to anybody, so that is
         known without asking (the own register's record is refused under `business_id_check`). faults:
-        "unreadable_company" and "other_company" (key = the id asked). dropped: fields the notice has no
-        use for, and "unasked_company". Raises `Malformed` when an answer is no list of companies.
+        "unreadable_company" (key = the id asked). unknown: situations, types of addresses, and
+        "other_company", an answer about others than the one asked about. dropped: fields the notice has
+        no use for, and "unasked_company". Raises `Malformed` when an answer is no list of companies.
         """
         lent, invalid = _ours(self._lender.borrow().organisations.values())
         new, turn = self._turn(ask, lent)
@@ -191,9 +192,11 @@ class _Heard:
         elif not companies:
             self.not_held += 1  # which says nothing about it: not every organisation is entered
         elif strangers == len(companies):
-            self._fault(number, "other_company", "the answer is about another organisation")
+            # loud, but nothing for a steward to decide: it is the register that has to be mended
+            self.unknown["other_company"] += 1
         else:
-            self._fault(number, "unreadable_company", "the answer names no business id")
+            reason = "the answer names no business id"
+            self.faults.append(Fault("party", number, "unreadable_company", reason))
 
     def _record(self, number: str, company: Part) -> None:
         self.dropped.update(
@@ -210,9 +213,6 @@ class _Heard:
             **_stated(addresses=sorted(addresses, key=repr) or None),
         }
         self.records.append(Record("party", number, _instant(company.get("lastModified")), content))
-
-    def _fault(self, number: str, rule: str, reason: str) -> None:
-        self.faults.append(Fault("party", number, rule, reason))
 
     def _situation(self, company: Part) -> dict[str, object]:
         """The gravest thing in force: the end, bankruptcy, liquidation, restructuring."""
