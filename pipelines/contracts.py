@@ -92,6 +92,12 @@ SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
             asks_with=("identity_code",),
             on_demand="asks",
         ),
+        "ytj": Connector(
+            frozenset({"base_url", "timeout", "per_night"}),
+            _has_url,
+            asks_with=("business_id",),
+            on_demand="asks",
+        ),
     }
 )
 RECIPIENT_CONNECTORS: Mapping[str, Connector] = MappingProxyType(

@@ -14,7 +14,7 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stdnum.fi import hetu
@@ -23,6 +23,7 @@ from connectors.sandbox import town as sandbox
 from connectors.sandbox.names import PostOffice
 from connectors.sandbox.own_register import Row
 from connectors.sandbox.world import Address, Stay
+from connectors.sandbox.ytj import CompanyRegister
 from pipelines import keys
 from pipelines.cli.town import point_at
 from pipelines.settings import load_settings
@@ -60,6 +61,11 @@ FORBIDDEN = (
     "pesakunnantie",
     "kanalanseutu",
     "kuntakana",
+    "kotkanpesankuja",  # of a company in the open register
+    "pesakaupunki",
+    "hautojantoimisto",
+    "untuvakatu",
+    "untuvastad",
 )
 NEVER_KEPT = (
     "pesallinen",  # a birth name, of no use to the register
@@ -70,6 +76,9 @@ NEVER_KEPT = (
     "vieraspolku",
     "asukkala",  # a resident who is nobody to us
     "sivukyla",
+    "entispesue",  # what a company was called before, is called besides, and its web page
+    "rinnakkaispesue",
+    "verkkopesue",
 )
 NOTICE = (
     "--line", "Notisanpolku 5", "--postal-code", "31640", "--post-office", "Notisanlinna",
@@ -217,7 +226,8 @@ def _plant(town: sandbox.Town) -> Planted:
     paid = [r for r in roles.values() if r["LOPPULASKU_OSOITE"]]
     paid[0]["LOPPULASKU_OSOITE"] = "Orsikuja 6"
     rows[of("non_customer")].update(NIMI="Tuntematonen Veikko", LAHIOSOITE="Vieraspolku 2")
-    # no name: the connector can't make a record of it (of a company, whom no register is asked about)
+    _plant_companies(town, of("company_contact"))
+    # no name: the connector can't make a record of it (of a company that no register holds)
     rows[of("housing_company")].update(
         NIMI="", PUHELIN="0505557393", SAHKOPOSTI="hauki@pesa.invalid"
     )
@@ -249,6 +259,25 @@ def _plant_in_the_municipality(town: sandbox.Town) -> None:
         if number not in owners and entity not in customers
     )
     stranger.update(SUKUNIMI="Asukkala", KATUOSOITE="Asukkalantie 1", POSTITMP="SIVUKYLA")
+
+
+def _plant_companies(town: sandbox.Town, number: str) -> None:
+    """One word in each text that the open register has of a company."""
+    founded, register = town._founded, town._registers["ytj"]
+    assert isinstance(register, CompanyRegister)
+    companies, company_id = founded.world.companies, founded.register.entity_of[number]
+    office = PostOffice("31640", "PESAKAUPUNKI", "PESAKAUPUNKI", "103")
+    companies[company_id] = replace(
+        companies[company_id],
+        name="Kanarialinna Oy",
+        address=Address("Kotkanpesankuja", "6", office),
+    )
+    entry = register.entries[company_id]
+    entry.former = [("Entispesue Oy", entry.registered)]
+    entry.parallel, entry.website = "Rinnakkaispesue Ab", "www.verkkopesue.invalid"
+    entry.care_of, entry.box, entry.free = "Hautojantoimisto Oy", "", ""
+    other = next(e for i, e in register.entries.items() if i != company_id)
+    other.box, other.free = "", "Untuvakatu_4 113_51_UNTUVASTAD"
 
 
 def found_in(text: bytes, words: Iterable[str]) -> list[str]:

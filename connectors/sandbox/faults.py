@@ -26,6 +26,11 @@ HTTP_FAULTS = {
     "left_out": "leaves the first person out of /perustiedot",
     "uninvited": "adds people nobody asked about",
 }
+YTJ_FAULTS = {
+    **{k: HTTP_FAULTS[k] for k in ("http_500", "http_429", "timeout", "half_response")},
+    "not_found": "says it holds nobody of that business id",
+    "lying": "answers with another company than the one asked for",
+}
 SFTP_FAULTS = {
     "unauthorised": "refuses the password",
     "wrong_host_key": "listens with another host key",
@@ -44,6 +49,7 @@ EXPORT_FAULTS = {
 RETURN_FAULTS = {"stubborn": "accepts returns and keeps its own values"}
 CATALOGUE: dict[str, dict[str, str]] = {
     "dvv": HTTP_FAULTS,
+    "ytj": YTJ_FAULTS,
     "own_register": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "municipality": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "finance": SFTP_FAULTS,

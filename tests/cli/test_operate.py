@@ -27,6 +27,7 @@ def with_an_empty_drop_folder(home: Path) -> Path:
     for path in (
         *(home / "config" / "recipients").iterdir(),
         home / "config" / "sources" / "dvv.yml",
+        home / "config" / "sources" / "ytj.yml",
     ):
         path.unlink()
     file = home / "config" / "sources" / "registrations.yml"
@@ -118,7 +119,7 @@ def test_sources_tells_when_each_last_worked(desk: Desk) -> None:
     told = desk("sources", "--json").json
     inward = {row["name"]: row for row in told if row["direction"] == "in"}
     outward = {row["name"]: row for row in told if row["direction"] == "out"}
-    assert set(inward) == {"dvv", "registrations"}
+    assert set(inward) == {"dvv", "registrations", "ytj"}
     assert set(outward) == {"finance", "own_register"}
     assert set(inward["dvv"]) == {
         "name", "direction", "configured", "last_date", "status", "fetched", "landed",
@@ -131,7 +132,7 @@ def test_sources_tells_when_each_last_worked(desk: Desk) -> None:
 
 def test_a_probe_asks_everybody_there_and_then(lived_in: LivedIn) -> None:
     told = {row["name"]: row["probe"] for row in json.loads(lived_in.probe.out)}
-    assert set(told) == {"dvv", "registrations", "finance", "own_register"}
+    assert set(told) == {"dvv", "registrations", "ytj", "finance", "own_register"}
     assert "lets us in" in told["dvv"]
 
 

@@ -31,6 +31,7 @@ ENDPOINTS = {
     "sources/dvv": "dvv",
     "sources/municipality": "municipality",
     "sources/registrations": "own_register",
+    "sources/ytj": "ytj",
     "recipients/finance": "finance",
     "recipients/municipality": "municipality",
     "recipients/own_register": "own_register",
@@ -53,8 +54,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "password": "p",
         "client": "a/b/c/d",
     }
+    ytj = {"base_url": "http://127.0.0.1:1/v3"}
     sftp = dict.fromkeys(("own_register", "finance", "municipality"), door())
-    point_at(home, {"dvv": dvv, **sftp})
+    point_at(home, {"dvv": dvv, "ytj": ytj, **sftp})
     return load_settings(home, {})
 
 
