@@ -44,6 +44,7 @@ __all__ = [
     "RecipientContract",
     "Settings",
     "SourceConfig",
+    "is_secret",
     "load_settings",
     "read_yaml",
     "shipped",
@@ -55,7 +56,16 @@ PREFIX = "HUB_"
 RESERVED = frozenset({"HUB_HOME", "HUB_USER", "HUB_PERSON_KEY", "HUB_TRACEBACK"})
 _SECRETS = frozenset({"password", "passphrase", "secret", "token", "api_key"})
 # Beside secrets, what may be given by reference because it differs from machine to machine.
-_REFERABLE = _SECRETS | {"base_url", "client", "database_url", "host", "host_keys", "username"}
+_REFERABLE = _SECRETS | {
+    "base_url",
+    "client",
+    "client_id",
+    "client_secret",
+    "database_url",
+    "host",
+    "host_keys",
+    "username",
+}
 _URL_WITH_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 _Model = TypeVar("_Model", bound=Declared)
@@ -369,10 +379,14 @@ def _is_reference(value: object) -> bool:
     )
 
 
+def is_secret(key: str) -> bool:
+    """Whether a key of this name holds a secret, which is written in no file."""
+    return key in _SECRETS or key.rpartition("_")[2] in _SECRETS
+
+
 def _refuse_secrets(origin: Path, tree: Mapping[str, Any]) -> None:
     for where, value in _leaves(tree, ()):
-        secret = where[-1] in _SECRETS or where[-1].rpartition("_")[2] in _SECRETS
-        if secret and value not in (None, "") and not _is_reference(value):
+        if is_secret(where[-1]) and value not in (None, "") and not _is_reference(value):
             expected = "{env: NAME} or {file: PATH}; a secret stands in no configuration file"
             raise ConfigError(str(origin), ".".join(where), expected)
         if isinstance(value, str) and _URL_WITH_PASSWORD.search(value):
