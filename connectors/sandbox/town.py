@@ -24,12 +24,13 @@ from connectors.sandbox.dvv_api import DvvApi
 from connectors.sandbox.events import Days
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.founding import found
+from connectors.sandbox.ryhti import BuildingRegister
 from connectors.sandbox.scene import Founder, Register, Scene
 from connectors.sandbox.servers import Answer, HttpServer
 
 FIRST_DAY = "2026-11-02"
 # who answers over HTTP; each lives in a module of its own
-_REGISTERS: Mapping[str, Founder] = {"dvv": DvvApi}
+_REGISTERS: Mapping[str, Founder] = {"dvv": DvvApi, "ryhti": BuildingRegister}
 _KEPT_DELIVERIES = 7
 _RETURN_HOUR = "02:30"
 
@@ -100,10 +101,7 @@ class Town:
             register.pass_day(quiet)
 
     def fault(self, where: str, kind: str, times: int = 1) -> None:
-        """Arm a fault of `dvv`, `own_register` or `finance`; 0 times withdraws it.
-
-        Raises ValueError for a fault that does not exist; see `faults.CATALOGUE`.
-        """
+        """Arm a fault of a counterparty; 0 times withdraws it. ValueError: not in `faults.CATALOGUE`."""
         if where not in self._faults:
             raise ValueError(f"nobody is called {where}; there are {', '.join(self._faults)}")
         self._faults[where].arm(kind, times)
@@ -363,8 +361,8 @@ class Town:
         }
         self.addresses: dict[str, Any] = {"control": self._control.url, **registers, **doors}
         self.addresses["today"] = self.today
-        payload = json.dumps(self.addresses, indent=1).encode()
-        _write_private(self.directory / "addresses.json", payload)
+        path = self.directory / "addresses.json"
+        _write_private(path, json.dumps(self.addresses, indent=1).encode())
 
     def _respond(self, method: str, path: str, headers: dict[str, str], body: Any) -> Answer:
         """The control server: GET status, truth, stories, finance; POST advance, fault, stop."""

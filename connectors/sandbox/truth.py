@@ -21,7 +21,8 @@ def tell(town: Founded, population: PopulationRegister) -> dict[str, Any]:
     customers: own-register number → entity (P… person, Y… organisation, E… death estate), for those with a
     role. pairs: numbers of the same entity, each pair once. protected: numbers with an order from anybody.
     refused: table/key → the column that no hub should believe. non_customers: rows without any role.
-    canaries: names and flats of inhabitants who are no customers, found in nothing a customer has.
+    canaries: names and flats of inhabitants who are neither customers nor own a customer's property, found
+    in nothing a customer has.
     people: entity → name, address line, whether dead. asked_in_vain: how many non-customers DVV was asked of.
     """
     register, world = town.register, town.world
@@ -48,7 +49,7 @@ def tell(town: Founded, population: PopulationRegister) -> dict[str, Any]:
             for n, row in register.customers.items()
             if n not in customers
         ],
-        "canaries": _canaries(town, persons),
+        "canaries": _canaries(town, persons | {p: world.people[p] for p in town.new_owners}),
         "people": {e: _state(p, world.today) for e, p in sorted(persons.items())},
         "asked_in_vain": len(population.asked - entities),
     }

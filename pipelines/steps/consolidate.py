@@ -60,8 +60,12 @@ def _ids(*columns: pd.Series) -> pd.DataFrame:
 
 
 def _points(step: StepRun) -> None:
-    """A consumption point of ours for each one the sources know; points are never deduplicated."""
+    """A consumption point of ours for each one the own register knows; points are never deduplicated.
+
+    Another register's buildings are none of them, and its roles wait for a point.
+    """
     changed = frames.changed_since(step.conn, POINTS, step.since)
+    changed = changed[changed["source"] == "registrations"]
     if changed.empty:
         return
     refs = changed[["source_key"]].rename(columns={"source_key": "point_ref"})
