@@ -208,7 +208,13 @@ def test_a_sentence_put_into_the_letter_does_not_end_in_two_full_stops(language:
 
 @pytest.mark.parametrize(
     "name",
-    ["sources/dvv", "sources/registrations", "recipients/finance", "recipients/own_register"],
+    [
+        "sources/dvv",
+        "sources/registrations",
+        "sources/ryhti",
+        "recipients/finance",
+        "recipients/own_register",
+    ],
 )
 def test_a_counterparty_has_a_title_a_steward_knows_it_by(name: str) -> None:
     settings = load_settings(Path("nowhere"), {})

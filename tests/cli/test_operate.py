@@ -118,7 +118,7 @@ def test_sources_tells_when_each_last_worked(desk: Desk) -> None:
     told = desk("sources", "--json").json
     inward = {row["name"]: row for row in told if row["direction"] == "in"}
     outward = {row["name"]: row for row in told if row["direction"] == "out"}
-    assert set(inward) == {"dvv", "registrations"}
+    assert set(inward) == {"dvv", "registrations", "ryhti"}
     assert set(outward) == {"finance", "own_register"}
     assert set(inward["dvv"]) == {
         "name", "direction", "configured", "last_date", "status", "fetched", "landed",
@@ -130,8 +130,9 @@ def test_sources_tells_when_each_last_worked(desk: Desk) -> None:
 
 def test_a_probe_asks_everybody_there_and_then(lived_in: LivedIn) -> None:
     told = {row["name"]: row["probe"] for row in json.loads(lived_in.probe.out)}
-    assert set(told) == {"dvv", "registrations", "finance", "own_register"}
+    assert set(told) == {"dvv", "registrations", "ryhti", "finance", "own_register"}
     assert "lets us in" in told["dvv"]
+    assert "lets us in" in told["ryhti"]
 
 
 def test_a_probe_that_fails_is_told_beside_the_others_and_ends_with_one(own_desk: Desk) -> None:

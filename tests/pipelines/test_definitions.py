@@ -30,6 +30,7 @@ HELSINKI = ZoneInfo("Europe/Helsinki")
 ENDPOINTS = {
     "sources/dvv": "dvv",
     "sources/registrations": "own_register",
+    "sources/ryhti": "ryhti",
     "recipients/finance": "finance",
     "recipients/own_register": "own_register",
 }
@@ -51,7 +52,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "password": "p",
         "client": "a/b/c/d",
     }
-    point_at(home, {"dvv": dvv, "own_register": door(), "finance": door()})
+    ryhti = {"base_url": "http://127.0.0.1:1", "client_id": "u", "client_secret": "p"}
+    point_at(home, {"dvv": dvv, "ryhti": ryhti, "own_register": door(), "finance": door()})
     return load_settings(home, {})
 
 

@@ -31,6 +31,7 @@ def test_the_shipped_configuration_loads_and_nobody_is_set_up(tmp_path: Path) ->
     assert {n: s.configured for n, s in settings.sources.items()} == {
         "dvv": False,
         "registrations": False,
+        "ryhti": False,
     }
     assert {r.configured for r in settings.recipients.values()} == {False}
     assert {r.mode for r in settings.recipients.values()} == {"shadow"}
