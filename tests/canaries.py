@@ -14,7 +14,7 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stdnum.fi import hetu
@@ -22,10 +22,11 @@ from stdnum.fi import hetu
 from connectors.sandbox import town as sandbox
 from connectors.sandbox.names import PostOffice
 from connectors.sandbox.own_register import Row
+from connectors.sandbox.ryhti import BuildingRegister
 from connectors.sandbox.world import Address, Stay
 from pipelines import keys
 from pipelines.cli.town import point_at
-from pipelines.settings import load_settings
+from pipelines.settings import is_secret, load_settings
 from pipelines.store.engine import migrate, open_engine
 
 CUSTOMERS = 100
@@ -54,6 +55,11 @@ FORBIDDEN = (
     "notisanpolku",
     "notisanlinna",
     "kuori@pesa.invalid",
+    "hanhensulantie",  # the building register's: an address, a property, whose door the mail goes to
+    "90199900088888",
+    "joutsenlahtinen",
+    "kahlaajakatos",
+    "9990000011",
 )
 NEVER_KEPT = (
     "pesallinen",  # a birth name, of no use to the register
@@ -62,6 +68,9 @@ NEVER_KEPT = (
     "010180-9ka",  # what stood where an identity code should
     "tuntematonen",  # somebody with a row and no role
     "vieraspolku",
+    "pelikaanisto",  # whom an owner has named to speak for them
+    "kaakkurila",  # somebody whose house is none of ours
+    "haikarankuja",
 )
 NOTICE = (
     "--line", "Notisanpolku 5", "--postal-code", "31640", "--post-office", "Notisanlinna",
@@ -133,7 +142,11 @@ def live(base: Path) -> LivedIn:
         town.advance()
         second = hub(home, "night", "--json", "--date", town.today)
         secrets = tuple(
-            town.addresses[who]["password"] for who in ("dvv", "finance", "own_register")
+            value
+            for door in town.addresses.values()
+            if isinstance(door, dict)
+            for key, value in door.items()
+            if is_secret(key)
         )
     return LivedIn(home, planted, secrets, first, probe, second)
 
@@ -212,12 +225,43 @@ def _plant(town: sandbox.Town) -> Planted:
     rows[of("housing_company")].update(
         NIMI="", PUHELIN="0505557393", SAHKOPOSTI="hauki@pesa.invalid"
     )
+    _plant_buildings(town, role_of(of("old_address"))["KULUTUSPISTE"], of("company_contact"))
     return Planted(
         customer=of("old_address"),
         company=of("company_contact"),
         e_invoice=of("protected_e_invoice"),
         codes=tuple(c for p in founded.world.people.values() for c in p.codes),
     )
+
+
+def _plant_buildings(town: sandbox.Town, point_ref: str, company: str) -> None:
+    """Words in the building register: at a point of ours, of a company of ours, of a stranger."""
+    world, rows = town._founded.world, town._founded.register
+    register = town._registers["ryhti"]
+    assert isinstance(register, BuildingRegister)
+    place = world.points[point_ref].address
+    rows.points[point_ref]["RAKENNUSTUNNUS"] = place.building_id
+    entity = rows.entity_of[company]
+    world.companies[entity] = replace(
+        world.companies[entity], name="Kahlaajakatos Oy", business_id="9990000011"
+    )
+    for building in list(register.buildings.values()):
+        if building.building_id == place.building_id:
+            owners = [
+                replace(o, care_of="Joutsenlahtinen Aku", contact="Pelikaanisto")
+                for o in building.owners
+            ]
+            register.buildings[building.key] = replace(
+                building,
+                property_id="90199900088888",
+                address=place._replace(street="Hanhensulantie"),
+                owners=tuple(owners),
+            )
+    stranger = next(b for b in register.buildings.values() if b.property_id[3:6] == "498")
+    register.buildings[stranger.key] = replace(
+        stranger, address=stranger.address._replace(street="Haikarankuja")
+    )
+    world.people[stranger.owners[0].entity].family_name = "Kaakkurila"
 
 
 def found_in(text: bytes, words: Iterable[str]) -> list[str]:

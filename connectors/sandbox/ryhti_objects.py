@@ -22,10 +22,15 @@ WATER, SEWER, ELECTRICITY = "02", "03", "04"
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """Somebody's owning of a building; entity as in the own register (P… person, Y… organisation, E…)."""
+    """Somebody's owning of a building; entity as in the own register (P… person, Y… organisation, E…).
+
+    care_of: whose door an owner's mail goes to. contact: whom the owner has named to speak for them.
+    """
 
     key: str
     entity: str
+    care_of: str = ""
+    contact: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +108,16 @@ def owner(ownership: Ownership, world: World) -> Shown:
     """One buildingObjectOwner."""
     person = _person(ownership, world)
     operator = _individual(person, world) if person else _firm(world.companies[ownership.entity])
+    for address in operator["operatorAddress"]:
+        address["c_O"] = ownership.care_of or None
+    contact = {"isPerson": True, "familyName": ownership.contact, "deathDate": None}
     return {
         "buildingObjectOwnerKey": ownership.key,
         "ownerOperator": operator,
         "ownerSource": f"{_CODES}/rytj/tietolahde/code/01",
         "differentOwner": False,
         "tenureStatus": None,
-        "ownerContactOperator": None,
+        "ownerContactOperator": contact if ownership.contact else None,
         "ownerType": f"{_CODES}/rytj/Omistajalaji/code/{'01' if person else '02'}",
     }
 

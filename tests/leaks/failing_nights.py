@@ -24,8 +24,8 @@ from tests.canaries import FORBIDDEN
 # what the night is to trip over; with every entry the register gets a step further
 NIGHTS: tuple[tuple[str, ...], ...] = (
     ("opening",),
-    ("source:dvv", "refused row"),
-    ("ingest:dvv:uncommitted", "ingest:registrations:uncommitted"),
+    ("source:dvv", "source:ryhti", "refused row"),
+    ("ingest:dvv:uncommitted", "ingest:registrations:uncommitted", "ingest:ryhti:uncommitted"),
     ("standardise:uncommitted",),
     ("match:uncommitted",),
     ("consolidate:uncommitted",),
