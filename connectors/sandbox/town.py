@@ -31,13 +31,18 @@ from connectors.sandbox.exchange import (
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.founding import found
 from connectors.sandbox.municipality import Municipality
+from connectors.sandbox.ryhti import BuildingRegister
 from connectors.sandbox.scene import Founder, Register, Scene
 from connectors.sandbox.servers import Answer, HttpServer
 from connectors.sandbox.ytj import CompanyRegister
 
 FIRST_DAY = "2026-11-02"
 # who answers over HTTP; each lives in a module of its own
-_REGISTERS: Mapping[str, Founder] = {"dvv": DvvApi, "ytj": CompanyRegister}
+_REGISTERS: Mapping[str, Founder] = {
+    "dvv": DvvApi,
+    "ryhti": BuildingRegister,
+    "ytj": CompanyRegister,
+}
 
 
 def start(
