@@ -7,7 +7,7 @@ asks for it (`webserver`), what Dagster shows (queries change nothing and keep n
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from graphql import (
     GraphQLError,
     OperationDefinitionNode,
     OperationType,
+    Undefined,
     parse,
     value_from_ast_untyped,
 )
@@ -72,6 +73,16 @@ class Known:
     numbers: Mapping[str, frozenset[str]]
 
 
+@dataclass(frozen=True)
+class Deed:
+    """One mutation of a request. key: under which its answer is expected. is_object: as an object, or bare."""
+
+    name: str
+    key: str
+    arguments: Mapping[str, object]
+    is_object: bool
+
+
 def known_of(answer: Mapping[str, Any]) -> Known:
     """The vocabulary from Dagster's answer to `VOCABULARY`; of an answer that failed, next to nothing."""
     data = answer.get("data") or {}
@@ -90,8 +101,8 @@ def known_of(answer: Mapping[str, Any]) -> Known:
     return Known(_WORDS | {word for name in names for word in re.findall(r"\w+", name)}, numbers)
 
 
-def deeds(query: str, variables: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Every mutation a request could run, with its arguments; none for one that only reads.
+def deeds(query: str, variables: Mapping[str, Any]) -> list[Deed]:
+    """Every mutation a request could run; none for one that only reads.
 
     Raises Unreadable for what can't be parsed, and for a mutation behind a fragment.
     """
@@ -108,8 +119,11 @@ def deeds(query: str, variables: Mapping[str, Any]) -> list[tuple[str, dict[str,
             if not isinstance(field, FieldNode):
                 raise Unreadable("a mutation behind a fragment")
             given = {**defaults, **variables}
-            values = {a.name.value: value_from_ast_untyped(a.value, given) for a in field.arguments}
-            found.append((field.name.value, values))
+            arguments = {
+                a.name.value: value_from_ast_untyped(a.value, given) for a in field.arguments
+            }
+            key = (field.alias or field.name).value
+            found.append(Deed(field.name.value, key, arguments, field.selection_set is not None))
     return found
 
 
@@ -118,15 +132,29 @@ def listens(query: str) -> bool:
     return {o.operation for o in _operations(query)} == {OperationType.SUBSCRIPTION}
 
 
-def refusal(asked: list[tuple[str, dict[str, Any]]], known: Known) -> Reason | None:
+def refusal(asked: Sequence[Deed], known: Known) -> Reason | None:
     """Why these mutations may not reach Dagster; None when they may."""
-    for name, arguments in asked:
-        if name != "__typename" and name not in DEEDS:
+    for deed in asked:
+        if deed.name != "__typename" and deed.name not in DEEDS:
             return "deed"
-        for value in arguments.values():
-            if reason := _of_value(value, known):
-                return reason
+        if reason := _of_value(deed.arguments, known):
+            return reason
     return None
+
+
+def refused(asked: Sequence[Deed], words: str) -> dict[str, object]:
+    """The answer to mutations that were refused, in the two shapes Dagster's page knows how to show.
+
+    Everything it expects as an object may be a PythonError, which opens a window with the words; a bare
+    value can only fail.
+    """
+    if not asked or not all(deed.is_object for deed in asked):
+        return {"data": None, "errors": [{"message": words}]}
+    error: dict[str, object] = {
+        "__typename": "PythonError", "message": words, "className": None, "stack": [],
+        "cause": None, "causes": [], "errorChain": [],
+    }  # fmt: skip
+    return {"data": {deed.key: error for deed in asked}}
 
 
 def _operations(query: str) -> list[OperationDefinitionNode]:
@@ -140,6 +168,8 @@ def _operations(query: str) -> list[OperationDefinitionNode]:
 def _of_value(value: object, known: Known) -> Reason | None:
     match value:
         case None | bool():
+            return None
+        case _ if value is Undefined:  # an argument left to its default
             return None
         case str():
             return None if _ID.fullmatch(value) or _are_known(value, known) else "words"

@@ -15,7 +15,17 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelines.launchpad import VOCABULARY, Reason, Unreadable, deeds, known_of, listens, refusal
+from pipelines.launchpad import (
+    VOCABULARY,
+    Deed,
+    Reason,
+    Unreadable,
+    deeds,
+    known_of,
+    listens,
+    refusal,
+    refused,
+)
 
 _GRAPHQL = "/graphql"
 
@@ -54,18 +64,20 @@ class Gate:
             request = _request(await _whole(receive))
             asked = deeds(request["query"], request["variables"])
         except Unreadable:
-            await self._refuse("unreadable", scope, receive, send)
+            await self._refuse("unreadable", [], scope, receive, send)
             return
         if asked:
             reason = refusal(asked, known_of(await _answer(self._app, VOCABULARY)))
             if reason:
-                await self._refuse(reason, scope, receive, send)
+                await self._refuse(reason, asked, scope, receive, send)
                 return
         # handed on as it was read, so that nobody can read it otherwise
         await self._app(*_rewritten(scope, request), send)
 
-    async def _refuse(self, reason: Reason, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = {"data": None, "errors": [{"message": self._say(reason)}]}
+    async def _refuse(
+        self, reason: Reason, asked: list[Deed], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        answer = refused(asked, self._say(reason))
         await JSONResponse(answer)(
             scope, receive, send
         )  # 200: the page shows the words of no other

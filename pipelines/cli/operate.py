@@ -205,7 +205,7 @@ class DagsterProcesses:
         import urllib.error
         import urllib.request
 
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180  # a busy machine imports slowly
         while time.monotonic() < deadline and all(c.poll() is None for c in self._children):
             try:
                 urllib.request.urlopen(f"{self.url}/graphql", timeout=5).close()  # noqa: S310
