@@ -55,7 +55,8 @@ def compare(
     )
     rows = rows.reindex(columns=list(_COLUMNS))
     rows["is_changed"] = rows["before"].fillna("") != rows["now"].fillna("")
-    rows["says"] = [s if isinstance(s, dict) else {} for s in rows["says"]]
+    spoken = [s if isinstance(s, dict) else {} for s in rows["says"]]
+    rows["says"] = pd.Series(spoken, rows.index, "object")
     contact = before.loc[before["address_type"] == "contact", "party_id"]
     hidden = rows["field"].isin(ADDRESS_FIELDS) & rows["party_id"].isin(protected)
     rows["before"] = rows["before"].mask(hidden & ~rows["party_id"].isin(contact))
@@ -70,7 +71,10 @@ def compare(
 def changed_fields(compared: pd.DataFrame) -> dict[int, list[str]]:
     """Party → the names of its fields that changed; whoever has none is left out."""
     changed = compared[compared["is_changed"]]
-    return {int(party): list(names) for party, names in changed.groupby("party_id")["field"]}
+    found: dict[int, list[str]] = {}
+    for party, field in changed[["party_id", "field"]].itertuples(index=False):
+        found.setdefault(int(party), []).append(field)
+    return found
 
 
 def _long(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

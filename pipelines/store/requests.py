@@ -71,7 +71,5 @@ def forget_customers(conn: Connection, before: str) -> int:
     """Empty the requests made before an instant of whom they were about; returns how many were."""
     old = (refresh_request.c.asked_at < before) & (refresh_request.c.customers != [])
     return conn.execute(
-        update(refresh_request)
-        .where(old)
-        .values(customers=[], changed=None)
+        update(refresh_request).where(old).values(customers=[], changed=None)
     ).rowcount
