@@ -36,7 +36,7 @@ def address_refresh(texts: Texts, hub: dg.ResourceDefinition) -> dg.JobDefinitio
         except Exception as error:  # noqa: BLE001 - whatever it is, Dagster would keep its text
             hub.house.failures.append((ADDRESS_REFRESH, told(error)))
             raise without_values(error) from None
-        said = {
+        said: dict[str, dg.RawMetadataValue] = {
             texts.count("status"): texts.say(f"status.{result.status}"),
             **{texts.count(name): value for name, value in result.counts.items()},
             texts.count("said"): dg.MetadataValue.md(result.text),

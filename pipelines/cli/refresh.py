@@ -64,6 +64,7 @@ def refresh(
     if business_date is not None and not is_date(business_date):
         raise click.UsageError("--date is YYYY-MM-DD")
     from pipelines.steps.answer_request import answer_to, request
+    from pipelines.steps.refresh_address import FAILED
     from pipelines.texts import Texts
 
     with _opened(invocation) as (house, who):
@@ -83,9 +84,10 @@ def refresh(
             found = _refreshed(house, night, customers, who, why)
             _show(as_json, night, texts, found, {}, {c.number: c.changed for c in found.customers})
             if found.is_empty:
-                raise Failed(
-                    "; ".join(f"{h.source}: {h.line or h.status}" for h in found.heard if h.status)
+                told = (
+                    f"{h.source}: {h.line or h.status}" for h in found.heard if h.status in FAILED
                 )
+                raise Failed(f"nobody answered: {'; '.join(told)}")
 
 
 @contextmanager
@@ -227,11 +229,12 @@ def _lines(
         yield sentence
     for one in found.customers:
         yield ""
-        yield from _of_customer(night, texts, one, changed.get(one.number, []))
+        several = len(found.customers) > 1
+        yield from _of_customer(night, texts, one, changed.get(one.number, []), several)
 
 
 def _of_customer(
-    night: "Night", texts: "Texts", one: "Refreshed", changed: list[str]
+    night: "Night", texts: "Texts", one: "Refreshed", changed: list[str], is_one_of_several: bool
 ) -> Iterator[str]:
     from pipelines.cli.steward import cell, table
     from pipelines.steps.answer_request import in_words
@@ -240,12 +243,9 @@ def _of_customer(
     yield f"P{one.party_id}  {cell(one.name)}  ({one.number})"
     if one.is_protected:
         yield texts.say("refresh.protected")
-    if len(night.settings.sources) and one.asked:
-        yield from (
-            in_words(night, texts, Heard(s, status))
-            for s, status in one.asked.items()
-            if status in ("nothing_held", "does_not_concern", "fault")
-        )
+    for source, status in one.asked.items() if is_one_of_several else ():
+        if status in ("fault", "nothing_held", "does_not_concern"):
+            yield in_words(night, texts, Heard(source, status))
     names = ", ".join(texts.say(f"field.{name}") for name in changed)
     yield texts.say("refresh.changed", fields=names) if changed else texts.say("refresh.unchanged")
     sources = [s for s in night.settings.sources if any(s in says for says in one.compared["says"])]

@@ -11,7 +11,7 @@ about single customers stays, so that the night hears all again and finds it kno
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -158,7 +158,9 @@ def present(night: Night, numbers: Sequence[str], who: str, why: str, detail: st
     """Ours and theirs as they stand, with nobody asked and nothing changed but the access log."""
     before = _as_it_stands(night, numbers, who, why, detail)
     customers, _ = _compared(night, before, [], {})
-    return Answer((), customers, {})
+    # what stood before is not known any more
+    shown = tuple(replace(c, compared=c.compared.assign(before=None)) for c in customers)
+    return Answer((), shown, {})
 
 
 # --- asking -----------------------------------------------------------------------------------------
@@ -338,7 +340,7 @@ def _overall(heard: Heard, of_customers: Sequence[Status]) -> Heard:
     if heard.status in FAILED:
         return heard
     status: Status = next((s for s in best if s in of_customers), "does_not_concern")
-    return Heard(heard.source, status, heard.line, heard.landed, heard.unknown_kinds, heard.seconds)
+    return replace(heard, status=status)
 
 
 def _tonight(night: Night, parties: Sequence[int]) -> dict[str, Foreseen]:
