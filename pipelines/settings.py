@@ -80,6 +80,16 @@ class Letter(Declared):
     smtp: Smtp | None = None
 
 
+class Refresh(Declared):
+    """A customer's address refreshed while they wait (DESIGN 4): how long, in seconds.
+
+    patience_seconds: for the services' answers, all asked at once. wait_seconds: for another run to end.
+    """
+
+    patience_seconds: float = Field(default=5, gt=0, le=60)
+    wait_seconds: float = Field(default=30, ge=0, le=300)
+
+
 class Hub(Declared):
     """`hub.yml`.
 
@@ -94,6 +104,7 @@ class Hub(Declared):
     key_file: Path
     user_from: tuple[Text, ...] = ("HUB_USER", "SUDO_USER", "LOGNAME", "USER")
     letter: Letter = Letter()
+    refresh: Refresh = Refresh()
 
     @field_validator("timezone")
     @classmethod

@@ -79,7 +79,9 @@ class HttpServer:
                 elif faults and faults.strikes("http_500"):
                     self._send(HTTPStatus.INTERNAL_SERVER_ERROR, {"virhe": "sandbox"})
                 elif faults and faults.strikes("http_429"):
-                    self._send(HTTPStatus.TOO_MANY_REQUESTS, Plain("too many requests"), retry_after="1")
+                    self._send(
+                        HTTPStatus.TOO_MANY_REQUESTS, Plain("too many requests"), retry_after="1"
+                    )
                 else:
                     headers = {k.lower(): v for k, v in self.headers.items()}
                     self._send(*respond(self.command, self.path, headers, body))
