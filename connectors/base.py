@@ -6,6 +6,7 @@ transport or format. The tree, drawn; messages name hosts, files, rules and coun
     ConnectorError
     ├── Unavailable            down, timed out, 5xx after the last retry, refused connection
     ├── Refused                it answered and said no: credentials, host key, permission, 4xx
+    │   └── NotRecognised      it does not know us, or not any more: 401
     ├── Malformed              the answer as a whole can't be read: truncated, wrong encoding, no such column
     │   └── CursorWentBack     a feed offers a position before the one we hold
     ├── AlreadyPublished       the name exists at the recipient; nothing was overwritten
@@ -27,6 +28,10 @@ class Unavailable(ConnectorError):
 
 class Refused(ConnectorError):
     """The counterparty answered no; somebody has to change a setting, a key or a permit."""
+
+
+class NotRecognised(Refused):
+    """The counterparty does not accept who we are; where a token says so, a new one may help."""
 
 
 class Malformed(ConnectorError):

@@ -92,6 +92,30 @@ SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
             asks_with=("identity_code",),
             on_demand="asks",
         ),
+        "ytj": Connector(
+            frozenset({"base_url", "timeout", "per_night"}),
+            _has_url,
+            asks_with=("business_id",),
+            on_demand="asks",
+        ),
+        "ryhti": Connector(
+            frozenset(
+                {
+                    "base_url",
+                    "client_id",
+                    "client_secret",
+                    "municipalities",
+                    "persons",
+                    "ca_file",
+                    "client_cert",
+                    "client_key",
+                    "timeout",
+                    "attempts",
+                }
+            ),
+            _has_url,
+            on_demand="drains",
+        ),
     }
 )
 RECIPIENT_CONNECTORS: Mapping[str, Connector] = MappingProxyType(

@@ -30,9 +30,16 @@ class Hub:
 
 
 def hub_of(
-    opener: Callable[[], House], business_date: str | None = None, *, full: bool = False
+    opener: Callable[[], House],
+    business_date: str | None = None,
+    *,
+    full: bool = False,
+    wait_seconds: float = 0,
 ) -> dg.ResourceDefinition:
-    """The resource `hub`: opened by `opener` when a run starts, never at import, closed at its end."""
+    """The resource `hub`: opened by `opener` when a run starts, never at import, closed at its end.
+
+    wait_seconds: how long it waits for another run to give the lock back before it is `busy`.
+    """
 
     @contextmanager
     def opened(context: dg.InitResourceContext) -> Iterator[Hub]:
@@ -41,7 +48,7 @@ def hub_of(
         except Exception as error:  # noqa: BLE001 - whatever it is, Dagster would keep its text
             raise without_values(error) from None
         try:
-            busy = not house.lock.acquire()
+            busy = not house.lock.acquire(wait_seconds)
             yield Hub(house, house.night(business_date, full=full), busy, context.instance)
         finally:
             house.close()

@@ -14,7 +14,7 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stdnum.fi import hetu
@@ -22,10 +22,12 @@ from stdnum.fi import hetu
 from connectors.sandbox import town as sandbox
 from connectors.sandbox.names import PostOffice
 from connectors.sandbox.own_register import Row
+from connectors.sandbox.ryhti import BuildingRegister
 from connectors.sandbox.world import Address, Stay
+from connectors.sandbox.ytj import CompanyRegister
 from pipelines import keys
 from pipelines.cli.town import point_at
-from pipelines.settings import load_settings
+from pipelines.settings import is_secret, load_settings
 from pipelines.store.engine import migrate, open_engine
 
 CUSTOMERS = 100
@@ -60,6 +62,16 @@ FORBIDDEN = (
     "pesakunnantie",
     "kanalanseutu",
     "kuntakana",
+    "kotkanpesankuja",  # of a company in the open register
+    "pesakaupunki",
+    "hautojantoimisto",
+    "untuvakatu",
+    "untuvastad",
+    "hanhensulantie",  # the building register's: an address, a property, whose door the mail goes to
+    "90199900088888",
+    "joutsenlahtinen",
+    "kahlaajakatos",
+    "9990000011",
 )
 NEVER_KEPT = (
     "pesallinen",  # a birth name, of no use to the register
@@ -70,6 +82,12 @@ NEVER_KEPT = (
     "vieraspolku",
     "asukkala",  # a resident who is nobody to us
     "sivukyla",
+    "entispesue",  # what a company was called before, is called besides, and its web page
+    "rinnakkaispesue",
+    "verkkopesue",
+    "pelikaanisto",  # whom an owner has named to speak for them
+    "kaakkurila",  # somebody whose house is none of ours
+    "haikarankuja",
 )
 NOTICE = (
     "--line", "Notisanpolku 5", "--postal-code", "31640", "--post-office", "Notisanlinna",
@@ -141,8 +159,11 @@ def live(base: Path) -> LivedIn:
         town.advance()
         second = hub(home, "night", "--json", "--date", town.today)
         secrets = tuple(
-            town.addresses[who]["password"]
-            for who in ("dvv", "finance", "own_register", "municipality")
+            value
+            for door in town.addresses.values()
+            if isinstance(door, dict)
+            for key, value in door.items()
+            if is_secret(key)
         )
     return LivedIn(home, planted, secrets, first, probe, second)
 
@@ -217,11 +238,13 @@ def _plant(town: sandbox.Town) -> Planted:
     paid = [r for r in roles.values() if r["LOPPULASKU_OSOITE"]]
     paid[0]["LOPPULASKU_OSOITE"] = "Orsikuja 6"
     rows[of("non_customer")].update(NIMI="Tuntematonen Veikko", LAHIOSOITE="Vieraspolku 2")
-    # no name: the connector can't make a record of it (of a company, whom no register is asked about)
+    _plant_companies(town, of("company_contact"))
+    # no name: the connector can't make a record of it (of a company that no register holds)
     rows[of("housing_company")].update(
         NIMI="", PUHELIN="0505557393", SAHKOPOSTI="hauki@pesa.invalid"
     )
     _plant_in_the_municipality(town)
+    _plant_buildings(town, role_of(of("old_address"))["KULUTUSPISTE"], of("housing_company"))
     return Planted(
         customer=of("old_address"),
         company=of("company_contact"),
@@ -249,6 +272,55 @@ def _plant_in_the_municipality(town: sandbox.Town) -> None:
         if number not in owners and entity not in customers
     )
     stranger.update(SUKUNIMI="Asukkala", KATUOSOITE="Asukkalantie 1", POSTITMP="SIVUKYLA")
+
+
+def _plant_companies(town: sandbox.Town, number: str) -> None:
+    """One word in each text that the open register has of a company."""
+    founded, register = town._founded, town._registers["ytj"]
+    assert isinstance(register, CompanyRegister)
+    companies, company_id = founded.world.companies, founded.register.entity_of[number]
+    office = PostOffice("31640", "PESAKAUPUNKI", "PESAKAUPUNKI", "103")
+    companies[company_id] = replace(
+        companies[company_id],
+        name="Kanarialinna Oy",
+        address=Address("Kotkanpesankuja", "6", office),
+    )
+    entry = register.entries[company_id]
+    entry.former = [("Entispesue Oy", entry.registered)]
+    entry.parallel, entry.website = "Rinnakkaispesue Ab", "www.verkkopesue.invalid"
+    entry.care_of, entry.box, entry.free = "Hautojantoimisto Oy", "", ""
+    other = next(e for i, e in register.entries.items() if i != company_id)
+    other.box, other.free = "", "Untuvakatu_4 113_51_UNTUVASTAD"
+
+
+def _plant_buildings(town: sandbox.Town, point_ref: str, company: str) -> None:
+    """Words in the building register: at a point of ours, of a company of ours, of a stranger."""
+    world, rows = town._founded.world, town._founded.register
+    register = town._registers["ryhti"]
+    assert isinstance(register, BuildingRegister)
+    place = world.points[point_ref].address
+    rows.points[point_ref]["RAKENNUSTUNNUS"] = place.building_id
+    entity = rows.entity_of[company]
+    world.companies[entity] = replace(
+        world.companies[entity], name="Kahlaajakatos Oy", business_id="9990000011"
+    )
+    for building in list(register.buildings.values()):
+        if building.building_id == place.building_id:
+            owners = [
+                replace(o, care_of="Joutsenlahtinen Aku", contact="Pelikaanisto")
+                for o in building.owners
+            ]
+            register.buildings[building.key] = replace(
+                building,
+                property_id="90199900088888",
+                address=place._replace(street="Hanhensulantie"),
+                owners=tuple(owners),
+            )
+    stranger = next(b for b in register.buildings.values() if b.property_id[3:6] == "498")
+    register.buildings[stranger.key] = replace(
+        stranger, address=stranger.address._replace(street="Haikarankuja")
+    )
+    world.people[stranger.owners[0].entity].family_name = "Kaakkurila"
 
 
 def found_in(text: bytes, words: Iterable[str]) -> list[str]:

@@ -13,18 +13,31 @@ from typing import Any
 from connectors.sandbox import own_register
 from connectors.sandbox.own_register import Layout, Row
 
-HTTP_FAULTS = {
+SERVER_FAULTS = {
     "http_500": "answers 500",
     "http_429": "answers 429 with Retry-After: 1",
     "timeout": "takes the request and never answers; withdrawing ends the wait",
     "half_response": "promises more bytes than it sends, then closes",
     "unauthorised": "answers 401 whatever the credentials",
+}
+FEED_FAULTS = {
     "repeated": "gives every change twice",
     "reordered": "gives the changes in reverse order",
+}
+DVV_FAULTS = {
     "cursor_back": "gives a position earlier than the one asked from",
     "unknown_group": "adds a tietoryhmä nobody has heard of to every change",
     "left_out": "leaves the first person out of /perustiedot",
     "uninvited": "adds people nobody asked about",
+}
+RYHTI_FAULTS = {
+    "stuck": "gives changes and no position after them",
+    "expired_token": "takes the token for one that has run out, once",
+    "unknown_code": "gives every building a state of life nobody has heard of",
+}
+YTJ_FAULTS = {
+    "not_found": "says it holds nobody of that business id",
+    "lying": "answers with another company than the one asked for",
 }
 SFTP_FAULTS = {
     "unauthorised": "refuses the password",
@@ -43,7 +56,9 @@ EXPORT_FAULTS = {
 }
 RETURN_FAULTS = {"stubborn": "accepts returns and keeps its own values"}
 CATALOGUE: dict[str, dict[str, str]] = {
-    "dvv": HTTP_FAULTS,
+    "dvv": SERVER_FAULTS | FEED_FAULTS | DVV_FAULTS,
+    "ryhti": SERVER_FAULTS | FEED_FAULTS | RYHTI_FAULTS,
+    "ytj": {k: v for k, v in SERVER_FAULTS.items() if k != "unauthorised"} | YTJ_FAULTS,
     "own_register": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "municipality": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "finance": SFTP_FAULTS,

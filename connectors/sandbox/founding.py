@@ -51,7 +51,8 @@ class Founded:
     """What the founding leaves behind.
 
     cast: people in stories, whom chance leaves alone. told: the steps of stories that have happened.
-    refused_keys: table/key → the column no hub should believe.
+    refused_keys: table/key → the column no hub should believe. new_owners: people who have bought a
+    customer's property, which the own register has not heard of.
     """
 
     world: World
@@ -60,6 +61,7 @@ class Founded:
     cast: set[str] = field(default_factory=set)
     refused_keys: dict[str, str] = field(default_factory=dict)
     told: set[tuple[str, int]] = field(default_factory=set)
+    new_owners: set[str] = field(default_factory=set)
 
 
 def found(seed: int, customers: int, today: str) -> Founded:

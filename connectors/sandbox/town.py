@@ -31,12 +31,18 @@ from connectors.sandbox.exchange import (
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.founding import found
 from connectors.sandbox.municipality import Municipality
+from connectors.sandbox.ryhti import BuildingRegister
 from connectors.sandbox.scene import Founder, Register, Scene
 from connectors.sandbox.servers import Answer, HttpServer
+from connectors.sandbox.ytj import CompanyRegister
 
 FIRST_DAY = "2026-11-02"
 # who answers over HTTP; each lives in a module of its own
-_REGISTERS: Mapping[str, Founder] = {"dvv": DvvApi}
+_REGISTERS: Mapping[str, Founder] = {
+    "dvv": DvvApi,
+    "ryhti": BuildingRegister,
+    "ytj": CompanyRegister,
+}
 
 
 def start(
@@ -108,9 +114,9 @@ class Town:
             office.pass_day(quiet)
 
     def fault(self, where: str, kind: str, times: int = 1) -> None:
-        """Arm a fault of somebody's; 0 times withdraws it.
+        """Arm a fault of somebody in `faults.CATALOGUE`; 0 times withdraws it.
 
-        Raises ValueError for a fault that does not exist; see `faults.CATALOGUE`.
+        Raises ValueError for a fault that does not exist.
         """
         if where not in self._faults:
             raise ValueError(f"nobody is called {where}; there are {', '.join(self._faults)}")

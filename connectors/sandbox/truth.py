@@ -22,9 +22,11 @@ def tell(
     """The truth today, as JSON.
 
     customers: own-register number → entity (P… person, Y… organisation, E… death estate), for those with a
-    role. owners: municipality's number → entity of whoever it calls an owner of a connected property. pairs: numbers of the same entity, each pair once. protected: numbers with an order from anybody.
+    role. owners: municipality's number → entity of whoever it calls an owner of a connected property.
+    pairs: numbers of the same entity, each pair once. protected: numbers with an order from anybody.
     refused: table/key → the column that no hub should believe. non_customers: rows without any role.
-    canaries: names and flats of inhabitants who are no customers, found in nothing a customer has.
+    canaries: names and flats of inhabitants who are neither customers nor own a customer's property, found
+    in nothing a customer has.
     people: entity → name, address line, whether dead. asked_in_vain: how many non-customers DVV was asked of.
     """
     register, world = town.register, town.world
@@ -38,7 +40,8 @@ def tell(
     entity_of = {number: entity for entity, number in municipality.number_of.items()}
     owning = sorted({row["HENKILONRO"] for row in municipality.ownerships.values()})
     owners = {number: entity_of[number] for number in owning}
-    known = persons | {e: world.people[e] for e in owners.values() if e in world.people}
+    owning_people = {*owners.values(), *town.new_owners} & world.people.keys()
+    known = persons | {e: world.people[e] for e in owning_people}
     return {
         "today": world.today,
         "customers": customers,

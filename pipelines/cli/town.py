@@ -68,7 +68,7 @@ def point_at(home: Path, addresses: Mapping[str, Any]) -> None:
     """Write the town's addresses into HOME/config, secrets into files of their own (mode 0600)."""
     import yaml
 
-    from pipelines.settings import read_yaml, shipped
+    from pipelines.settings import is_secret, read_yaml, shipped
 
     def secret(name: str, value: str) -> dict[str, str]:
         path = home / "secrets" / name
@@ -102,7 +102,7 @@ def point_at(home: Path, addresses: Mapping[str, Any]) -> None:
     for name, there in addresses.items():
         # a register that answers over HTTP says under its source's name what that source's file needs
         if isinstance(there, dict) and "base_url" in there:
-            secrets = {k: secret(f"{name}.{k}", there[k]) for k in ("password",) if k in there}
+            secrets = {k: secret(f"{name}.{k}", v) for k, v in there.items() if is_secret(k)}
             source = f"sources/{name}.yml"
             write(source, {**read_yaml(shipped(source)), **there, **secrets})
     for name in ("finance", *_DROPS):

@@ -7,7 +7,9 @@ from them. Does not belong here: what a row says (`domain.extract`), sending (`d
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -33,6 +35,17 @@ from pipelines.store.engine import transaction
 EXTRACT_CHECKS = ("nobody_held_back",)
 _RECORD = ("source", "source_key")
 _EVER = "0000-00-00"
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """events: party_id and the contract's columns. held: party_id, reason. state: shadow, live, or waiting
+    (an earlier delivery has not been acknowledged, and nothing goes before it is).
+    """
+
+    events: pd.DataFrame
+    held: pd.DataFrame
+    state: Literal["shadow", "live", "waiting"]
 
 
 def prepare_extract(
@@ -102,12 +115,33 @@ def preview(
     return events[list(contract.columns)], held
 
 
+def foresee(night: Night, contract: RecipientContract, parties: Sequence[int]) -> Foreseen:
+    """What the next delivery would carry of these parties alone; nothing is written."""
+    wanted = pd.DataFrame({"party_id": pd.array(parties, dtype="Int64")}).drop_duplicates()
+    name = contract.recipient
+    with rehearsing(night, f"extract:{name}") as step:
+        _, events, held = _differences(step, night, contract, wanted)
+        standing = deliveries.held(step.conn, name)
+        theirs = standing["party_id"].isin(wanted["party_id"])
+        unsendable = standing.loc[theirs & (standing["reason"] == "unsendable")]
+        mode = deliveries.mode_of(step.conn, name, contract.mode)
+        waits = bool(deliveries.outstanding(step.conn, name))
+    return Foreseen(
+        events[["party_id", *contract.columns]],
+        pd.concat([held, unsendable[["party_id", "reason"]]], ignore_index=True),
+        "waiting" if waits else mode,
+    )
+
+
 def _differences(
-    step: StepRun, night: Night, contract: RecipientContract
+    step: StepRun, night: Night, contract: RecipientContract, only: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Whom tonight touches, the rows that differ from what was told, and who is held back."""
+    """Whom tonight touches, the rows that differ from what was told, and who is held back.
+
+    only: the parties (party_id) to look at, touched or not.
+    """
     chosen = _contract(contract)
-    dirty = _touched(step, night, contract.recipient)
+    dirty = _touched(step, night, contract) if only is None else only
     if dirty.empty:
         nothing = pd.DataFrame(columns=["row_key", "party_id", *contract.columns])
         return dirty, nothing, pd.DataFrame(columns=["party_id", "reason"])
@@ -137,8 +171,9 @@ def _waits(waiting: int) -> StepResult:
     )
 
 
-def _touched(step: StepRun, night: Night, recipient: str) -> pd.DataFrame:
+def _touched(step: StepRun, night: Night, contract: RecipientContract) -> pd.DataFrame:
     """Parties whose rows for the recipient could differ from what it has been told."""
+    recipient = contract.recipient
     if step.since == 0:
         ids = [frames.read(step.conn, GOLDEN)["party_id"]]
     else:
@@ -160,6 +195,8 @@ def _touched(step: StepRun, night: Night, recipient: str) -> pd.DataFrame:
             nights.parted_since(step.conn, min(after, night.business_date)),
         ]
     ids += [deliveries.unsettled_parties(step.conn, recipient)]
+    if contract.population.rule == "payers_of_points":
+        ids += [deliveries.departed_parties(step.conn, recipient)]
     every = pd.concat([i.astype("Int64") for i in ids]).dropna().drop_duplicates()
     return pd.DataFrame({"party_id": every})
 

@@ -406,6 +406,28 @@ def unsettled_parties(conn: Connection, recipient: str) -> pd.Series:
     return pd.Series(sorted(found - {None}), dtype="Int64", name="party_id")
 
 
+def departed_parties(conn: Connection, recipient: str) -> pd.Series:
+    """Parties that the recipient knows, or from whom something is held, and the register no longer has.
+
+    Their last role went to somebody else. Who was told as ended or merged is not among them.
+    """
+    gone = party.c.party_id.is_(None)
+    told = frames.rows(
+        conn,
+        select(told_row.c.party_id, told_row.c.row)
+        .outerjoin_from(told_row, party, told_row.c.party_id == party.c.party_id)
+        .where(told_row.c.recipient == recipient, told_row.c.party_id.is_not(None), gone),
+    )
+    is_over = [row.get("event") in ("ended", "merged") for row in told["row"]]
+    held_back = conn.scalars(
+        select(held_row.c.party_id)
+        .outerjoin_from(held_row, party, held_row.c.party_id == party.c.party_id)
+        .where(held_row.c.recipient == recipient, gone)
+    )
+    known = {*told.loc[[not over for over in is_over], "party_id"], *held_back}
+    return pd.Series(sorted(known), dtype="Int64", name="party_id")
+
+
 # ---- what the recipient holds
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines.settings import site_files
 from pipelines.store.engine import open_engine
 from pipelines.store.lock import RunLock
 from tests.canaries import FORBIDDEN, LivedIn, found_in, hub
@@ -27,6 +28,7 @@ def with_an_empty_drop_folder(home: Path) -> Path:
     for path in (
         *(home / "config" / "recipients").iterdir(),
         home / "config" / "sources" / "dvv.yml",
+        home / "config" / "sources" / "ytj.yml",
     ):
         path.unlink()
     file = home / "config" / "sources" / "registrations.yml"
@@ -114,12 +116,16 @@ def test_a_hub_without_tables_says_what_to_do(
 # --- who we hear from, who we tell ---------------------------------------------------------------------
 
 
+def shipped_names(folder: str) -> set[str]:
+    return {Path(f).stem for f in site_files() if f.startswith(f"{folder}/")}
+
+
 def test_sources_tells_when_each_last_worked(desk: Desk) -> None:
     told = desk("sources", "--json").json
     inward = {row["name"]: row for row in told if row["direction"] == "in"}
     outward = {row["name"]: row for row in told if row["direction"] == "out"}
-    assert set(inward) == {"dvv", "registrations"}
-    assert set(outward) == {"finance", "own_register"}
+    assert set(inward) == shipped_names("sources")
+    assert set(outward) == shipped_names("recipients")
     assert set(inward["dvv"]) == {
         "name", "direction", "configured", "last_date", "status", "fetched", "landed",
     }  # fmt: skip
@@ -131,8 +137,9 @@ def test_sources_tells_when_each_last_worked(desk: Desk) -> None:
 
 def test_a_probe_asks_everybody_there_and_then(lived_in: LivedIn) -> None:
     told = {row["name"]: row["probe"] for row in json.loads(lived_in.probe.out)}
-    assert set(told) == {"dvv", "registrations", "finance", "own_register"}
+    assert set(told) == shipped_names("sources") | shipped_names("recipients")
     assert "lets us in" in told["dvv"]
+    assert "lets us in" in told["ryhti"]
 
 
 def test_a_probe_that_fails_is_told_beside_the_others_and_ends_with_one(own_desk: Desk) -> None:

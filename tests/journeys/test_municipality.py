@@ -15,10 +15,10 @@ from connectors.sandbox.own_register import Row
 from pipelines.domain.schemas import (
     GOLDEN,
     GOLDEN_POINTS,
+    GOLDEN_ROLES,
     LANDED,
     PARTIES,
     PARTY_RECORDS,
-    POINTS,
     PROVENANCE,
     ROLES,
 )
@@ -123,9 +123,11 @@ def test_an_owner_we_have_never_heard_of_becomes_a_customer_by_the_role(heard: H
     roles = heard.hub.table(ROLES)
     (role,) = roles[roles["party_source_key"] == canary["henkilonro"]].to_dict("records")
     assert (role["source"], role["role_type"]) == (MUNICIPALITY, "owner")
-    points = heard.hub.table(POINTS)
-    place = points[points["source_key"] == role["point_source_key"]].iloc[0]
-    assert place["property_id"] in set(heard.hub.table(GOLDEN_POINTS)["property_id"])
+    points = heard.hub.table(GOLDEN_POINTS).set_index("point_id")["property_id"]
+    held = heard.hub.table(GOLDEN_ROLES)
+    (placed,) = held[held["party_id"] == record["party_id"]].to_dict("records")
+    assert (placed["source"], placed["role_type"]) == (MUNICIPALITY, "owner")
+    assert points[placed["point_id"]] == role["point_source_key"]
 
 
 def test_a_property_of_the_municipalitys_is_no_consumption_point_of_its_own(heard: Heard) -> None:

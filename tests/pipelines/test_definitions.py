@@ -31,6 +31,8 @@ ENDPOINTS = {
     "sources/dvv": "dvv",
     "sources/municipality": "municipality",
     "sources/registrations": "own_register",
+    "sources/ryhti": "ryhti",
+    "sources/ytj": "ytj",
     "recipients/finance": "finance",
     "recipients/municipality": "municipality",
     "recipients/own_register": "own_register",
@@ -53,8 +55,10 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "password": "p",
         "client": "a/b/c/d",
     }
+    ryhti = {"base_url": "http://127.0.0.1:1", "client_id": "u", "client_secret": "p"}
+    ytj = {"base_url": "http://127.0.0.1:1/v3"}
     sftp = dict.fromkeys(("own_register", "finance", "municipality"), door())
-    point_at(home, {"dvv": dvv, **sftp})
+    point_at(home, {"dvv": dvv, "ryhti": ryhti, "ytj": ytj, **sftp})
     return load_settings(home, {})
 
 
