@@ -357,7 +357,7 @@ def test_somebody_base_data_leaves_out_is_counted_and_asked_about_until_it_tells
 
 def test_people_dvv_adds_unasked_leave_no_trace(muddle: Muddle) -> None:
     """R9, DESIGN 4: looked for in every byte under HOME the morning after."""
-    strangers = muddle.living.town._registers["dvv"]._strangers()  # type: ignore[attr-defined]
+    strangers = muddle.living.town._registers["dvv"]._strangers()
     assert len(strangers) == 2
     assert traces(muddle.living.home, muddle.muddled.truth["canaries"]) == []
     codes = [stranger["henkilotunnus"] for stranger in strangers]
