@@ -155,9 +155,10 @@ def test_nothing_is_landed_of_where_a_protected_resident_lives(heard: Heard) -> 
 def test_r14_the_municipality_never_outweighs_the_customer_or_the_population_register(
     heard: Heard,
 ) -> None:
-    """R14: of an address it is believed only where neither of the two states one."""
+    """R14: of a name it is believed only where nobody before it in the order states one."""
     values, records = heard.hub.table(PROVENANCE), heard.hub.table(PARTY_RECORDS)
-    better = set(records.loc[records["source"] != MUNICIPALITY, "party_id"])
+    believed_more = records["source"].isin(["registrations", "dvv", "ytj"])
+    better = set(records.loc[believed_more, "party_id"])
     theirs = values[(values["source"] == MUNICIPALITY) & (values["field"] == "family_name")]
     assert len(theirs)
     assert not set(theirs["party_id"]) & better
