@@ -38,6 +38,9 @@ _EVER = "0000-00-00"
 OWN_REGISTER_SOURCE = "registrations"
 
 
+Forecast = Literal["shadow", "live", "waiting"]
+
+
 @dataclass(frozen=True)
 class Foreseen:
     """events: party_id and the contract's columns. held: party_id, reason. state: shadow, live, or waiting
@@ -46,7 +49,7 @@ class Foreseen:
 
     events: pd.DataFrame
     held: pd.DataFrame
-    state: Literal["shadow", "live", "waiting"]
+    state: Forecast
 
 
 def prepare_extract(
