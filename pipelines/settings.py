@@ -81,10 +81,7 @@ class Letter(Declared):
 
 
 class Refresh(Declared):
-    """A customer's address refreshed while they wait (DESIGN 4): how long, in seconds.
-
-    patience_seconds: for the services' answers, all asked at once. wait_seconds: for another run to end.
-    """
+    """Seconds a refresh waits for the services' answers, all asked at once, and for another run to end."""
 
     patience_seconds: float = Field(default=5, gt=0, le=60)
     wait_seconds: float = Field(default=30, ge=0, le=300)

@@ -37,6 +37,9 @@ _RECORD = ("source", "source_key")
 _EVER = "0000-00-00"
 
 
+Forecast = Literal["shadow", "live", "waiting"]
+
+
 @dataclass(frozen=True)
 class Foreseen:
     """events: party_id and the contract's columns. held: party_id, reason. state: shadow, live, or waiting
@@ -45,7 +48,7 @@ class Foreseen:
 
     events: pd.DataFrame
     held: pd.DataFrame
-    state: Literal["shadow", "live", "waiting"]
+    state: Forecast
 
 
 def prepare_extract(

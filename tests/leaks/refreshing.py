@@ -73,7 +73,7 @@ def opened(home: Path, number: str, *, breaks_off: bool) -> House:
         (key,) = mine["source_key"]
         landed = frames.read(conn, LANDED)
         (content,) = landed.loc[landed["source_key"] == key, "content"]
-    homes = [a | {"street_line": LINE} for a in content["addresses"]]
+    homes = [a | {"line": LINE} for a in content["addresses"]]
     moved = content | {"addresses": homes, "is_deceased": True, "death_date": "2026-11-03"}
     house.sources = {
         "registrations": Export(number),

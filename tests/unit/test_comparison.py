@@ -3,7 +3,7 @@
 from typing import Any
 
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.domain.comparison import COMPARED, changed_fields, compare
@@ -143,6 +143,7 @@ def test_r56_the_contact_address_of_a_protected_customer_is_shown() -> None:
 texts = st.none() | st.text("abc", min_size=1, max_size=2)
 
 
+@settings(deadline=None)
 @given(
     was=st.fixed_dictionaries({"phone": texts, "street_line": texts}),
     now=st.fixed_dictionaries({"phone": texts, "street_line": texts}),
@@ -157,6 +158,7 @@ def test_exactly_the_fields_that_differ_have_changed_whatever_sources_say(
     assert not compared.duplicated(["party_id", "field"]).any()
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["permanent", "postal", "temporary", "visiting", "final_invoice"]))
 def test_r56_no_kind_of_address_but_contact_is_shown_of_a_protected_customer(kind: str) -> None:
     compared = beside(
