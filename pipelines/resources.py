@@ -4,6 +4,8 @@ Belongs here: the life of a run's resources. Does not belong here: what a night 
 """
 
 import os
+import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,12 +58,15 @@ def hub_of(
     return dg.ResourceDefinition(opened)
 
 
-def without_values(error: Exception) -> Exception:
+def without_values(error: Exception) -> dg.Failure:
     """What Dagster may know of an error: one line without a person, since it keeps every word for ever.
 
-    Its own masking is not enough: it needs a variable to be set, and repeats the whole to stderr.
+    Its own masking is not enough: it needs a variable to be set, and repeats the whole to stderr. Whoever asks
+    for the whole (HUB_TRACEBACK) reads it where this process writes, and nowhere else.
     """
-    return error if "HUB_TRACEBACK" in os.environ else dg.Failure(told(error))
+    if "HUB_TRACEBACK" in os.environ:
+        traceback.print_exception(error, file=sys.stderr)
+    return dg.Failure(told(error))
 
 
 class NoFrames(dg.IOManager):

@@ -146,8 +146,11 @@ def ui(invocation: Invocation, port: int, read_only: bool, as_json: bool) -> Non
     ).close()  # an unusable hub is said here, not in a traceback on a page
     home = invocation.home.absolute()
     dagster_home(home)
+    if sys.stderr.isatty():
+        click.echo("starting Dagster … (Ctrl-C ends it)", err=True)
     with DagsterProcesses(home, port, read_only=read_only) as processes:
         answer(as_json, {"url": processes.url}, [f"Dagster: {processes.url}"])
+        sys.stdout.flush()  # whoever reads a pipe waits for the address
         processes.wait()
 
 

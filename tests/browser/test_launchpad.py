@@ -3,20 +3,17 @@
 In a real browser, and past it by GraphQL. Runs where HUB_TEST_CHROMIUM names a Chromium.
 """
 
-import json
-import time
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import outside, served
-from tests.canaries import everything_under, found_in, hub
+from tests.browser.conftest import Served, editor_of, outside, served, write
+from tests.canaries import hub
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -32,49 +29,6 @@ REFUSED = "eikä mitään tallennettu"
 ASKED = "ops:\n  look_up:\n    config:\n      request_no: 12"
 
 
-@dataclass(frozen=True)
-class Served:
-    """A hub that knows nobody, and its page."""
-
-    home: Path
-    url: str
-
-    def ask(self, body: object, path: str = "/graphql", kind: str = "application/json") -> str:
-        """What a POST is answered, whatever its status."""
-        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - our own address
-            self.url + path, data=sent, headers={"Content-Type": kind}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
-                return str(answer.read().decode())
-        except urllib.error.HTTPError as answer:
-            return answer.read().decode()
-
-    def runs(self) -> list[dict[str, Any]]:
-        """Every run Dagster remembers, newest first."""
-        query = "{ runsOrError { ... on Runs { results { id jobName status runConfigYaml } } } }"
-        results: list[dict[str, Any]] = json.loads(self.ask({"query": query}))["data"][
-            "runsOrError"
-        ]["results"]
-        return results
-
-    def last_run(self, job: str, *, after: int) -> dict[str, Any]:
-        """The run that came after so many, once it has ended."""
-        deadline = time.monotonic() + 180
-        while time.monotonic() < deadline:
-            runs = self.runs()
-            if len(runs) > after and runs[0]["status"] in ("SUCCESS", "FAILURE", "CANCELED"):
-                assert runs[0]["jobName"] == job
-                return runs[0]
-            time.sleep(0.5)
-        raise AssertionError(f"{job} did not end")
-
-    def keeps(self, word: str) -> bool:
-        """Whether a word stands in any byte under the hub's home."""
-        return bool(found_in(everything_under(self.home), [word]))
-
-
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("launchpad") / "hub"
@@ -84,19 +38,9 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield Served(home, url)
 
 
-def write(page: "Page", editor: "Locator", text: str) -> None:
-    """Put text into the launchpad's editor instead of what is there, and let it be checked."""
-    editor.click()
-    page.keyboard.press("Control+A")
-    page.keyboard.press("Delete")
-    page.keyboard.insert_text(text)
-    page.wait_for_timeout(1500)
-
-
 def launchpad(page: "Page", there: Served) -> "Locator":
     """The editor of the job that takes a number."""
-    page.goto(f"{there.url}/locations/{MODULE}/jobs/by_number/playground")
-    return page.locator(".CodeMirror").first
+    return editor_of(page, there, MODULE, "by_number")
 
 
 def refused(page: "Page") -> str:
@@ -177,7 +121,7 @@ def test_a_name_in_the_launchpad_of_the_night_leaves_no_byte(page: "Page", there
     whole.locator("xpath=following::button[1]").click()
     page.get_by_text("Open launchpad").click()
     write(page, page.locator(".dagster-portal .CodeMirror").first, "ops: {} # Yollinen Aino")
-    page.get_by_role("button", name="Materialize", exact=True).last.click()
+    page.get_by_role("button", name=re.compile("Materialize$")).last.click()
     assert "Yollinen" not in refused(page)
     assert len(there.runs()) == before
     assert not there.keeps("Yollinen")

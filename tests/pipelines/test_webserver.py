@@ -108,6 +108,15 @@ def test_a_launch_with_a_name_in_it_is_answered_in_words_and_reaches_nobody() ->
     assert dagster.reached == []
 
 
+def test_a_name_in_the_second_of_two_mutations_reaches_nobody() -> None:
+    dagster = FakeDagster()
+    query = f'mutation {{ reloadWorkspace {{ id }} launchRun(executionParams: {{mode: "{NAME}"}}) {{ id }} }}'
+    status, text = posted(dagster, {"query": query})
+    assert (status, dagster.reached) == (200, [])
+    said = {key: answer["message"] for key, answer in json.loads(text)["data"].items()}
+    assert said == {"reloadWorkspace": "refused: words", "launchRun": "refused: words"}
+
+
 @pytest.mark.parametrize(
     "body",
     [
