@@ -91,6 +91,7 @@ class Batch:
     dropped: column or group the notice does not cover → how many records carried it.
     unknown: message kind nobody has told us of → count; loud in the morning letter.
     not_held: how many of those asked about the register does not hold, which says nothing about them.
+    faults_of_others: records that could not be read and show nothing of ours; no more of them is kept.
     """
 
     records: Sequence[Record]
@@ -101,6 +102,7 @@ class Batch:
     dropped: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, int] = field(default_factory=dict)
     not_held: int = 0
+    faults_of_others: int = 0
 
 
 @dataclass(frozen=True)

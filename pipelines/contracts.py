@@ -67,7 +67,7 @@ def _has_folder(options: Mapping[str, JsonValue]) -> bool:
 SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
     {
         "registrations": Connector(
-            frozenset({"folder", "format", "encoding", "delimiter", "files", "manifest"}),
+            frozenset({"folder", "format", "encoding", "delimiter", "files", "manifest", "keep"}),
             _has_folder,
             {"identity": ("person_key", "birth_key", "key_id", "identity_fault", "business_id")},
         ),
@@ -109,6 +109,12 @@ SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
             ),
             _has_url,
             on_demand="drains",
+        ),
+        "ytj": Connector(
+            frozenset({"base_url", "timeout", "per_night"}),
+            _has_url,
+            asks_with=("business_id",),
+            on_demand="asks",
         ),
     }
 )
@@ -227,7 +233,7 @@ class ContractField(Declared):
 class Population(Declared):
     """Who may be in a delivery: in words, and the rule that picks them.
 
-    source: the source whose records are returned to its keeper, for the rules about returns.
+    source: the source whose records go back to its keeper, for the rules about returns.
     """
 
     rule: Literal[

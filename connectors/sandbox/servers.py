@@ -1,8 +1,9 @@
 """An HTTP server on loopback for one counterparty, with the faults any server can have.
 
 Belongs here: requests, status codes, answers that never come or break off. Does not belong here: what
-anybody answers (`dvv_api`, `ytj`, …), what the controls do (`town`). Each answer closes its connection, so that no thread waits for a
-client that has gone; a hanging answer ends when its fault is withdrawn or the server closes.
+anybody answers (`dvv_api`, `ytj`, …), what the controls do (`town`). Each answer closes its connection, so
+that no thread waits for a client that has gone; a hanging answer ends when its fault is withdrawn or the
+server closes.
 """
 
 import contextlib
@@ -48,7 +49,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class HttpServer:
-    """One server in a thread; `respond(method, path, headers, body)` gives status and JSON."""
+    """One server in a thread; `respond(method, path, headers, body)` gives status and JSON, or a plain text."""
 
     def __init__(self, name: str, respond: Respond, faults: Faults | None = None) -> None:
         self._faults = faults
@@ -74,18 +75,20 @@ class HttpServer:
                 elif faults and faults.strikes("http_500"):
                     self._send(HTTPStatus.INTERNAL_SERVER_ERROR, {"virhe": "sandbox"})
                 elif faults and faults.strikes("http_429"):
-                    self._send(HTTPStatus.TOO_MANY_REQUESTS, {"virhe": "sandbox"}, retry_after="1")
+                    self._send(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", retry_after="1")
                 else:
                     headers = {k.lower(): v for k, v in self.headers.items()}
                     self._send(*respond(self.command, self.path, headers, body))
 
             def _send(self, status: int, answer: Any, retry_after: str = "") -> None:
-                payload = json.dumps(answer, ensure_ascii=False).encode()
+                plain = isinstance(answer, str)
+                payload = (answer if plain else json.dumps(answer, ensure_ascii=False)).encode()
                 promised = len(payload)
                 if faults and faults.strikes("half_response"):
                     payload = payload[: promised // 2]
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json; charset=utf-8")
+                kind = "text/plain" if plain else "application/json"
+                self.send_header("Content-Type", f"{kind}; charset=utf-8")
                 self.send_header("Content-Length", str(promised))
                 self.send_header("Connection", "close")
                 if retry_after:

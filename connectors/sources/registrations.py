@@ -1,8 +1,8 @@
-"""The utility's own customer register: a full export, dropped as three files and a ready marker.
+"""A register dropped whole, as three files and a ready marker: our own customers', or a town's.
 
 Belongs here: which delivery is read, that it is whole, its rows in the hub's words. Does not belong
-here: encodings and cells (`grid`, `tabular`), columns and codes
-(`config/sources/registrations.yml`).
+here: encodings and cells (`grid`, `tabular`), columns and codes (the source's YAML), who of a
+town is ours (`ours`).
 
 The layout is our own design on FORMATS.md §9. A delivery is the files of one date;
 `valmis_{date}.json` comes last and names each with its rows and SHA-256, so one without it is not
@@ -27,6 +27,7 @@ from connectors.base import (
     Fault,
     Lender,
     Malformed,
+    NobodyLends,
     Opening,
     Record,
     Source,
@@ -36,6 +37,7 @@ from connectors.base import (
 from connectors.files import Folder, FolderOptions, open_folder
 from connectors.identity import Identity, read_identity
 from connectors.mapping import LIMITS, FileMapping, Layout, Limits, demand, demand_known
+from connectors.ours import Ours
 from connectors.premises import plain_building_id, plain_property_id
 from connectors.tabular import Table, read_table
 
@@ -44,20 +46,10 @@ IDENTITY = "identity"  # the shared column of identity code and business id: map
 
 _ADDRESS_PARTS = frozenset(
     [
-        "care_of",
-        "line",
-        "street",
-        "house",
-        "stair",
-        "apartment",
-        "split",
-        "postal_code",
-        "post_office",
-        "country",
-        "valid_from",
-        "valid_to",
+        "care_of", "line", "street", "house", "stair", "apartment", "split", "postal_code",
+        "post_office", "country", "valid_from", "valid_to",
     ]
-)
+)  # fmt: skip
 _ADDRESS_TYPES = frozenset(
     ["postal", "temporary", "permanent", "contact", "final_invoice", "visiting"]
 )
@@ -105,6 +97,7 @@ class RegistrationsOptions:
     files: table → its mapping; exactly one of them has kind "party". manifest: a delivery ends with
     a `valmis_` marker; without one it is there when all its files are, and nothing tells a cut-off
     file.
+    keep_ours: the drop holds others than our customers, and nothing of them may leave the connector.
     allow_test_identities: admit codes with an individual number 900–999.
     """
 
@@ -112,6 +105,7 @@ class RegistrationsOptions:
     files: Mapping[str, FileMapping]
     layout: Layout = field(default_factory=Layout)
     manifest: bool = True
+    keep_ours: bool = False
     allow_test_identities: bool = False
     limits: Limits = LIMITS
 
@@ -129,6 +123,7 @@ class RegistrationsOptions:
                 "delimiter",
                 "files",
                 "manifest",
+                "keep",
                 "allow_test_identities",
             },
         )
@@ -141,11 +136,14 @@ class RegistrationsOptions:
                 raise ValueError(f"files.{table}.{wrong}") from None
         kinds = [mapping.kind for mapping in files.values()]
         demand(kinds.count("party") == 1, "files: exactly one must be of kind party")
+        keep = config.get("keep", "all")
+        demand(keep in ("all", "ours"), "keep: must be all or ours")
         return cls(
             folder=FolderOptions.from_mapping(config.get("folder") or {}),
             files=files,
             layout=Layout.from_mapping(config),
             manifest=bool(config.get("manifest", True)),
+            keep_ours=keep == "ours",
             allow_test_identities=bool(config.get("allow_test_identities", allow_test_identities)),
         )
 
@@ -160,7 +158,9 @@ def connect(options: Mapping[str, Any], opening: Opening) -> "Registrations":
     read = RegistrationsOptions.from_mapping(
         options, allow_test_identities=opening.allow_test_identities
     )
-    return Registrations(read, opening.tokens)
+    nobody_lends = isinstance(opening.lender, NobodyLends)
+    demand(not (read.keep_ours and nobody_lends), "keep: ours needs borrow_from")
+    return Registrations(read, opening.tokens, opening.lender)
 
 
 @dataclass(frozen=True)
@@ -175,23 +175,29 @@ class _Delivery:
 class Registrations(Source, Lender):
     """Reads the newest complete delivery; a quiet night reads no more than its marker."""
 
-    def __init__(self, options: RegistrationsOptions, tokens: Tokens) -> None:
+    def __init__(
+        self, options: RegistrationsOptions, tokens: Tokens, lender: Lender | None = None
+    ) -> None:
         self._options = options
         self._tokens = tokens
+        self._lender = lender or NobodyLends()
 
     def fetch(self, ask: Ask) -> Batch:
         """The whole register as the newest delivery has it, unless that is the one read last.
 
-        cursor: {"delivery": "yyyymmdd", "files": {name: sha256}}. total: rows of the customers'
-        file. Faults: rows that can't be read, and `duplicate_key` for a key whose rows differ: the
+        cursor: {"delivery": "yyyymmdd", "files": {name: sha256}}, and with keep_ours the digest of
+        what was lent as "ours": a drop that is the same is read again once somebody has become ours.
+        fetched, total: rows of all files and of the parties' file, whoever's they are. Faults: rows that can't be read, and `duplicate_key` for a key whose rows differ: the
         later one is the record, the earlier is in the fault. Raises `CursorWentBack` when the
         newest delivery is older than the one read last; `Malformed` when a file is cut off, empty,
         wrongly encoded or dated ahead; `Unavailable` when there is no delivery at all.
         """
+        ours = Ours.of(self._lender.borrow(), self._tokens) if self._options.keep_ours else None
         with open_folder(self._options.folder) as folder:
             delivery = self._newest(folder)
             self._refuse_wrong_time(folder, delivery, ask)
-            if ask.cursor is not None and delivery.digests and self._same(delivery, ask.cursor):
+            marked = bool(delivery.digests)
+            if ask.cursor is not None and marked and self._same(delivery, ask.cursor, ours):
                 party_file = self._options.party_file.name(delivery.stamp)
                 return Batch((), ask.cursor, fetched=0, total=delivery.rows[party_file])
             payloads = {
@@ -203,9 +209,9 @@ class Registrations(Source, Lender):
             for table, mapping in self._options.files.items()
         }
         delivery = _Delivery(delivery.stamp, delivery.rows, digests)
-        if ask.cursor is not None and not ask.reread and self._same(delivery, ask.cursor):
+        if ask.cursor is not None and not ask.reread and self._same(delivery, ask.cursor, ours):
             return Batch((), ask.cursor, fetched=0)
-        return self._batch(delivery, payloads)
+        return self._batch(delivery, payloads, ours)
 
     def borrow(self, customers: Collection[str] | None = None) -> Borrowed:
         """Own customers and their points, from the newest delivery; read anew every time.
@@ -311,9 +317,9 @@ class Registrations(Source, Lender):
                 f"but {ask.cursor['delivery']} was read before"
             )
 
-    def _same(self, delivery: _Delivery, cursor: Mapping[str, Any]) -> bool:
-        """Whether each table's file is byte for byte the one read last, whatever its date."""
-        return all(
+    def _same(self, delivery: _Delivery, cursor: Mapping[str, Any], ours: Ours | None) -> bool:
+        """Whether each table's file is byte for byte the one read last, for the same customers."""
+        return cursor.get("ours") == (ours and ours.digest) and all(
             cursor["files"].get(mapping.name(str(cursor["delivery"])))
             == delivery.digests[mapping.name(delivery.stamp)]
             for mapping in self._options.files.values()
@@ -331,7 +337,9 @@ class Registrations(Source, Lender):
 
     # ── rows → records ──────────────────────────────────────────────────────────────────────────
 
-    def _batch(self, delivery: _Delivery, payloads: Mapping[str, bytes]) -> Batch:
+    def _batch(
+        self, delivery: _Delivery, payloads: Mapping[str, bytes], ours: Ours | None
+    ) -> Batch:
         records: list[Record] = []
         faults: list[Fault] = []
         fetched, total = 0, 0
@@ -347,14 +355,20 @@ class Registrations(Source, Lender):
             taken, refused = _records(mapping.kind, table, content)
             records += taken
             faults += refused
+        cursor: dict[str, Any] = {"delivery": delivery.stamp, "files": dict(delivery.digests)}
+        unreadable = len(faults)
+        if ours is not None:
+            cursor["ours"] = ours.digest
+            records, faults = ours.pick(records, faults)
         return Batch(
             records=records,
-            cursor={"delivery": delivery.stamp, "files": dict(delivery.digests)},
+            cursor=cursor,
             fetched=fetched,
             total=total,
             faults=faults,
             dropped=dict(dropped),
             unknown=dict(unknown),
+            faults_of_others=unreadable - len(faults),
         )
 
     def _table(self, delivery: _Delivery, mapping: FileMapping, payload: bytes) -> Table:

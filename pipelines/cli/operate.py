@@ -263,6 +263,7 @@ def sources(invocation: Invocation, probe: bool, as_json: bool) -> None:
                     "configured": contract.configured,
                     "mode": deliveries.mode_of(conn, name, contract.mode),
                     "open_deliveries": len(deliveries.outstanding(conn, name)),
+                    "returned": deliveries.returned_counts(conn, name),
                 }
             )
     if probe:
@@ -289,8 +290,10 @@ def sources(invocation: Invocation, probe: bool, as_json: bool) -> None:
             )
             click.echo(f"{row['name']:<16} in   {came}")
         else:
+            returned = "".join(f", {n} values {state}" for state, n in row["returned"].items())
             click.echo(
                 f"{row['name']:<16} out  {row['mode']}, {row['open_deliveries']} open deliveries"
+                f"{returned}"
             )
         if row.get("probe"):
             click.echo(f"{'':<16}      {row['probe']}")

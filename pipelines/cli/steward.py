@@ -119,7 +119,9 @@ def find(invocation: Invocation, words: tuple[str, ...], why: str, as_json: bool
 @json_option
 @click.pass_obj
 def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
-    """One customer: each value with the source it came from, roles, customer numbers.
+    """One customer: each value with the source it came from, roles, points, customer numbers.
+
+    Of a point: property, building, connections; `overruled` is what another register says against it.
 
     \b
     Examples:
@@ -131,7 +133,8 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     with acting(invocation) as (night, who):
         found = look(night, number, who, why)
     values = found.values[["field", "value", "source", "source_time", "rule"]]
-    roles = found.roles[["role_type", "point_ref", "valid_from", "valid_to"]]
+    roles = found.roles[["role_type", "point_ref", "valid_from", "valid_to", "source", "rule"]]
+    points = found.points[["point_ref", "field", "value", "source", "source_time", "rule"]]
     numbers = found.records.loc[found.records["source"] == "registrations", "source_key"]
     if as_json:
         click.echo(
@@ -141,6 +144,7 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
                     "protected": bool(found.golden["protection"] == "on"),
                     "values": _records(values),
                     "roles": _records(roles),
+                    "points": _records(points),
                     "customer_numbers": list(numbers),
                 },
                 ensure_ascii=False,
@@ -150,12 +154,17 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     click.echo(f"P{found.golden['party_id']}  {_cell(found.golden['display_name'])}")
     if found.golden["protection"] == "on":
         click.echo("PROTECTIVE ORDER: no address but a contact address is kept or told")
+    why = "why it won"
+    click.echo()
+    click.echo(_table(values.itertuples(index=False), ("field", "value", "source", "since", why)))
     click.echo()
     click.echo(
-        _table(values.itertuples(index=False), ("field", "value", "source", "since", "why it won"))
+        _table(roles.itertuples(index=False), ("role", "point", "from", "until", "source", why))
     )
     click.echo()
-    click.echo(_table(roles.itertuples(index=False), ("role", "point", "from", "until")))
+    click.echo(
+        _table(points.itertuples(index=False), ("point", "field", "value", "source", "since", why))
+    )
     click.echo(f"\ncustomer numbers in the own register: {', '.join(numbers)}")
 
 

@@ -221,7 +221,7 @@ class _Contest:
         has_own = np.zeros(size, dtype=bool)
         has_own[party[own]] = True
         code = _column(candidates, "source_code")
-        lowest, highest = np.full(size, len(code)), np.full(size, -1)
+        lowest, highest = np.full(size, np.iinfo(np.int64).max), np.full(size, -1)
         np.minimum.at(lowest, party, code)
         np.maximum.at(highest, party, code)
         whose = party[winner]

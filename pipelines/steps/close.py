@@ -184,9 +184,10 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
             attention.append(
                 say("todo.rejected_rows", recipient=name, n=n, delivery=delivery_id, codes=codes)
             )
-        overwritten = deliveries.overwritten_count(conn, name)
+        overwritten = deliveries.returned_counts(conn, name).get("overwritten")
         if overwritten:
-            attention.append(say("todo.overwritten", n=overwritten))
+            title = contract.title.in_(texts.language)
+            attention.append(say("todo.overwritten", n=overwritten, recipient=title))
     unlogged, broken = disclosures.unlogged_rows(conn), disclosures.leaves_out_of_line(conn)
     if unlogged or broken:
         failures.append(say("todo.log_broken", detail=f"{unlogged}/{broken}"))

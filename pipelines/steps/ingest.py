@@ -111,6 +111,7 @@ def _land(step: StepRun, night: Night, config: SourceConfig, batch: Batch) -> pd
         dropped_columns=len(batch.dropped) + len(outside),
         unknown_kinds=sum(batch.unknown.values()),
         not_held=batch.not_held,
+        faults_of_others=batch.faults_of_others,
     )
     return changed
 
@@ -199,6 +200,7 @@ def _result(batch: Batch, landed: pd.DataFrame) -> StepResult:
             "faults": len(batch.faults),
             "unknown_kinds": unknown,
             **({"not_held": batch.not_held} if batch.not_held else {}),
+            **({"faults_of_others": batch.faults_of_others} if batch.faults_of_others else {}),
             **{f"dropped:{column}": n for column, n in sorted(batch.dropped.items())},
         },
         checks=(

@@ -13,7 +13,7 @@ import pytest
 from expectations.rules import BY_TABLE, MEANINGS
 from pipelines.assets.stage import GROUPS
 from pipelines.domain.standardise import REASONS
-from pipelines.settings import load_settings, shipped
+from pipelines.settings import load_settings, shipped, site_files
 from pipelines.steps import deliver as delivering
 from pipelines.steps import ingest, prepare_extract, reconcile, standardise
 from pipelines.steps.night import Status
@@ -208,13 +208,7 @@ def test_a_sentence_put_into_the_letter_does_not_end_in_two_full_stops(language:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "sources/dvv",
-        "sources/registrations",
-        "sources/ryhti",
-        "recipients/finance",
-        "recipients/own_register",
-    ],
+    [f.removesuffix(".yml") for f in site_files() if f.startswith(("sources/", "recipients/"))],
 )
 def test_a_counterparty_has_a_title_a_steward_knows_it_by(name: str) -> None:
     settings = load_settings(Path("nowhere"), {})

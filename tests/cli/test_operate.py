@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines.settings import shipped
 from pipelines.store.engine import open_engine
 from pipelines.store.lock import RunLock
 from tests.canaries import FORBIDDEN, LivedIn, found_in, hub
@@ -27,6 +28,7 @@ def with_an_empty_drop_folder(home: Path) -> Path:
     for path in (
         *(home / "config" / "recipients").iterdir(),
         home / "config" / "sources" / "dvv.yml",
+        home / "config" / "sources" / "ytj.yml",
     ):
         path.unlink()
     file = home / "config" / "sources" / "registrations.yml"
@@ -114,23 +116,29 @@ def test_a_hub_without_tables_says_what_to_do(
 # --- who we hear from, who we tell ---------------------------------------------------------------------
 
 
+def named(folder: str) -> set[str]:
+    """Everybody there is a file of."""
+    return {p.stem for p in shipped(folder).glob("*.yml")}
+
+
 def test_sources_tells_when_each_last_worked(desk: Desk) -> None:
     told = desk("sources", "--json").json
     inward = {row["name"]: row for row in told if row["direction"] == "in"}
     outward = {row["name"]: row for row in told if row["direction"] == "out"}
-    assert set(inward) == {"dvv", "registrations", "ryhti"}
-    assert set(outward) == {"finance", "own_register"}
+    assert set(inward) == named("sources")
+    assert set(outward) == named("recipients")
     assert set(inward["dvv"]) == {
         "name", "direction", "configured", "last_date", "status", "fetched", "landed",
     }  # fmt: skip
     assert inward["dvv"]["last_date"] == "2026-11-03"
-    assert set(outward["finance"]) == {"name", "direction", "configured", "mode", "open_deliveries"}
+    keys = {"name", "direction", "configured", "mode", "open_deliveries", "returned"}
+    assert set(outward["finance"]) == keys
     assert "2026-11-03 ok" in desk("sources").out
 
 
 def test_a_probe_asks_everybody_there_and_then(lived_in: LivedIn) -> None:
     told = {row["name"]: row["probe"] for row in json.loads(lived_in.probe.out)}
-    assert set(told) == {"dvv", "registrations", "ryhti", "finance", "own_register"}
+    assert set(told) == named("sources") | named("recipients")
     assert "lets us in" in told["dvv"]
     assert "lets us in" in told["ryhti"]
 

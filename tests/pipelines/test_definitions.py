@@ -29,9 +29,12 @@ HELSINKI = ZoneInfo("Europe/Helsinki")
 # what each shipped counterparty is called in the town in a box
 ENDPOINTS = {
     "sources/dvv": "dvv",
+    "sources/municipality": "municipality",
     "sources/registrations": "own_register",
     "sources/ryhti": "ryhti",
+    "sources/ytj": "ytj",
     "recipients/finance": "finance",
+    "recipients/municipality": "municipality",
     "recipients/own_register": "own_register",
 }
 TABLES = [s for s in vars(schemas).values() if isinstance(s, Schema)]
@@ -53,7 +56,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "client": "a/b/c/d",
     }
     ryhti = {"base_url": "http://127.0.0.1:1", "client_id": "u", "client_secret": "p"}
-    point_at(home, {"dvv": dvv, "ryhti": ryhti, "own_register": door(), "finance": door()})
+    ytj = {"base_url": "http://127.0.0.1:1/v3"}
+    sftp = dict.fromkeys(("own_register", "finance", "municipality"), door())
+    point_at(home, {"dvv": dvv, "ryhti": ryhti, "ytj": ytj, **sftp})
     return load_settings(home, {})
 
 
