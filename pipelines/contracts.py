@@ -92,6 +92,12 @@ SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
             asks_with=("identity_code",),
             on_demand="asks",
         ),
+        "ytj": Connector(
+            frozenset({"base_url", "timeout", "per_night"}),
+            _has_url,
+            asks_with=("business_id",),
+            on_demand="asks",
+        ),
         "ryhti": Connector(
             frozenset(
                 {
@@ -109,12 +115,6 @@ SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
             ),
             _has_url,
             on_demand="drains",
-        ),
-        "ytj": Connector(
-            frozenset({"base_url", "timeout", "per_night"}),
-            _has_url,
-            asks_with=("business_id",),
-            on_demand="asks",
         ),
     }
 )

@@ -70,6 +70,8 @@ FORBIDDEN = (
     "hanhensulantie",  # the building register's: an address, a property, whose door the mail goes to
     "90199900088888",
     "joutsenlahtinen",
+    "kahlaajakatos",
+    "9990000011",
 )
 NEVER_KEPT = (
     "pesallinen",  # a birth name, of no use to the register
@@ -242,45 +244,13 @@ def _plant(town: sandbox.Town) -> Planted:
         NIMI="", PUHELIN="0505557393", SAHKOPOSTI="hauki@pesa.invalid"
     )
     _plant_in_the_municipality(town)
-    _plant_buildings(town, role_of(of("old_address"))["KULUTUSPISTE"])
+    _plant_buildings(town, role_of(of("old_address"))["KULUTUSPISTE"], of("housing_company"))
     return Planted(
         customer=of("old_address"),
         company=of("company_contact"),
         e_invoice=of("protected_e_invoice"),
         codes=tuple(c for p in founded.world.people.values() for c in p.codes),
     )
-
-
-def _plant_buildings(town: sandbox.Town, point_ref: str) -> None:
-    """Words in the building register: at a point of ours, and of a stranger."""
-    world, rows = town._founded.world, town._founded.register
-    register = town._registers["ryhti"]
-    assert isinstance(register, BuildingRegister)
-    place = world.points[point_ref].address
-    rows.points[point_ref]["RAKENNUSTUNNUS"] = place.building_id
-    for building in list(register.buildings.values()):
-        if building.building_id == place.building_id:
-            owners = [
-                replace(o, care_of="Joutsenlahtinen Aku", contact="Pelikaanisto")
-                for o in building.owners
-            ]
-            register.buildings[building.key] = replace(
-                building,
-                property_id="90199900088888",
-                address=place._replace(street="Hanhensulantie"),
-                owners=tuple(owners),
-            )
-    office = town._municipality
-    owning = {row["HENKILONRO"] for row in office.ownerships.values()}
-    stranger = next(
-        b
-        for b in register.buildings.values()
-        if b.property_id[3:6] == "498" and office.number_of.get(b.owners[0].entity) not in owning
-    )
-    register.buildings[stranger.key] = replace(
-        stranger, address=stranger.address._replace(street="Haikarankuja")
-    )
-    world.people[stranger.owners[0].entity].family_name = "Kaakkurila"
 
 
 def _plant_in_the_municipality(town: sandbox.Town) -> None:
@@ -321,6 +291,42 @@ def _plant_companies(town: sandbox.Town, number: str) -> None:
     entry.care_of, entry.box, entry.free = "Hautojantoimisto Oy", "", ""
     other = next(e for i, e in register.entries.items() if i != company_id)
     other.box, other.free = "", "Untuvakatu_4 113_51_UNTUVASTAD"
+
+
+def _plant_buildings(town: sandbox.Town, point_ref: str, company: str) -> None:
+    """Words in the building register: at a point of ours, of a company of ours, of a stranger."""
+    world, rows = town._founded.world, town._founded.register
+    register = town._registers["ryhti"]
+    assert isinstance(register, BuildingRegister)
+    place = world.points[point_ref].address
+    rows.points[point_ref]["RAKENNUSTUNNUS"] = place.building_id
+    entity = rows.entity_of[company]
+    world.companies[entity] = replace(
+        world.companies[entity], name="Kahlaajakatos Oy", business_id="9990000011"
+    )
+    for building in list(register.buildings.values()):
+        if building.building_id == place.building_id:
+            owners = [
+                replace(o, care_of="Joutsenlahtinen Aku", contact="Pelikaanisto")
+                for o in building.owners
+            ]
+            register.buildings[building.key] = replace(
+                building,
+                property_id="90199900088888",
+                address=place._replace(street="Hanhensulantie"),
+                owners=tuple(owners),
+            )
+    office = town._municipality
+    owning = {row["HENKILONRO"] for row in office.ownerships.values()}
+    stranger = next(
+        b
+        for b in register.buildings.values()
+        if b.property_id[3:6] == "498" and office.number_of.get(b.owners[0].entity) not in owning
+    )
+    register.buildings[stranger.key] = replace(
+        stranger, address=stranger.address._replace(street="Haikarankuja")
+    )
+    world.people[stranger.owners[0].entity].family_name = "Kaakkurila"
 
 
 def found_in(text: bytes, words: Iterable[str]) -> list[str]:

@@ -36,7 +36,6 @@ RYHTI_FAULTS = {
     "unknown_code": "gives every building a state of life nobody has heard of",
 }
 YTJ_FAULTS = {
-    **{k: SERVER_FAULTS[k] for k in ("http_500", "http_429", "timeout", "half_response")},
     "not_found": "says it holds nobody of that business id",
     "lying": "answers with another company than the one asked for",
 }
@@ -59,7 +58,7 @@ RETURN_FAULTS = {"stubborn": "accepts returns and keeps its own values"}
 CATALOGUE: dict[str, dict[str, str]] = {
     "dvv": SERVER_FAULTS | FEED_FAULTS | DVV_FAULTS,
     "ryhti": SERVER_FAULTS | FEED_FAULTS | RYHTI_FAULTS,
-    "ytj": YTJ_FAULTS,
+    "ytj": {k: v for k, v in SERVER_FAULTS.items() if k != "unauthorised"} | YTJ_FAULTS,
     "own_register": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "municipality": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "finance": SFTP_FAULTS,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.settings import shipped
+from pipelines.settings import site_files
 from pipelines.store.engine import open_engine
 from pipelines.store.lock import RunLock
 from tests.canaries import FORBIDDEN, LivedIn, found_in, hub
@@ -116,17 +116,16 @@ def test_a_hub_without_tables_says_what_to_do(
 # --- who we hear from, who we tell ---------------------------------------------------------------------
 
 
-def named(folder: str) -> set[str]:
-    """Everybody there is a file of."""
-    return {p.stem for p in shipped(folder).glob("*.yml")}
+def shipped_names(folder: str) -> set[str]:
+    return {Path(f).stem for f in site_files() if f.startswith(f"{folder}/")}
 
 
 def test_sources_tells_when_each_last_worked(desk: Desk) -> None:
     told = desk("sources", "--json").json
     inward = {row["name"]: row for row in told if row["direction"] == "in"}
     outward = {row["name"]: row for row in told if row["direction"] == "out"}
-    assert set(inward) == named("sources")
-    assert set(outward) == named("recipients")
+    assert set(inward) == shipped_names("sources")
+    assert set(outward) == shipped_names("recipients")
     assert set(inward["dvv"]) == {
         "name", "direction", "configured", "last_date", "status", "fetched", "landed",
     }  # fmt: skip
@@ -138,7 +137,7 @@ def test_sources_tells_when_each_last_worked(desk: Desk) -> None:
 
 def test_a_probe_asks_everybody_there_and_then(lived_in: LivedIn) -> None:
     told = {row["name"]: row["probe"] for row in json.loads(lived_in.probe.out)}
-    assert set(told) == named("sources") | named("recipients")
+    assert set(told) == shipped_names("sources") | shipped_names("recipients")
     assert "lets us in" in told["dvv"]
     assert "lets us in" in told["ryhti"]
 
