@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.base import (
@@ -408,10 +408,18 @@ def test_a_token_that_has_run_out_is_renewed_once() -> None:
     assert heard.only("point").key == "b-1"
 
 
-def test_a_second_refusal_of_the_token_ends_the_call() -> None:
-    service = Service(expired=2)
+@pytest.mark.parametrize("refused", [(1, 2), (1, 3)])
+def test_a_second_refusal_of_the_token_ends_the_call(refused: tuple[int, int]) -> None:
+    service, questions = Service(), 0
+
+    def impatient(asked: Asked) -> Reply:
+        nonlocal questions
+        questions += "Authenticate" not in asked.path
+        is_refused = "Authenticate" not in asked.path and questions in refused
+        return Reply(401) if is_refused else service(asked)
+
     with pytest.raises(NotRecognised, match="401"):
-        fetch(service)
+        fetch(impatient)
     assert service.handed_out == 2
 
 
@@ -931,6 +939,14 @@ def test_an_ownership_deleted_by_mistake_and_added_again_goes_on() -> None:
     }  # fmt: skip
 
 
+def test_an_ownership_called_deleted_and_read_again_just_after_goes_on() -> None:
+    """The reading is newer than the changes heard before it."""
+    ended = changes(change(building(), diff("DELETED", "o-1")))
+    service = Service([initial(building(owner("o-1")))], [ended])
+    heard = fetch(service, cursor=stored(Borrowed()), known=["o-1"])
+    assert "valid_to" not in heard.only("role").content
+
+
 def test_a_removed_building_changes_nothing_and_is_counted() -> None:
     heard = then(change(None, diff("DELETED", "o-1")))
     assert heard.batch.records == []
@@ -958,6 +974,7 @@ def test_an_end_without_a_readable_time_waits_for_a_steward() -> None:
     assert (fault.kind, fault.key, fault.rule) == ("role", "o-1", "undated_end")
 
 
+@settings(deadline=None)
 @given(st.permutations(range(4)), st.lists(st.integers(0, 3), max_size=4))
 def test_changes_repeated_and_out_of_order_say_the_same(
     order: list[int], repeated: list[int]
