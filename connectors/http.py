@@ -163,8 +163,8 @@ class Http:
 
         429, 500, 502, 503, 504, broken connections and half answers are repeated, then `Unavailable`;
         if a call that may not be repeated could have been acted upon, `OutcomeUnknown`. `NotRecognised`:
-        401. `Refused`: any other 4xx, any redirect, an untrusted certificate. `Malformed`: larger than max_bytes or not
-        decompressible.
+        401. `Refused`: any other 4xx, any redirect, an untrusted certificate. `Malformed`: larger than
+        max_bytes or not decompressible.
         """
         place = f"{method} {self._host}/{path.lstrip('/').split('/')[0].split('?')[0]}"
         sent_headers = dict(headers or {})

@@ -316,7 +316,13 @@ def _plant_buildings(town: sandbox.Town, point_ref: str, company: str) -> None:
                 address=place._replace(street="Hanhensulantie"),
                 owners=tuple(owners),
             )
-    stranger = next(b for b in register.buildings.values() if b.property_id[3:6] == "498")
+    office = town._municipality
+    owning = {row["HENKILONRO"] for row in office.ownerships.values()}
+    stranger = next(
+        b
+        for b in register.buildings.values()
+        if b.property_id[3:6] == "498" and office.number_of.get(b.owners[0].entity) not in owning
+    )
     register.buildings[stranger.key] = replace(
         stranger, address=stranger.address._replace(street="Haikarankuja")
     )

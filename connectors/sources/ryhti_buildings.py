@@ -81,8 +81,8 @@ class Buildings:
     """Filled by `load` (a building as it is) and `hear` (a change of one); read the rest afterwards.
 
     lent: what is ours. known: keys of the owners that the hub holds.
-    faults: "unreadable_building" and "unreadable_owner" (no key to tell it by), "undated_end" (an ownership
-    that ended nobody can say when). unknown: "removed_building", "unreadable_building" (of anybody's),
+    faults: "unreadable_owner", "undated_end" (an ownership that ended nobody can say when). unknown:
+    "removed_building", "unreadable_building" and "unreadable_owner" (without a key to wait under),
     "changeType", and codes nobody has told us of.
     """
 
@@ -139,12 +139,7 @@ class Buildings:
     def _take(self, raw: object, at: datetime | None) -> None:
         building, turn = _part(raw), self._turn(at)
         key = _text(building.get("buildingKey"))
-        if key is None and self._is_ours(building):
-            reason = "the building has no key"
-            self.faults.append(
-                Fault("point", f"unreadable-{self.fetched}", "unreadable_building", reason)
-            )
-        elif key is None:
+        if key is None:
             self.unknown["unreadable_building"] += 1
         elif key not in self._said or self._said[key].turn <= turn:
             self._said[key] = _Said(turn, at, building)
@@ -191,13 +186,16 @@ class Buildings:
         )
 
     def _owners(self, point: str, said: _Said) -> Iterator[Record]:
-        for number, owner in enumerate(_parts(said.building.get("buildingObjectOwner")), 1):
+        for owner in _parts(said.building.get("buildingObjectOwner")):
             operator, key = owner.get("ownerOperator"), _text(owner.get("buildingObjectOwnerKey"))
             if operator is None:
                 continue  # left out, as somebody under an order is: that says nothing
-            if key is None or not isinstance(operator, dict):
-                reason = "an owner of the building has no key, or nothing that can be read"
-                self.faults.append(Fault("party", f"{point}/{number}", "unreadable_owner", reason))
+            if key is None:
+                self.unknown["unreadable_owner"] += 1
+                continue
+            if not isinstance(operator, dict):
+                reason = "there is nothing of the owner that can be read"
+                self.faults.append(Fault("party", key, "unreadable_owner", reason))
                 continue
             self.dropped.update(n for n in _UNWANTED_OF_OWNER if owner.get(n) is not None)
             self.dropped.update(n for n in _UNWANTED_OF_OPERATOR if operator.get(n) is not None)
