@@ -262,9 +262,14 @@ def _plant_in_the_municipality(town: sandbox.Town) -> None:
         KATUOSOITE="Pesakunnantie 7",
         POSTITMP="KANALANSEUTU",
     )
-    firm = next(row for row in office.people.values() if row["TYYPPI"] == "Y")
-    firm.update(YHTEISO="Kuntakana Oy")
+    # of one property building control alone says who owns it, or nobody would hear building control (R14)
+    silent = founded.stories["housing_company"].customer_numbers[0]
+    number = office.number_of[founded.register.entity_of[silent]]
+    for key in [k for k, row in office.ownerships.items() if row["HENKILONRO"] == number]:
+        del office.ownerships[key]
     owners = {row["HENKILONRO"] for row in office.ownerships.values()}
+    firm = next(r for n, r in office.people.items() if r["TYYPPI"] == "Y" and n in owners)
+    firm.update(YHTEISO="Kuntakana Oy")
     customers = set(founded.register.entity_of.values())
     stranger = next(
         office.people[number]
