@@ -24,6 +24,8 @@ from pipelines.store.engine import open_engine, require_current_schema, transact
 from pipelines.store.lock import RunLock
 from pipelines.store.nights import fact, put_fact
 
+Opener = Callable[[Opening], Source]
+
 
 def system_clock() -> datetime:
     """The machine's clock; the only place that reads it."""
@@ -35,7 +37,8 @@ class House:
     """One hub: where it lives, what it is told, and the doors to the outside.
 
     failures: what broke off in this run, place and one line, for whoever started it.
-    sources, recipients: when given, used instead of the configured connectors (tests, other transports).
+    sources, recipients: when given, used instead of the configured connectors (tests, other transports);
+    a source may be given as what makes one of an `Opening`, as a connector's `connect` does.
     """
 
     home: Path
@@ -43,7 +46,7 @@ class House:
     engine: Engine
     environ: Mapping[str, str]
     clock: Callable[[], datetime] = system_clock
-    sources: Mapping[str, Source] | None = None
+    sources: Mapping[str, Source | Opener] | None = None
     recipients: Mapping[str, Recipient] | None = None
     reached: Callable[[str], None] = field(default=nothing_happens, repr=False)
     failures: list[tuple[str, str]] = field(default_factory=list)
@@ -90,22 +93,23 @@ class House:
         customers: the own register's numbers of the only ones it may be asked about. patience: seconds a
         person waits for it (`base.Opening`).
         """
-        if self.sources is not None and name in self.sources:
-            return self.sources[name]
+        given = (self.sources or {}).get(name)
+        if given is not None and not callable(given):
+            return given
         config = self.settings.sources[name]
         lender = self._lender(name, config)
+        opening = Opening(
+            tokens=self.keys,
+            lender=lender if customers is None else Only(lender, customers),
+            today=self.today,
+            allow_test_identities=self.settings.hub.allow_test_identities,
+            patience=patience,
+        )
+        if given is not None:
+            return given(opening)
         with _option_errors(f"sources/{name}.yml"):
             module = import_module(f"connectors.sources.{config.connector}")
-            opened: Source = module.connect(
-                config.options,
-                Opening(
-                    tokens=self.keys,
-                    lender=lender if customers is None else Only(lender, customers),
-                    today=self.today,
-                    allow_test_identities=self.settings.hub.allow_test_identities,
-                    patience=patience,
-                ),
-            )
+            opened: Source = module.connect(config.options, opening)
             return opened
 
     def _lender(self, name: str, config: SourceConfig) -> Lender:
@@ -149,7 +153,7 @@ def open_house(
     environ: Mapping[str, str] = os.environ,
     *,
     clock: Callable[[], datetime] = system_clock,
-    sources: Mapping[str, Source] | None = None,
+    sources: Mapping[str, Source | Opener] | None = None,
     recipients: Mapping[str, Recipient] | None = None,
     reached: Callable[[str], None] = nothing_happens,
 ) -> House:

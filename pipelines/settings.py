@@ -80,6 +80,13 @@ class Letter(Declared):
     smtp: Smtp | None = None
 
 
+class Refresh(Declared):
+    """Seconds a refresh waits for the services' answers, all asked at once, and for another run to end."""
+
+    patience_seconds: float = Field(default=5, gt=0, le=60)
+    wait_seconds: float = Field(default=30, ge=0, le=300)
+
+
 class Hub(Declared):
     """`hub.yml`.
 
@@ -94,6 +101,7 @@ class Hub(Declared):
     key_file: Path
     user_from: tuple[Text, ...] = ("HUB_USER", "SUDO_USER", "LOGNAME", "USER")
     letter: Letter = Letter()
+    refresh: Refresh = Refresh()
 
     @field_validator("timezone")
     @classmethod

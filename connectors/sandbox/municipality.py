@@ -51,6 +51,7 @@ class Municipality:
         self.ownerships: dict[str, Row] = {}
         self.number_of: dict[str, str] = {}
         self._believed: dict[str, tuple[str, Address]] = {}
+        self._sales = 0  # how many it has entered
         self._found()
 
     # --- its drop, and what comes back ----------------------------------------------------------------
@@ -110,6 +111,20 @@ class Municipality:
                 self._believed[person_id] = now
                 if chance.random() < _HEARS:
                     row |= self._shown(person) | {"MUUTETTU": f"{finnish_date(today)} 07:00"}
+        self._enter_sales()
+
+    def _enter_sales(self) -> None:
+        """A deed reaches it with the morning's mail: what was owned ends, and the buyer's begins."""
+        stamp = {"MUUTETTU": f"{finnish_date(self._scene.today)} 07:00"}
+        for sale in self._scene.town.sales[self._sales :]:
+            for row in self.ownerships.values():
+                if row["KIINTEISTOTUNNUS"] == sale.property_id and not row["PAATTYEN"]:
+                    row |= {"PAATTYEN": finnish_date(days_after(sale.on, -1))} | stamp
+            if sale.buyer not in self.number_of:
+                self._enter(sale.buyer)
+            number = self._own(sale.property_id, sale.buyer, finnish_date(sale.on))
+            self.ownerships[number] |= {"LAJI": "OMISTAJA"} | stamp
+            self._sales += 1
 
     # --- its founding ---------------------------------------------------------------------------------
 
@@ -181,7 +196,7 @@ class Municipality:
             "TURVAKIELTO": "K" if person.is_protected else "E",
         } | (dict.fromkeys(_HOME, "") if person.is_protected else home)
 
-    def _own(self, property_id: str, entity: str, since: str, until: str = "") -> None:
+    def _own(self, property_id: str, entity: str, since: str, until: str = "") -> str:
         number = str(800001 + len(self.ownerships))
         self.ownerships[number] = {
             "OMISTUSNRO": number,
@@ -192,6 +207,7 @@ class Municipality:
             "PAATTYEN": until,
             "MUUTETTU": self._past(),
         }
+        return number
 
     def _mistake(self, person: Person) -> str:
         """It has a home of somebody's that is long past; the street line."""

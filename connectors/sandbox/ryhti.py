@@ -21,7 +21,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from connectors.sandbox import names, ryhti_objects
 from connectors.sandbox.faults import Faults
-from connectors.sandbox.founding import Story
+from connectors.sandbox.founding import Sale, Story
 from connectors.sandbox.own_register import HOLDER, OWNER
 from connectors.sandbox.ryhti_objects import DEMOLISHED, SEWER, WATER, Building, Ownership
 from connectors.sandbox.scene import Scene
@@ -233,7 +233,8 @@ class BuildingRegister:
     def sell(self, building: Building, buyer: str) -> None:
         """The whole property gets one new owner; each building on it is a change of the same event."""
         if building.property_id in {p.property_id for p in self._world.points.values()}:
-            self._scene.town.new_owners.add(buyer)
+            sale = Sale(building.property_id, buyer, self._world.today)
+            self._scene.town.sales.append(sale)
         sold = [b for b in self.buildings.values() if b.property_id == building.property_id]
         changes: list[tuple[Building, Diff]] = []
         for one in sold:
@@ -306,7 +307,7 @@ class BuildingRegister:
         self._handed_out += 1
         token = f"sandbox.{self._handed_out}.{self._uuid('token', str(self._handed_out))}"
         self._tokens.add(token)
-        return HTTPStatus.OK, json.dumps(token)  # in quotes, as the service writes it
+        return HTTPStatus.OK, token
 
     def _initial(self, variant: str, body: dict[str, Any], here: bool) -> Answer:
         last = body.get("lastObjectKey") or ""

@@ -21,6 +21,10 @@ Answer = tuple[int, Any]
 Respond = Callable[[str, str, dict[str, str], Any], Answer]
 
 
+class Plain(str):
+    """An answer that goes out as text/plain instead of JSON."""
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
 
@@ -49,7 +53,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class HttpServer:
-    """One server in a thread; `respond(method, path, headers, body)` gives status and JSON, or a plain text."""
+    """One server in a thread; `respond(method, path, headers, body)` gives status and JSON, or a `Plain` text."""
 
     def __init__(self, name: str, respond: Respond, faults: Faults | None = None) -> None:
         self._faults = faults
@@ -75,13 +79,15 @@ class HttpServer:
                 elif faults and faults.strikes("http_500"):
                     self._send(HTTPStatus.INTERNAL_SERVER_ERROR, {"virhe": "sandbox"})
                 elif faults and faults.strikes("http_429"):
-                    self._send(HTTPStatus.TOO_MANY_REQUESTS, "too many requests", retry_after="1")
+                    self._send(
+                        HTTPStatus.TOO_MANY_REQUESTS, Plain("too many requests"), retry_after="1"
+                    )
                 else:
                     headers = {k.lower(): v for k, v in self.headers.items()}
                     self._send(*respond(self.command, self.path, headers, body))
 
             def _send(self, status: int, answer: Any, retry_after: str = "") -> None:
-                plain = isinstance(answer, str)
+                plain = isinstance(answer, Plain)
                 payload = (answer if plain else json.dumps(answer, ensure_ascii=False)).encode()
                 promised = len(payload)
                 if faults and faults.strikes("half_response"):

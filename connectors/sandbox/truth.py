@@ -40,7 +40,7 @@ def tell(
     entity_of = {number: entity for entity, number in municipality.number_of.items()}
     owning = sorted({row["HENKILONRO"] for row in municipality.ownerships.values()})
     owners = {number: entity_of[number] for number in owning}
-    owning_people = {*owners.values(), *town.new_owners} & world.people.keys()
+    owning_people = {*owners.values(), *(sale.buyer for sale in town.sales)} & world.people.keys()
     known = persons | {e: world.people[e] for e in owning_people}
     return {
         "today": world.today,

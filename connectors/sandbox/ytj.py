@@ -16,7 +16,7 @@ from connectors.sandbox import names
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.founding import Story
 from connectors.sandbox.scene import Scene
-from connectors.sandbox.servers import Answer
+from connectors.sandbox.servers import Answer, Plain
 from connectors.sandbox.world import Address, Company, days_after
 
 _BASE = "/opendata-ytj-api/v3"
@@ -156,7 +156,7 @@ class CompanyRegister:
         url = urlsplit(path)
         asked = {name: values[0] for name, values in parse_qs(url.query).items()}
         if (method, url.path) == ("GET", f"{_BASE}/description") and asked.get("code") == "KONK":
-            return HTTPStatus.OK, _CODES
+            return HTTPStatus.OK, Plain(_CODES)
         if (method, url.path) != ("GET", f"{_BASE}/companies"):
             return HTTPStatus.NOT_FOUND, self._error("path")
         number = asked.get("businessId", "")

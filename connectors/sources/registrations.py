@@ -187,10 +187,11 @@ class Registrations(Source, Lender):
 
         cursor: {"delivery": "yyyymmdd", "files": {name: sha256}}, and with keep_ours the digest of
         what was lent as "ours": a drop that is the same is read again once somebody has become ours.
-        fetched, total: rows of all files and of the parties' file, whoever's they are. Faults: rows that can't be read, and `duplicate_key` for a key whose rows differ: the
-        later one is the record, the earlier is in the fault. Raises `CursorWentBack` when the
-        newest delivery is older than the one read last; `Malformed` when a file is cut off, empty,
-        wrongly encoded or dated ahead; `Unavailable` when there is no delivery at all.
+        fetched, total: rows of all files and of the parties' file, whoever's they are. Faults: rows
+        that can't be read, and `duplicate_key` for a key whose rows differ: the later one is the
+        record, the earlier is in the fault. Raises `CursorWentBack` when the newest delivery is
+        older than the one read last; `Malformed` when a file is cut off, empty, wrongly encoded or
+        dated ahead; `Unavailable` when there is no delivery at all.
         """
         ours = Ours.of(self._lender.borrow(), self._tokens) if self._options.keep_ours else None
         with open_folder(self._options.folder) as folder:

@@ -55,6 +55,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "pipelines.cli.steward:customer",
         "Find and show customers; record what they told us. Everybody who sees a person is logged.",
     ),
+    "refresh": (
+        "pipelines.cli.refresh:refresh",
+        "Refresh customers while they wait: ask every register, show ours and theirs.",
+    ),
     "recipient": (
         "pipelines.cli.operate:recipient",
         "Whether a recipient is really told, or only prepared for.",

@@ -32,9 +32,9 @@ def acting(invocation: Invocation) -> Iterator[tuple["Night", str]]:
         house.close()
 
 
-def _table(rows: Iterable[Iterable[object]], headings: tuple[str, ...]) -> str:
+def table(rows: Iterable[Iterable[object]], headings: tuple[str, ...]) -> str:
     """Left-aligned columns; a null shows as nothing, control characters as a dot."""
-    cells = [[_cell(v) for v in row] for row in rows]
+    cells = [[cell(v) for v in row] for row in rows]
     widths = [max([len(h), *(len(r[i]) for r in cells)]) for i, h in enumerate(headings)]
     lines = [headings, tuple("-" * w for w in widths), *cells]
     return "\n".join(
@@ -43,7 +43,8 @@ def _table(rows: Iterable[Iterable[object]], headings: tuple[str, ...]) -> str:
     )
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value on a terminal."""
     if _is_null(value):
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
@@ -67,7 +68,7 @@ def _emit(as_json: bool, frame: pd.DataFrame, columns: dict[str, str], nothing: 
     elif frame.empty:
         click.echo(nothing)
     else:
-        click.echo(_table(frame[list(columns)].itertuples(index=False), tuple(columns.values())))
+        click.echo(table(frame[list(columns)].itertuples(index=False), tuple(columns.values())))
 
 
 @click.group()
@@ -151,19 +152,19 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
             )
         )
         return
-    click.echo(f"P{found.golden['party_id']}  {_cell(found.golden['display_name'])}")
+    click.echo(f"P{found.golden['party_id']}  {cell(found.golden['display_name'])}")
     if found.golden["protection"] == "on":
         click.echo("PROTECTIVE ORDER: no address but a contact address is kept or told")
     why = "why it won"
     click.echo()
-    click.echo(_table(values.itertuples(index=False), ("field", "value", "source", "since", why)))
+    click.echo(table(values.itertuples(index=False), ("field", "value", "source", "since", why)))
     click.echo()
     click.echo(
-        _table(roles.itertuples(index=False), ("role", "point", "from", "until", "source", why))
+        table(roles.itertuples(index=False), ("role", "point", "from", "until", "source", why))
     )
     click.echo()
     click.echo(
-        _table(points.itertuples(index=False), ("point", "field", "value", "source", "since", why))
+        table(points.itertuples(index=False), ("point", "field", "value", "source", "since", why))
     )
     click.echo(f"\ncustomer numbers in the own register: {', '.join(numbers)}")
 
@@ -299,7 +300,7 @@ def show_refused(invocation: Invocation, quarantine_id: int, why: str, as_json: 
         click.echo(json.dumps({**facts, "content": shown}, ensure_ascii=False, default=str))
         return
     click.echo(f"{item['source']} {item['kind']}: rule {item['rule']} ({item['state']})\n")
-    click.echo(_table(sorted(shown.items()), ("field", "value")))
+    click.echo(table(sorted(shown.items()), ("field", "value")))
 
 
 @quarantine.command()
@@ -380,7 +381,7 @@ def preview(invocation: Invocation, recipient: str, why: str, as_json: bool) -> 
     if events.empty:
         click.echo("nothing to tell")
     else:
-        click.echo(_table(events.itertuples(index=False), tuple(events.columns)))
+        click.echo(table(events.itertuples(index=False), tuple(events.columns)))
     for party_id, reason in held[["party_id", "reason"]].itertuples(index=False):
         click.echo(f"held back: P{party_id} ({reason})")
 

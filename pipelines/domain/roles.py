@@ -55,10 +55,10 @@ def reconcile(statements: pd.DataFrame, policy: Policy) -> Reconciled:
     pairs = pd.MultiIndex.from_frame(said[["role_type", "source"]])
     said["rank"] = pairs.map(owners).to_numpy(dtype="float64", na_value=np.nan)
     heard = said[said["rank"].notna()]
-    best = heard.groupby(_THERE)["rank"].transform("min")
-    sources = heard.groupby(_THERE)["source"].transform("nunique")
+    ranks = heard.groupby(_THERE)["rank"]
+    best, last = ranks.transform("min"), ranks.transform("max")
     is_owner = heard["rank"] == best
-    rule = np.where(sources == 1, "only_source", "declared_owner")
+    rule = np.where(best == last, "only_source", "declared_owner")
     standing = heard[is_owner].assign(rule=rule[is_owner.to_numpy()])
     lesser = heard[~is_owner]
     set_aside = 0
@@ -75,9 +75,8 @@ def reconcile(statements: pd.DataFrame, policy: Policy) -> Reconciled:
 
 def _filled(standing: pd.DataFrame, turn: pd.DataFrame) -> pd.DataFrame:
     """First days that are not known, from the same party's earliest in a lesser register."""
-    begins = turn.dropna(subset="valid_from").groupby(_WHO)["valid_from"].min().rename("told")
-    by_row = standing[_WHO].merge(begins.reset_index(), on=_WHO, how="left")["told"]
-    told = pd.Series(by_row.to_numpy(), standing.index, dtype="str")
+    dated = turn[turn["valid_from"].notna()].sort_values("valid_from").drop_duplicates(_WHO)
+    told = _by_row(standing, dated, _WHO)
     fits = standing["valid_to"].isna() | (told < standing["valid_to"])
     fills = standing["valid_from"].isna() & told.notna() & fits
     return standing.assign(
@@ -88,11 +87,11 @@ def _filled(standing: pd.DataFrame, turn: pd.DataFrame) -> pd.DataFrame:
 
 def _earlier(standing: pd.DataFrame, turn: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """What the register tells of the time before the standing words, and how much is set aside."""
-    begins = standing["valid_from"].fillna(_UNKNOWN).groupby([standing[c] for c in _THERE]).min()
+    dated = standing.assign(valid_from=standing["valid_from"].fillna(_UNKNOWN))
+    first = dated.sort_values("valid_from").drop_duplicates(_THERE)
     named = pd.MultiIndex.from_frame(standing[_WHO])
     others = turn[~pd.MultiIndex.from_frame(turn[_WHO]).isin(named)]
-    by_row = others[_THERE].merge(begins.rename("begin").reset_index(), on=_THERE, how="left")
-    begin = pd.Series(by_row["begin"].to_numpy(), others.index, dtype="str")
+    begin = _by_row(others, first, _THERE)
     had_ended = others["valid_to"].notna() & (others["valid_to"] <= begin)
     is_earlier = had_ended | (others["valid_from"].notna() & (others["valid_from"] < begin))
     cut = others.assign(
@@ -100,3 +99,9 @@ def _earlier(standing: pd.DataFrame, turn: pd.DataFrame) -> tuple[pd.DataFrame, 
         rule=np.where(had_ended, "owner_silent", "cut_off"),
     )
     return cut[is_earlier], int((~is_earlier).sum())
+
+
+def _by_row(rows: pd.DataFrame, first: pd.DataFrame, on: list[str]) -> pd.Series:
+    """For each of the rows the first day that `first` (one a key) has for it, or null."""
+    found = rows[on].merge(first[[*on, "valid_from"]], on=on, how="left")["valid_from"]
+    return pd.Series(found.to_numpy(), rows.index, dtype="str")

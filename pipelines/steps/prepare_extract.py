@@ -7,7 +7,9 @@ from them. Does not belong here: what a row says (`domain.extract`), sending (`d
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -33,6 +35,20 @@ from pipelines.store.engine import transaction
 EXTRACT_CHECKS = ("nobody_held_back",)
 _RECORD = ("source", "source_key")
 _EVER = "0000-00-00"
+
+
+Forecast = Literal["shadow", "live", "waiting"]
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """events: party_id and the contract's columns. held: party_id, reason. state: shadow, live, or waiting
+    (an earlier delivery has not been acknowledged, and nothing goes before it is).
+    """
+
+    events: pd.DataFrame
+    held: pd.DataFrame
+    state: Forecast
 
 
 def prepare_extract(
@@ -102,12 +118,33 @@ def preview(
     return events[list(contract.columns)], held
 
 
+def foresee(night: Night, contract: RecipientContract, parties: Sequence[int]) -> Foreseen:
+    """What the next delivery would carry of these parties alone; nothing is written."""
+    wanted = pd.DataFrame({"party_id": pd.array(parties, dtype="Int64")}).drop_duplicates()
+    name = contract.recipient
+    with rehearsing(night, f"extract:{name}") as step:
+        _, events, held = _differences(step, night, contract, wanted)
+        standing = deliveries.held(step.conn, name)
+        theirs = standing["party_id"].isin(wanted["party_id"])
+        unsendable = standing.loc[theirs & (standing["reason"] == "unsendable")]
+        mode = deliveries.mode_of(step.conn, name, contract.mode)
+        waits = bool(deliveries.outstanding(step.conn, name))
+    return Foreseen(
+        events[["party_id", *contract.columns]],
+        pd.concat([held, unsendable[["party_id", "reason"]]], ignore_index=True),
+        "waiting" if waits else mode,
+    )
+
+
 def _differences(
-    step: StepRun, night: Night, contract: RecipientContract
+    step: StepRun, night: Night, contract: RecipientContract, only: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Whom tonight touches, the rows that differ from what was told, and who is held back."""
+    """Whom tonight touches, the rows that differ from what was told, and who is held back.
+
+    only: the parties (party_id) to look at, touched or not.
+    """
     chosen = _contract(contract)
-    dirty = _touched(step, night, contract)
+    dirty = _touched(step, night, contract) if only is None else only
     if dirty.empty:
         nothing = pd.DataFrame(columns=["row_key", "party_id", *contract.columns])
         return dirty, nothing, pd.DataFrame(columns=["party_id", "reason"])

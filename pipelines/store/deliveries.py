@@ -128,8 +128,9 @@ def freeze(
     """Keep a delivery exactly as it will leave; row numbers count from 1 in the order given.
 
     rows: row_key, party_id, content (column → text). returned: their_key, field, value, source of what goes
-    back to the register heard under that source; its rows' keys are then `their_key/field`. Raises StoreError when another delivery of the
-    recipient is open, the sequence is not the next, or two rows share a key.
+    back to the register heard under that source; its rows' keys are then `their_key/field`. Raises
+    StoreError when another delivery of the recipient is open, the sequence is not the next, or two rows
+    share a key.
     """
     if outstanding(conn, recipient):
         raise StoreError(f"{recipient} has not settled its last delivery")

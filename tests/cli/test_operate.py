@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines.cli.operate import DagsterProcesses
+from pipelines.errors import HubError
 from pipelines.settings import site_files
 from pipelines.store.engine import open_engine
 from pipelines.store.lock import RunLock
@@ -244,6 +248,15 @@ def test_the_demo_does_not_touch_a_folder_it_has_not_written(desk: Desk, tmp_pat
 # --- the web page --------------------------------------------------------------------------------------------
 
 
+def test_a_port_that_is_taken_is_never_shown_as_the_hubs_own_page(tmp_path: Path) -> None:
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", 0))
+        somebody.listen()
+        port = somebody.getsockname()[1]
+        with pytest.raises(HubError, match=f"port {port} is taken: --port 0"):
+            DagsterProcesses(tmp_path, port)
+
+
 def test_the_web_page_and_the_daemon_start_answer_and_end_together(
     lived_in: LivedIn, tmp_path: Path
 ) -> None:
@@ -274,6 +287,8 @@ def test_the_web_page_and_the_daemon_start_answer_and_end_together(
         assert url.startswith("http://127.0.0.1:"), process.communicate()
         with urllib.request.urlopen(f"{url}/server_info", timeout=30) as answer:  # noqa: S310
             assert "dagster_version" in json.load(answer)
+        with pytest.raises(urllib.error.HTTPError, match="405"):  # the gate, not Dagster
+            urllib.request.urlopen(f"{url}/graphql?query={{version}}", timeout=30)  # noqa: S310
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         assert len(children) == 2
         process.send_signal(signal.SIGTERM)

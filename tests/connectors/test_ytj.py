@@ -267,7 +267,7 @@ def test_a_company_is_an_organisation_under_its_name_and_business_id() -> None:
     "names",
     [
         [named("Vanha Oy", endDate="2020-01-01", version=2), named("Uusi Oy")],
-        [named("Uusi Oy"), named("Firma Ab", "2"), named("Aputoimi", "3")],
+        [named("Firma Ab", "2"), named("Uusi Oy"), named("Aputoimi", "3")],
         [named("Toinen Oy", version=2), named("Uusi Oy", version=1)],
         [
             named("Aiempi Oy", registrationDate="2001-01-01"),
@@ -494,9 +494,11 @@ def test_a_company_nobody_asked_about_is_dropped_even_if_it_is_another_customers
 
 
 def test_a_company_told_beside_the_one_asked_about_is_dropped_and_ours_is_kept() -> None:
-    both = as_json({"totalResults": 2, "companies": [company(BAKERY), company(SMITHY)]})
+    other = company(BAKERY, names=[named("Vieras Leipomo Oy")])
+    both = as_json({"totalResults": 2, "companies": [other, company(SMITHY)]})
     heard = fetch([both], [SMITHY])
-    assert heard.only.key == SMITHY
+    assert (heard.only.key, heard.content["business_id"]) == (SMITHY, SMITHY)
+    assert heard.content["organisation_name"] == "Humppilan Esimerkkipaja Oy"
     assert (heard.batch.dropped, heard.batch.faults) == ({"unasked_company": 1}, [])
 
 
