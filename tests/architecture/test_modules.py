@@ -13,7 +13,7 @@ LINES = 400
 LONG = {
     "pipelines/cli/operate.py": (480, "half of it is help that people read"),
     "pipelines/cli/steward.py": (480, "half of it is help that people read"),
-    "pipelines/domain/extract.py": (500, "one contract's rows and the events between two nights"),
+    "pipelines/settings.py": (430, "which file wins, what overrides it, and hub.yml"),
     "pipelines/domain/standardise.py": (620, "every landed field is read in one pass, in one place"),
     "pipelines/store/deliveries.py": (620, "the one life of a delivery, from frozen to acknowledged"),
     "pipelines/store/nights.py": (460, "what a night remembers of itself: runs, feeds, counters"),
