@@ -307,7 +307,7 @@ class BuildingRegister:
         self._handed_out += 1
         token = f"sandbox.{self._handed_out}.{self._uuid('token', str(self._handed_out))}"
         self._tokens.add(token)
-        return HTTPStatus.OK, json.dumps(token)  # in quotes, as the service writes it
+        return HTTPStatus.OK, token
 
     def _initial(self, variant: str, body: dict[str, Any], here: bool) -> Answer:
         last = body.get("lastObjectKey") or ""
