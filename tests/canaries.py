@@ -70,8 +70,6 @@ FORBIDDEN = (
     "hanhensulantie",  # the building register's: an address, a property, whose door the mail goes to
     "90199900088888",
     "joutsenlahtinen",
-    "kahlaajakatos",
-    "9990000011",
 )
 NEVER_KEPT = (
     "pesallinen",  # a birth name, of no use to the register
@@ -244,7 +242,7 @@ def _plant(town: sandbox.Town) -> Planted:
         NIMI="", PUHELIN="0505557393", SAHKOPOSTI="hauki@pesa.invalid"
     )
     _plant_in_the_municipality(town)
-    _plant_buildings(town, role_of(of("old_address"))["KULUTUSPISTE"], of("housing_company"))
+    _plant_buildings(town, role_of(of("old_address"))["KULUTUSPISTE"])
     return Planted(
         customer=of("old_address"),
         company=of("company_contact"),
@@ -298,17 +296,13 @@ def _plant_companies(town: sandbox.Town, number: str) -> None:
     other.box, other.free = "", "Untuvakatu_4 113_51_UNTUVASTAD"
 
 
-def _plant_buildings(town: sandbox.Town, point_ref: str, company: str) -> None:
-    """Words in the building register: at a point of ours, of a company of ours, of a stranger."""
+def _plant_buildings(town: sandbox.Town, point_ref: str) -> None:
+    """Words in the building register: at a point of ours, and of a stranger."""
     world, rows = town._founded.world, town._founded.register
     register = town._registers["ryhti"]
     assert isinstance(register, BuildingRegister)
     place = world.points[point_ref].address
     rows.points[point_ref]["RAKENNUSTUNNUS"] = place.building_id
-    entity = rows.entity_of[company]
-    world.companies[entity] = replace(
-        world.companies[entity], name="Kahlaajakatos Oy", business_id="9990000011"
-    )
     for building in list(register.buildings.values()):
         if building.building_id == place.building_id:
             owners = [
