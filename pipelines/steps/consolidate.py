@@ -131,11 +131,32 @@ def _customers(step: StepRun, dirty: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 def _roles_that_count(step: StepRun, records: pd.DataFrame) -> pd.DataFrame:
     """Roles of these records that make a customer even where none is placed.
 
-    The own register's word does by itself; another's only while it waits for its place to come.
+    The own register's word does by itself; another's only while it waits: for its place to come, or for
+    the register that owns the answer to hear the news.
     """
     theirs = records[list(_RECORD)].rename(columns={"source_key": "party_source_key"})
     roles = frames.read_matching(step.conn, ROLES, theirs, ("source", "party_source_key"))
-    return roles[(roles["source"] == OWN_REGISTER) | ~_is_held(step, roles, POINTS)]
+    own, unplaced = roles["source"] == OWN_REGISTER, ~_is_held(step, roles, POINTS)
+    return roles[own | unplaced | _is_news(step, roles)]
+
+
+def _is_news(step: StepRun, roles: pd.DataFrame) -> pd.Series:
+    """Whether each role begins after every one that stands at its point and is of its kind.
+
+    A sale that building control has heard of and the municipality has not: a feed tells it once, so whoever
+    bought must not be forgotten before the word that counts comes.
+    """
+    at = roles.reset_index(names="row").rename(columns={"source_key": "role_key"})
+    at = at.rename(columns={"point_source_key": "source_key"})
+    tied = frames.read_matching(step.conn, POINT_TIES, at, _RECORD)
+    at = at.merge(tied[tied["tied_by"] != BESIDE], on=list(_RECORD))
+    standing = frames.read_matching(step.conn, GOLDEN_ROLES, at, ("point_id",))
+    begun = standing.assign(valid_from=standing["valid_from"].fillna(_EVER))
+    latest = begun.sort_values("valid_from").drop_duplicates(["point_id", "role_type"], keep="last")
+    latest = latest[["point_id", "role_type", "valid_from"]]
+    both = at.merge(latest, on=["point_id", "role_type"], suffixes=("", "_standing"))
+    later = both[both["valid_from"] > both["valid_from_standing"]]
+    return pd.Series(roles.index.isin(later["row"]), roles.index)
 
 
 def _is_held(step: StepRun, roles: pd.DataFrame, schema: Schema) -> pd.Series:

@@ -218,6 +218,29 @@ def test_r14_the_municipality_is_believed_on_owners_and_the_other_is_counted(
     assert hub.held(CONTROL) == {("point", "b1")}, "who is no customer leaves no trace"
 
 
+def test_a_buyer_the_municipality_has_not_heard_of_is_kept_until_it_has(hub: Registers) -> None:
+    """A feed tells of a sale once; the owner of the answer may hear of it weeks later."""
+    hub.party(TOWN, "t1", "Myyja", "p-seller")
+    hub.place(TOWN, PLOT, property_id=PLOT)
+    hub.role(TOWN, "o1", "t1", PLOT, "owner", valid_from="2010-05-01")
+    hub.party(CONTROL, "c1", "Ostaja", "p-buyer")
+    hub.place(CONTROL, "b1", property_id=PLOT, building_id=HOME)
+    hub.role(CONTROL, "c1", "c1", "b1", "owner", valid_from="2026-11-01")
+    hub.party(CONTROL, "c0", "Entinen", "p-former")
+    hub.role(CONTROL, "c0", "c0", "b1", "owner", valid_from="2001-01-01", valid_to="2009-01-01")
+    hub.night()
+    assert ("party", "c1") in hub.held(CONTROL)
+    owners = {name for _, name, kind, *_ in hub.roles() if kind == "owner"}
+    assert "Ostaja" not in owners
+
+    hub.role(TOWN, "o1", "t1", PLOT, "owner", valid_from="2010-05-01", valid_to="2026-11-01")
+    hub.party(TOWN, "t2", "Ostaja", "p-buyer")
+    hub.role(TOWN, "o2", "t2", PLOT, "owner", valid_from="2026-11-01")
+    hub.night()
+    open_now = {r[1] for r in hub.roles() if r[2] == "owner" and r[4] is None}
+    assert open_now == {"Ostaja"}
+
+
 def test_a_point_of_ours_is_never_made_by_another_register(hub: Registers) -> None:
     owned(hub)
     hub.place(TOWN, PLOT, property_id=PLOT)
