@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from pipelines.steps.refresh_address import Answer, Refreshed
     from pipelines.texts import Texts
 
+# Fields whose values are codes of ours.
+_CODED = frozenset(
+    {
+        "party_type", "name_role", "company_situation", "delivery_channel", "protection",
+        "is_deceased", "address_type",
+    }
+)  # fmt: skip
+
 
 @click.command()
 @click.argument("customers", nargs=-1)
@@ -262,15 +270,21 @@ def _rows(
     texts: "Texts", compared: "pd.DataFrame", sources: list[str], changed: list[str]
 ) -> Iterator[list[object]]:
     for row in compared.to_dict("records"):
-        why = _why(texts, row["rule"])
+        why, name = _why(texts, row["rule"]), row["field"]
+        told = (row["says"].get(source, []) for source in sources)
         yield [
-            "*" if row["field"] in changed else "",
-            texts.say(f"field.{row['field']}"),
-            row["before"],
-            row["now"],
-            *(" / ".join(row["says"].get(source, [])) for source in sources),
+            "*" if name in changed else "",
+            texts.say(f"field.{name}"),
+            _word(texts, name, row["before"]),
+            _word(texts, name, row["now"]),
+            *(" / ".join(str(_word(texts, name, value)) for value in values) for values in told),
             f"{row['source']}: {why}" if why else "",
         ]
+
+
+def _word(texts: "Texts", field: str, value: object) -> object:
+    """A code as a person says it; what customers and registers wrote stays as they wrote it."""
+    return texts.say(f"value.{value}") if field in _CODED and isinstance(value, str) else value
 
 
 def _tonight_in_words(texts: "Texts", recipient: str, seen: "Foreseen") -> Iterator[str]:
