@@ -34,7 +34,8 @@ from connectors.base import (
     Tokens,
     Unavailable,
 )
-from connectors.files import Folder, FolderOptions, open_folder
+from connectors.files import Folder, FolderOptions
+from connectors.folders import open_folder
 from connectors.identity import Identity, read_identity
 from connectors.mapping import LIMITS, FileMapping, Layout, Limits, demand, demand_known
 from connectors.ours import Ours
