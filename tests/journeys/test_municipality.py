@@ -375,3 +375,21 @@ def test_r9_a_column_nobody_has_heard_of_is_dropped_and_counted(faulty: Faulty) 
     assert result.counts["dropped:HOROSKOOPPI"] == people
     assert faulty.hub.feed(MUNICIPALITY).dropped["HOROSKOOPPI"] == people
     assert traces(faulty.hub.home, ["kauris"]) == []
+
+
+def test_who_cannot_be_reached_is_told_once_when_it_can(hub: Living) -> None:
+    """A line that drops in mid write, and a server that shows a host key nobody pinned."""
+    record = record_of(hub, number := hub.ordinary_payers()[0])
+    street = hub.move(number)
+    hub.town.fault("finance", "wrong_host_key", 99)
+    hub.town.fault("municipality", "dropped_connection", 1)
+    cut_off = hub.morning(hub.next_night(quiet=True))
+    assert cut_off.outcome.status == "failed"
+    for recipient in ("finance", MUNICIPALITY):
+        assert lines_about(cut_off.outcome.letter, recipient)
+    assert street not in [i["to"].split(",")[0] for i in cut_off.invoices(number)]
+    hub.town.clear_faults()
+    mended = hub.morning(hub.next_night(quiet=True))
+    assert [i["to"].split(",")[0] for i in mended.invoices(number)] == [street]
+    told = [told_of(rows, record).get("street_line") for rows in corrections(hub)]
+    assert told.count(street) == 1

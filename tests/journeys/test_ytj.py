@@ -10,6 +10,7 @@ from connectors.sandbox.ytj import CompanyRegister
 from connectors.sources.ytj import Ytj, YtjOptions
 from pipelines.domain.schemas import LANDED
 from pipelines.house import House, open_house
+from pipelines.steps.ingest import ingest
 from pipelines.steps.look import show, told_about
 from tests.journeys.conftest import continued
 from tests.journeys.living import Living, Morning
@@ -242,6 +243,25 @@ def test_a_register_that_wants_patience_gets_it(hub: Living) -> None:
     outcome = hub.next_night(quiet=True, opener=lambda: house)
     assert outcome.status != "failed"
     assert waited == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"), [("timeout", "timed out"), ("half_response", "half-way")]
+)
+def test_a_register_that_breaks_off_is_asked_again_from_where_we_were(
+    hub: Living, fault: str, word: str
+) -> None:
+    hub.configure("sources/ytj.yml", timeout=0.2)
+    before = hub.cursor("ytj"), hub.table(LANDED)
+    hub.town.fault("ytj", fault, 99)
+    house = impatient(hub)
+    night, config = house.night(hub.town.today), house.settings.sources["ytj"]
+    result = ingest(night, config, lambda: house.source("ytj"))
+    house.close()
+    assert result.status == "failed"
+    assert word in hub.feed("ytj").reason
+    assert hub.cursor("ytj") == before[0]
+    assert hub.table(LANDED).equals(before[1])
 
 
 # --- in turn --------------------------------------------------------------------------------------------
