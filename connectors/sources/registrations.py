@@ -36,7 +36,7 @@ from connectors.base import (
 )
 from connectors.files import Folder, FolderOptions
 from connectors.folders import open_folder
-from connectors.identity import Identity, read_identity
+from connectors.identity import Identity, read_identity, tokens_of
 from connectors.mapping import LIMITS, FileMapping, Layout, Limits, demand, demand_known
 from connectors.ours import Ours
 from connectors.premises import plain_building_id, plain_property_id
@@ -448,14 +448,7 @@ class _Contents:
     def _identity(self, text: str) -> dict[str, str]:
         if business_id := _business_id(text):
             return {"business_id": business_id}
-        identity = read_identity(text, self._allow_test_identities)
-        if isinstance(identity, str):
-            return {"identity_fault": identity}
-        return {
-            "person_key": self._tokens.person(identity.code),
-            "birth_key": self._tokens.birth(identity.birth_date),
-            "key_id": self._tokens.key_id,
-        }
+        return tokens_of(text, self._tokens, self._allow_test_identities)
 
 
 def _business_id(text: str) -> str | None:

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.base import Borrowed, Fault, Record, Tokens
 from connectors.countries import alpha_2
-from connectors.identity import read_identity
+from connectors.identity import tokens_of
 from connectors.premises import plain_building_id, plain_property_id
 
 Part: TypeAlias = Mapping[str, Any]
@@ -241,17 +241,7 @@ class Buildings:
             business_id=_text(operator.get("businessId")),
             protection="on" if is_protected else None,
             addresses=addresses or None,
-        ) | (self._identity(code) if code else {})
-
-    def _identity(self, code: str) -> dict[str, str]:
-        identity = read_identity(code, self._allow)
-        if isinstance(identity, str):
-            return {"identity_fault": identity}
-        return {
-            "person_key": self._tokens.person(identity.code),
-            "birth_key": self._tokens.birth(identity.birth_date),
-            "key_id": self._tokens.key_id,
-        }
+        ) | (tokens_of(code, self._tokens, self._allow) if code else {})
 
     def _addresses(self, operator: Part) -> Iterator[dict[str, object]]:
         for address in _parts(operator.get("operatorAddress")):
