@@ -267,7 +267,7 @@ def _plant_in_the_municipality(town: sandbox.Town) -> None:
         del office.ownerships[key]
     owners = {row["HENKILONRO"] for row in office.ownerships.values()}
     firm = next(r for n, r in office.people.items() if r["TYYPPI"] == "Y" and n in owners)
-    firm.update(YHTEISO="Kuntakana Oy")
+    firm.update(KATUOSOITE="Kuntakanantie 4")  # a wrong name would be corrected, and gone
     customers = set(founded.register.entity_of.values())
     stranger = next(
         office.people[number]
@@ -317,10 +317,13 @@ def _plant_buildings(town: sandbox.Town, point_ref: str) -> None:
             )
     office = town._municipality
     owning = {row["HENKILONRO"] for row in office.ownerships.values()}
+    in_stories = {p for story in town._founded.stories.values() for p in story.people}
     stranger = next(
         b
         for b in register.buildings.values()
-        if b.property_id[3:6] == "498" and office.number_of.get(b.owners[0].entity) not in owning
+        if b.property_id[3:6] == "498"
+        and office.number_of.get(b.owners[0].entity) not in owning
+        and b.owners[0].entity not in in_stories  # one of them buys a house of ours
     )
     register.buildings[stranger.key] = replace(
         stranger, address=stranger.address._replace(street="Haikarankuja")

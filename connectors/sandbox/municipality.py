@@ -197,7 +197,7 @@ class Municipality:
         } | (dict.fromkeys(_HOME, "") if person.is_protected else home)
 
     def _own(self, property_id: str, entity: str, since: str, until: str = "") -> str:
-        number = str(800001 + len(self.ownerships))
+        number = str(max(map(int, self.ownerships), default=800000) + 1)
         self.ownerships[number] = {
             "OMISTUSNRO": number,
             "KIINTEISTOTUNNUS": property_id,

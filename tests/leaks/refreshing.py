@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from connectors.base import Ask, Batch, Borrowed, Fault, Opening, Record
+from connectors.base import Ask, Batch, Borrowed, Fault, Opening, Record, Unavailable
 from pipelines.build import build_defs
 from pipelines.cli.operate import dagster_home
 from pipelines.domain.schemas import LANDED, PARTY_RECORDS
@@ -40,6 +40,16 @@ class Export:
 
     def check(self) -> str:
         return "here"
+
+
+class Down:
+    """A register that does not answer."""
+
+    def fetch(self, ask: Ask) -> Batch:
+        raise Unavailable("nobody is there")
+
+    def check(self) -> str:
+        return "gone"
 
 
 @dataclass
@@ -77,6 +87,7 @@ def opened(home: Path, number: str, *, breaks_off: bool) -> House:
     moved = content | {"addresses": homes, "is_deceased": True, "death_date": "2026-11-03"}
     house.sources = {
         "registrations": Export(number),
+        **dict.fromkeys(("ryhti", "ytj"), Down()),
         "dvv": lambda opening: Dvv(opening, key, moved, breaks_off),
     }
     return house
