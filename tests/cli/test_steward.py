@@ -82,7 +82,7 @@ def test_r12_a_customer_is_shown_value_by_value_with_its_origin(desk: Desk) -> N
     assert values["family_name"]["source"] in ("registrations", "dvv")
     told_by = {r["role_type"]: r["source"] for r in shown["roles"]}
     own = dict.fromkeys(("holder", "payer"), "registrations")
-    assert told_by == {**own, "owner": "municipality"}
+    assert told_by == {**own, "owner": "ryhti"}  # of the property only building control knows
     assert shown["customer_numbers"] == [desk.planted.customer]
 
 
