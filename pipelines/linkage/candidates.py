@@ -1,0 +1,139 @@
+"""Which records are worth comparing: candidate keys, and blocks refined until they are small.
+
+Belongs here: keys as SQL, the size a block may have, refinement of what is larger. Does not belong here:
+reading the parts of a key (`normal`), comparing (`patterns`).
+
+Recall first: a key asks for two facts where one is common (a birthday and a name, a place and an initial),
+an address is never required, and a block too large for its key is not dropped: its records meet again in
+smaller blocks, where they share more. What is still too large after two rounds is laid in a row by name
+and place, and neighbours are compared; so pairs grow with records, not with their square.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import duckdb
+
+
+class Key(NamedTuple):
+    """One kind of candidate key.
+
+    parts: SQL expressions over the table, all to be stated. most: records a block may have before it is
+    refined. alternatives: expressions of which each one stated makes a key of its own beside the parts.
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    most: int
+    alternatives: tuple[str, ...] = ()
+
+
+_FULL = "least(g1, f) || ' ' || greatest(g1, f)"  # given and family name are swapped now and then
+_BY_GIVEN = ("left(g1, 1)", "left(g2, 1)", "right(g1, 3)")  # a household's others stay out
+
+PERSON_KEYS = (
+    Key("person_key", ("person_key",), 40),
+    Key("birth", ("birth",), 12, ("g1", "g2", "f", "place", "phone", "left(g1, 2)")),
+    Key("phone", ("phone",), 12, (*_BY_GIVEN, _FULL)),
+    Key("email", ("email",), 6),
+    Key("email+given", ("email",), 12, (*_BY_GIVEN, _FULL)),
+    Key("place", ("place",), 12, (*_BY_GIVEN, _FULL)),
+    Key("property", ("property",), 12, (*_BY_GIVEN, _FULL)),
+    Key("name", (_FULL,), 4),
+    Key("given+family start", ("g1", "left(f, 4)"), 3),
+    Key("given+family end", ("g1", "right(f, 4)"), 3),
+    Key("initial+family", ("left(g1, 2)", "f"), 3),
+    Key("ending+family", ("right(g1, 3)", "f"), 3),
+    Key("second+family", ("f",), 3, ("g2",)),
+)
+PERSON_REFINEMENTS = (
+    "birth", "phone", "email", "g2", "street", "code", "office", "house", "property",
+)  # fmt: skip
+PERSON_ORDER = "f, g1, street, house"
+
+ORGANISATION_KEYS = (
+    Key("business_id", ("business_id",), 40),
+    Key("core", ("core",), 8),
+    Key("email+word", ("email",), 8, ("words[1]", "words[-1]")),
+    Key("phone+word", ("phone",), 8, ("words[1]", "words[-1]")),
+    Key("place+word", ("place",), 12, ("left(words[1], 3)", "left(words[-1], 3)")),
+    Key("property+word", ("property",), 12, ("left(words[1], 3)", "left(words[-1], 3)")),
+    Key("phone+email", ("phone", "email"), 4),
+    Key("email", ("email",), 4),
+    Key("phone", ("phone",), 4),
+    Key("place", ("place",), 4),
+    Key("property", ("property",), 4),
+)
+ORGANISATION_REFINEMENTS = ("core", "numbers", "phone", "email", "street", "code", "property", "contact")
+
+NEIGHBOURS = 2
+"""How many followers a record is compared with in a block that no refinement made small."""
+
+
+ROUNDS = 2
+"""How often a block that is too large is refined."""
+
+
+def candidates(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    keys: Sequence[Key],
+    refinements: Sequence[str],
+    order: str,
+) -> None:
+    """Makes `{table}_pair`: l and r, the records' numbers, l < r, each pair once.
+
+    order: SQL expressions by which an irreducible block is laid in a row.
+    """
+    run = connection.execute
+    run(f"create or replace temp table block as {_keyed(table, keys)}")
+    run("create or replace temp table found (l bigint, r bigint)")
+    for round_ in range(ROUNDS + 1):
+        run(
+            """create or replace temp table large as
+            select key from block group by key having count(*) > any_value(most)"""
+        )
+        run(
+            """insert into found
+            with small as (select key, r from block anti join large using (key))
+            select a.r, b.r from small a join small b on a.key = b.key and a.r < b.r"""
+        )
+        run("create or replace temp table wide as select * from block semi join large using (key)")
+        if round_ < ROUNDS:
+            run(f"create or replace temp table block as {_refined(table, refinements)}")
+    ahead = ", ".join(f"lead(wide.r, {n}) over in_row" for n in range(1, NEIGHBOURS + 1))
+    run(
+        f"""insert into found
+        with neighbours as (
+            select wide.r a, unnest([{ahead}]) b from wide join {table} using (r)
+            window in_row as (partition by key order by {order}, wide.r)
+        )
+        select least(a, b), greatest(a, b) from neighbours where b is not null"""
+    )
+    run(f"create or replace table {table}_pair as select distinct l, r from found")
+    for used in ("block", "found", "large", "wide"):
+        run(f"drop table {used}")
+
+
+def _keyed(table: str, keys: Sequence[Key]) -> str:
+    """SQL for every key of every record: key (a hash), most, r."""
+    selects = []
+    for number, key in enumerate(keys):
+        for other in key.alternatives or (None,):
+            parts = [*key.parts, *([other] if other else [])]
+            stated = " and ".join(f"{part} is not null" for part in parts)
+            selects.append(
+                f"select hash({number}, {', '.join(parts)}) key, {key.most} most, r "
+                f"from {table} where {stated}"
+            )
+    return f"select distinct * from ({' union all '.join(selects)})"
+
+
+def _refined(table: str, refinements: Sequence[str]) -> str:
+    """SQL for the keys of the blocks that were too wide, each with one more fact."""
+    facts = " union all ".join(
+        f"select key, most, r, hash({number}, {fact}) fact "
+        f"from wide join {table} using (r) where {fact} is not null"
+        for number, fact in enumerate(refinements)
+    )
+    return f"select hash(key, fact) key, most, r from ({facts})"
