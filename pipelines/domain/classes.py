@@ -21,6 +21,8 @@ SAME = 0
 """The column of the class that is one party."""
 KIN = 1
 """The column of the class that is most alike without being one: kin of one name, one owner's companies."""
+HOUSEHOLD = 2
+"""The column of the class of those who share a roof and nothing else."""
 
 _SURE = 0.9
 _UNLIKELY = 0.02
@@ -85,6 +87,8 @@ def _person(patterns: pd.DataFrame) -> tuple[tuple[Flags, ...], Flags]:
     usual = (same, kin, household, born_alike, named_alike)
     possible = _by_key(facts, len(usual) + 1)
     possible[~household, KIN] = False
+    # nobody gives one name to two children of one day
+    possible[born_alike & named_alike, KIN : HOUSEHOLD + 1] = False
     return usual, possible
 
 
