@@ -25,8 +25,9 @@ _SHARES = ("same_common", "same_usual", "same_rare", "same_very_rare")
 class Evidence:
     """The facts of one kind of record.
 
-    levels: fact → its levels; the place of a level is its number. together: facts that are one fact, by
-    the name of that fact; every fact belongs to one.
+    levels: fact → its levels; the place of a level is its number, and after `unstated` comes what disagrees,
+    then what agrees more and more. together: facts that are one fact, by the name of that fact; a fact that
+    belongs to none is for rules, not for likelihood.
     """
 
     levels: Mapping[str, tuple[str, ...]]
@@ -44,6 +45,8 @@ PERSON = Evidence(
         "others": ("unstated", "other", "one", "none"),
         "family": ("unstated", "other", "part", "near", *_SHARES),
         **_CONTACTS,
+        "estate": ("neither", "both", "other"),
+        "protected": ("neither", "other"),
     },
     together={
         "birth": ("birth",),
@@ -70,3 +73,5 @@ ORGANISATION = Evidence(
         "household": tuple(_CONTACTS),
     },
 )  # fmt: skip
+
+EVIDENCE: Mapping[str, Evidence] = {"person": PERSON, "organisation": ORGANISATION}

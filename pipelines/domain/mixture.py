@@ -32,11 +32,12 @@ DOUBT = 1000.0
 class Fit:
     """Probabilities per pattern (rows as in the patterns fitted) and class (columns).
 
-    posterior: given everything known. evident: given the evidence alone, as if no class had been known.
+    posterior: of the class given the pattern. by_fact: of the pattern's levels given the class, as
+    logarithms, per name of a fact.
     """
 
     posterior: Weights
-    evident: Weights
+    by_fact: Mapping[str, Weights]
 
 
 def fit(
@@ -51,18 +52,20 @@ def fit(
     patterns: one row a pattern, one column a fact, levels as small integers. together: facts that are one
     fact. start and possible: rows as patterns, a column per class.
     """
-    facts = [_Fact(patterns[list(names)]) for names in together.values()]
+    facts = {name: _Fact(patterns[list(parts)]) for name, parts in together.items()}
     shares = np.where(possible, start, 0.0)
     shares /= shares.sum(axis=1, keepdims=True)
     for _ in range(ROUNDS):
-        evidence = _log_evidence(facts, shares * counts[:, None])
+        weights = shares * counts[:, None]
+        by_fact = {name: fact.log_probabilities(weights) for name, fact in facts.items()}
+        totals = weights.sum(axis=0) + 1
+        evidence = sum(by_fact.values(), np.log(totals / totals.sum()))
         onward = _normalised(np.where(possible, evidence, -np.inf))
         settled = float(np.abs(onward - shares).max(initial=0.0)) < SETTLED
         shares = onward
         if settled:
             break
-    evidence = _log_evidence(facts, shares * counts[:, None])
-    return Fit(_normalised(np.where(possible, evidence, -np.inf)), _normalised(evidence))
+    return Fit(shares, by_fact)
 
 
 class _Fact:
@@ -75,8 +78,12 @@ class _Fact:
         self.size = len(cells)
         self.singles = [np.unique(column, return_inverse=True)[1] for column in cells.T]
 
-    def log_probability(self, weights: Weights) -> Weights:
-        """Log probability of each pattern's combination in a class with these weights per pattern."""
+    def log_probabilities(self, weights: Weights) -> Weights:
+        """Log probability of each pattern's combination in each class with these weights per pattern."""
+        columns = [self._column(weights[:, number]) for number in range(weights.shape[1])]
+        return np.stack(columns, axis=1)[self.cell]
+
+    def _column(self, weights: Weights) -> Weights:
         total = weights.sum()
         seen = np.bincount(self.cell, weights=weights, minlength=self.size)
         expected = np.ones(self.size)
@@ -86,17 +93,8 @@ class _Fact:
         if len(self.singles) > 1:
             expected /= expected.sum()
             expected = (seen + DOUBT * expected) / (total + DOUBT)
-        logged: Weights = np.log(expected)[self.cell]
+        logged: Weights = np.log(expected)
         return logged
-
-
-def _log_evidence(facts: list[_Fact], weights: Weights) -> Weights:
-    totals = weights.sum(axis=0)
-    evidence = np.tile(np.log((totals + 1) / (totals + 1).sum()), (len(weights), 1))
-    for number in range(weights.shape[1]):
-        for fact in facts:
-            evidence[:, number] += fact.log_probability(weights[:, number])
-    return evidence
 
 
 def _normalised(logs: Weights) -> Weights:

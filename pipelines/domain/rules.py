@@ -4,7 +4,6 @@ Belongs here: hard vetoes and caps over named evidence. Does not belong here: li
 follows for whole clusters (`resolution`).
 """
 
-import numpy as np
 import pandas as pd
 
 from pipelines.domain.classes import Levels
@@ -13,7 +12,10 @@ from pipelines.domain.mixture import Flags
 
 
 def forbidden(table: str, patterns: pd.DataFrame) -> Flags:
-    """Patterns that are never one party: two identity codes or business ids, two births and given names.
+    """Patterns that are never one party.
+
+    Two identity codes or business ids; two births and two given names; an estate and a person, unless one
+    identity code says so.
 
     patterns: a column per fact of the table's evidence.
     """
@@ -21,7 +23,8 @@ def forbidden(table: str, patterns: pd.DataFrame) -> Flags:
         return Levels(patterns, ORGANISATION).of("key", "other")
     facts = Levels(patterns, PERSON)
     two_births = facts.of("birth", "other") & facts.of("given", "other") & ~facts.of("key", "same")
-    return facts.of("key", "other") | two_births
+    estate_and_person = facts.of("estate", "other") & ~facts.of("key", "same")
+    return facts.of("key", "other") | two_births | estate_and_person
 
 
 def against(table: str, patterns: pd.DataFrame) -> Flags:
@@ -35,7 +38,7 @@ def against(table: str, patterns: pd.DataFrame) -> Flags:
 def guarded(table: str, patterns: pd.DataFrame) -> Flags:
     """Patterns that only a person may merge, however likely they are.
 
-    Without an equal identity code: two births; another given name; and, where a birth is missing, people
+    Without an equal identity code: a protected person (R56); an estate; two births; another given name; and, where a birth is missing, people
     of one household whose second given names do not agree: father and son of one name look just so.
     Organisations are never merged on other than a like name.
     """
@@ -45,6 +48,5 @@ def guarded(table: str, patterns: pd.DataFrame) -> Flags:
     facts = Levels(patterns, PERSON)
     unborn = facts.of("birth", "unstated") & facts.household() & ~facts.of("second", "same")
     other_name = facts.of("given", "other", "unstated") | facts.of("birth", "other")
-    not_named = unborn | other_name
-    flags: Flags = np.logical_and(~facts.of("key", "same"), not_named)
-    return flags
+    special = facts.of("protected", "other") | facts.of("estate", "both")
+    return ~facts.of("key", "same") & (unborn | other_name | special)

@@ -65,6 +65,12 @@ ORGANISATION_KEYS = (
     Key("property", ("property",), 4),
 )
 ORGANISATION_REFINEMENTS = ("core", "numbers", "phone", "email", "street", "code", "property", "contact")
+ORGANISATION_ORDER = "core, place"
+
+KEYS = {
+    "person": (PERSON_KEYS, PERSON_REFINEMENTS, PERSON_ORDER),
+    "organisation": (ORGANISATION_KEYS, ORGANISATION_REFINEMENTS, ORGANISATION_ORDER),
+}
 
 NEIGHBOURS = 2
 """How many followers a record is compared with in a block that no refinement made small."""

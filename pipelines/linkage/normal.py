@@ -62,7 +62,7 @@ _PLACE = "street || '|' || coalesce(house, '') || '|' || coalesce(code, office, 
 _PERSONS = f"""
 create or replace table person as
 with read as (
-    select r, person_key, birth_key birth, protection = 'on' guarded,
+    select r, person_key, birth_key birth, coalesce(protection = 'on', false) guarded,
         given_word(before_care_of(given_names), 1) g1,
         given_word(before_care_of(given_names), 2) g2,
         is_estate(fold(given_names)) or is_estate(fold(family_name)) estate,

@@ -7,8 +7,11 @@ meaning in words and the order of levels (`domain.evidence`), which pairs there 
 from collections.abc import Mapping
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
-from pipelines.domain.evidence import ORGANISATION, PERSON, Evidence
+from pipelines.domain.evidence import EVIDENCE
 
 Cases = Mapping[str, Mapping[str, str]]
 """Fact → level → SQL condition over a (left) and b (right); the first that holds counts, `other` if none."""
@@ -97,6 +100,8 @@ _PERSON: Cases = {
         "part": "list_has_any(a.parts, b.parts)",
     },
     **_CONTACTS,
+    "estate": {"both": "a.estate and b.estate", "neither": "not a.estate and not b.estate"},
+    "protected": {"neither": "not a.guarded and not b.guarded"},
 }
 
 _ORGANISATION: Cases = {
@@ -116,25 +121,39 @@ _ORGANISATION: Cases = {
     **_CONTACTS,
 }
 
-CASES: Mapping[str, tuple[Evidence, Cases]] = {
-    "person": (PERSON, _PERSON),
-    "organisation": (ORGANISATION, _ORGANISATION),
-}
+CASES: Mapping[str, Cases] = {"person": _PERSON, "organisation": _ORGANISATION}
+
+
+BITS = 4
+"""Room for one level in a pattern's code; no fact has more than sixteen."""
 
 
 def compare(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Makes `{table}_compared` out of `{table}_pair`: l, r and a level (utinyint) per fact.
+    """Makes `{table}_compared` out of `{table}_pair`: l, r and code, the pattern in one number.
 
-    A level's number is its place in `domain.evidence`.
+    The code has a level per fact, BITS bits each, the first fact lowest; a level's number is its place in
+    `domain.evidence`.
     """
-    evidence, cases = CASES[table]
-    columns = ", ".join(
-        f"{_case(evidence.levels[fact], cases[fact])}::utinyint as {fact}" for fact in evidence.levels
+    levels, cases = EVIDENCE[table].levels, CASES[table]
+    code = " | ".join(
+        f"({_case(levels[fact], cases[fact])}::ubigint << {BITS * place})"
+        for place, fact in enumerate(levels)
     )
     connection.execute(
         f"""create or replace table {table}_compared as
-        select l, {table}_pair.r, {columns}
+        select l, {table}_pair.r, {code} code
         from {table}_pair join {table} a on a.r = l join {table} b on b.r = {table}_pair.r"""
+    )
+
+
+def unpacked(table: str, codes: npt.NDArray[np.uint64]) -> pd.DataFrame:
+    """The levels behind codes: a row per code, a column per fact."""
+    levels = EVIDENCE[table].levels
+    return pd.DataFrame(
+        {
+            fact: (codes >> np.uint64(BITS * place) & np.uint64(2**BITS - 1)).astype(np.int64)
+            for place, fact in enumerate(levels)
+        }
     )
 
 
