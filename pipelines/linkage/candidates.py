@@ -39,16 +39,13 @@ PERSON_KEYS = (
     Key("email+given", ("email",), 12, (*_BY_GIVEN, _FULL)),
     Key("place", ("place",), 12, (*_BY_GIVEN, _FULL)),
     Key("property", ("property",), 12, (*_BY_GIVEN, _FULL)),
-    Key("name", (_FULL,), 4),
-    Key("given+family start", ("g1", "left(f, 4)"), 3),
-    Key("given+family end", ("g1", "right(f, 4)"), 3),
-    Key("initial+family", ("left(g1, 2)", "f"), 3),
-    Key("ending+family", ("right(g1, 3)", "f"), 3),
-    Key("second+family", ("f",), 3, ("g2",)),
+    Key("name", (_FULL,), 8),
+    Key("given+family start", ("g1", "left(f, 4)"), 4),
+    Key("initials+family", ("left(g1, 2)", "f"), 4),
+    Key("ending+family", ("right(g1, 3)", "f"), 4),
+    Key("second+family", ("f", "g2"), 4),
 )
-PERSON_REFINEMENTS = (
-    "birth", "phone", "email", "g2", "street", "code", "office", "house", "property",
-)  # fmt: skip
+PERSON_REFINEMENTS = ("birth", "phone", "email", "g2", "code", "property")
 PERSON_ORDER = "f, g1, street, house"
 
 ORGANISATION_KEYS = (
@@ -64,7 +61,7 @@ ORGANISATION_KEYS = (
     Key("place", ("place",), 4),
     Key("property", ("property",), 4),
 )
-ORGANISATION_REFINEMENTS = ("core", "numbers", "phone", "email", "street", "code", "property", "contact")
+ORGANISATION_REFINEMENTS = ("core", "numbers", "phone", "email", "code", "property", "contact")
 ORGANISATION_ORDER = "core, place"
 
 KEYS = {
@@ -72,7 +69,7 @@ KEYS = {
     "organisation": (ORGANISATION_KEYS, ORGANISATION_REFINEMENTS, ORGANISATION_ORDER),
 }
 
-NEIGHBOURS = 2
+NEIGHBOURS = 1
 """How many followers a record is compared with in a block that no refinement made small."""
 
 
@@ -132,7 +129,7 @@ def _keyed(table: str, keys: Sequence[Key]) -> str:
                 f"select hash({number}, {', '.join(parts)}) key, {key.most} most, r "
                 f"from {table} where {stated}"
             )
-    return f"select distinct * from ({' union all '.join(selects)})"
+    return " union all ".join(selects)
 
 
 def _refined(table: str, refinements: Sequence[str]) -> str:

@@ -36,79 +36,109 @@ _MACROS = (
     f"create or replace macro fold(t) as {_folded('t')}",
     # what stands after c/o is somebody else's name
     "create or replace macro before_care_of(t) as regexp_replace(t, '(?i)(^|\\s)c\\s?/\\s?o\\b.*$', '')",
+    "create or replace macro single_spaced(t) as nullif(trim(regexp_replace(t, ' +', ' ', 'g')), '')",
     f"create or replace macro without_estate(t) as "
-    f"nullif(trim(regexp_replace(regexp_replace(t, '{_ESTATE}', ' ', 'g'), ' +', ' ', 'g')), '')",
+    f"single_spaced(regexp_replace(t, '{_ESTATE}', ' ', 'g'))",
     f"create or replace macro is_estate(t) as coalesce(regexp_matches(t, '{_ESTATE}'), false)",
-    # a hyphenated given name is one name, so words are cut before they are folded
-    "create or replace macro given_word(t, n) as "
-    "nullif(replace(without_estate(fold(split_part(trim(t), ' ', n))), ' ', ''), '')",
     # national significant number: +358 40, 00358 40 and 040 are one
     "create or replace macro number_of(t) as nullif(regexp_replace(regexp_replace("
     "coalesce(t, ''), '[^0-9]', '', 'g'), '^(00358|358|0)', ''), '')",
 )
 
-_PLACED = """
-    number_of(phone) phone,
-    nullif(lower(trim(email)), '') email,
-    fold(street) street,
-    nullif(replace(fold(house_number), ' ', ''), '') house,
-    nullif(replace(fold(apartment), ' ', ''), '') flat,
-    nullif(replace(fold(postal_code), ' ', ''), '') code,
-    fold(post_office) office,
-    nullif(trim(property_id), '') property
-"""
-_PLACE = "street || '|' || coalesce(house, '') || '|' || coalesce(code, office, '')"
 
-_PERSONS = f"""
+def _read_once(column: str, readings: str) -> str:
+    """A table of a column's distinct values and what is read from each: text costs once a value."""
+    return (
+        f"create or replace temp table read_{column} as select {column}, {readings} "
+        f"from (select distinct {column} from record where {column} is not null)"
+    )
+
+
+_READINGS = (
+    _read_once(
+        "family_name",
+        "fold(before_care_of(family_name)) folded, without_estate(folded) spaced, "
+        "replace(spaced, ' ', '') f, string_split(spaced, ' ') parts, is_estate(folded) estate",
+    ),
+    _read_once(
+        "given_names",
+        # a hyphenated name is one name
+        "fold(replace(before_care_of(given_names), '-', '')) folded, "
+        "string_split(without_estate(folded), ' ') given, given[1] g1, given[2] g2, "
+        "is_estate(folded) estate",
+    ),
+    _read_once(
+        "organisation_name",
+        "fold(before_care_of(organisation_name)) whole, "
+        f"coalesce(single_spaced(regexp_replace(whole, '{_FORMS}', ' ', 'g')), whole) core, "
+        "list_sort(string_split(core, ' ')) words, "
+        "nullif(trim(regexp_replace(core, '[^0-9]+', ' ', 'g')), '') numbers, "
+        f"nullif(array_to_string(list_sort(regexp_extract_all(whole, '{_FORMS}')), ' '), '') form",
+    ),
+    _read_once("street", "fold(street) folded"),
+    _read_once("post_office", "fold(post_office) folded"),
+    # every record's way to be reached, of persons and organisations alike
+    """
+    create or replace temp table placed as
+    select r, number_of(phone) phone, lower(email) email, read_street.folded street,
+        nullif(replace(fold(house_number), ' ', ''), '') house,
+        nullif(replace(fold(apartment), ' ', ''), '') flat,
+        nullif(replace(upper(postal_code), ' ', ''), '') code,
+        read_post_office.folded office, property_id property,
+        read_street.folded || '|' || coalesce(house, '')
+            || '|' || coalesce(code, read_post_office.folded, '') place
+    from record left join read_street using (street) left join read_post_office using (post_office)
+    """,
+)
+
+_PERSONS = """
 create or replace table person as
 with read as (
-    select r, person_key, birth_key birth, coalesce(protection = 'on', false) guarded,
-        given_word(before_care_of(given_names), 1) g1,
-        given_word(before_care_of(given_names), 2) g2,
-        is_estate(fold(given_names)) or is_estate(fold(family_name)) estate,
-        replace(without_estate(fold(before_care_of(family_name))), ' ', '') f,
-        string_split(without_estate(fold(before_care_of(family_name))), ' ') parts,
-        {_PLACED}
-    from record where kind is distinct from 'organisation'
+    select r, person_key, birth_key birth, coalesce(protection = 'on', false) guarded, g1, g2, f, parts,
+        coalesce(read_given_names.estate, false) or coalesce(read_family_name.estate, false) estate,
+        placed.* exclude (r)
+    from record
+    join placed using (r)
+    left join read_given_names using (given_names)
+    left join read_family_name using (family_name)
+    where kind is distinct from 'organisation'
+), given as (
+    select g1, count(*) / (select count(*) from read) g1_share from read group by g1
+), family as (
+    select f, count(*) / (select count(*) from read) f_share from read group by f
+), home as (
+    select place, flat, count(distinct left(g1, 2)) - 1 others from read
+    where place is not null group by place, flat
 )
-select read.*, home.others, {_PLACE.replace('street', 'read.street').replace('house', 'read.house').replace('code', 'read.code')} place,
-    count(*) over (partition by g1) / count(*) over () g1_share,
-    count(*) over (partition by f) / count(*) over () f_share
+select read.*, g1_share, f_share, others
 from read
-left join (
-    select street, house, code, flat, count(distinct left(g1, 2)) - 1 others from read
-    where street is not null group by all
-) home on home.street = read.street and home.house is not distinct from read.house
-    and home.code is not distinct from read.code and home.flat is not distinct from read.flat
+left join given on given.g1 = read.g1
+left join family on family.f = read.f
+left join home on home.place = read.place and home.flat is not distinct from read.flat
 """
 
-_ORGANISATIONS = f"""
+_ORGANISATIONS = """
 create or replace table organisation as
 with read as (
-    select r, business_id, fold(before_care_of(organisation_name)) whole,
-        fold(contact_name) contact,
-        {_PLACED}
-    from record where kind = 'organisation'
-), named as (
-    select *, coalesce(
-        nullif(trim(regexp_replace(regexp_replace(whole, '{_FORMS}', ' ', 'g'), ' +', ' ', 'g')), ''),
-        whole
-    ) core from read
+    select r, business_id, whole, core, words, numbers, form, fold(contact_name) contact,
+        placed.* exclude (r)
+    from record join placed using (r) left join read_organisation_name using (organisation_name)
+    where kind = 'organisation'
+), name as (
+    select core, count(*) / (select count(*) from read) core_share from read group by core
 )
-select *, {_PLACE} place, list_sort(string_split(core, ' ')) words,
-    nullif(trim(regexp_replace(core, '[^0-9]+', ' ', 'g')), '') numbers,
-    nullif(list_aggregate(list_sort(regexp_extract_all(whole, '{_FORMS}')), 'string_agg', ' '), '') form,
-    count(*) over (partition by core) / count(*) over () core_share
-from named
+select read.*, core_share from read left join name on name.core = read.core
 """
 
 
 def normalise(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes tables `person` and `organisation` out of `record`.
 
-    person: r, person_key, birth, guarded, estate, g1 and g2 (first and second given name), f (family name),
-    phone, email, street, house, flat, code, office, property, place. organisation: r, business_id, whole
-    and core (name with and without legal form), words, numbers, contact and the same contact columns.
+    person: r, person_key, birth, guarded, estate, g1 and g2 (first and second given name), f (family name)
+    and its parts, phone, email, street, house, flat, code, office, property, place (street, house and code in one),
+    g1_share and f_share (of the persons' records), others (people of other names at that address).
+    organisation: r, business_id, whole and core (name with and without legal form), form, words, numbers,
+    contact, core_share and the same places.
     """
-    for statement in (*_MACROS, _PERSONS, _ORGANISATIONS):
+    for statement in (*_MACROS, *_READINGS, _PERSONS, _ORGANISATIONS):
         connection.execute(statement)
