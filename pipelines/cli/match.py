@@ -28,7 +28,9 @@ def match() -> None:
 
 @match.command()
 @click.argument("records", metavar="IN", type=_FILE)
-@click.option("--out", "clusters", required=True, type=_FILE, help="Write record_id, cluster_id here.")
+@click.option(
+    "--out", "clusters", required=True, type=_FILE, help="Write record_id, cluster_id here."
+)
 @click.option("--pairs", type=_FILE, help="Write left, right, score, verdict of every pair here.")
 @click.option(
     "--explain", default=0, show_default=True, metavar="N",
@@ -70,12 +72,12 @@ def file(
     payload = asdict(done)
     if not explain:
         del payload["explained"]
+    verdicts = f"{done.same} same, {done.review} to review, {done.different} different"
+    risk = done.expected_leaked_per_million
     lines = [
         f"{done.records} records, {done.clusters} parties",
-        f"{done.pairs} pairs compared: {done.same} same, {done.review} to review, "
-        f"{done.different} different",
-        f"merged from score {done.threshold:.6f}; expected beside a stranger's record: "
-        f"{done.expected_leaked_per_million:.0f} per million",
+        f"{done.pairs} pairs compared: {verdicts}",
+        f"merged from score {done.threshold:.6f}, which risks {risk:.0f} leaked records per million",
         f"written: {', '.join(str(path) for path in (clusters, pairs) if path)}",
     ]
     for pair in done.explained:

@@ -108,4 +108,5 @@ def _by_key(facts: Levels, classes: int) -> Flags:
     return possible
 
 
-_STARTS: Mapping[str, Callable[[pd.DataFrame], tuple[tuple[Flags, ...], Flags]]] = {"person": _person, "organisation": _organisation}
+_Start = Callable[[pd.DataFrame], tuple[tuple[Flags, ...], Flags]]
+_STARTS: Mapping[str, _Start] = {"person": _person, "organisation": _organisation}

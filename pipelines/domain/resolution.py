@@ -164,7 +164,10 @@ def _constrained(
         edges = accepted & affected[pairs.left]
         vetoes = forbidden & affected[pairs.left] & affected[pairs.right]
         labels[affected] = built_up(
-            np.flatnonzero(affected), _sorted(pairs, score, edges), _listed(pairs, vetoes), exclusive
+            np.flatnonzero(affected),
+            _sorted(pairs, score, edges),
+            _listed(pairs, vetoes),
+            exclusive,
         )
     return labels
 
@@ -222,7 +225,9 @@ def _queue(
 
 def _sorted(pairs: Pairs, chance: Chances, edges: Flags) -> list[tuple[int, int]]:
     order = np.lexsort((pairs.right[edges], pairs.left[edges], -chance[edges]))
-    ordered = zip(pairs.left[edges][order].tolist(), pairs.right[edges][order].tolist(), strict=True)
+    ordered = zip(
+        pairs.left[edges][order].tolist(), pairs.right[edges][order].tolist(), strict=True
+    )
     return list(ordered)
 
 

@@ -66,5 +66,6 @@ def phrase(levels: Mapping[str, str], facts: Sequence[str]) -> str:
     """
     shown = [fact for fact in facts if levels[fact] not in ("unstated", "neither")]
     return ", ".join(
-        f"{_FACTS[fact]}: {_SPECIAL.get((fact, levels[fact]), _LEVELS[levels[fact]])}" for fact in shown
+        f"{_FACTS[fact]}: {_SPECIAL.get((fact, levels[fact]), _LEVELS[levels[fact]])}"
+        for fact in shown
     )

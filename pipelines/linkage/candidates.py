@@ -29,17 +29,18 @@ class Key(NamedTuple):
 
 
 _FULL = "least(g1, f) || ' ' || greatest(g1, f)"  # given and family name are swapped now and then
-_BY_GIVEN = ("left(g1, 1)", "left(g2, 1)", "right(g1, 3)")  # a household's others stay out
+_BY_GIVEN = ("left(g1, 1)", "right(g1, 3)")  # a household's others stay out
 
 PERSON_KEYS = (
     Key("person_key", ("person_key",), 40),
-    Key("birth", ("birth",), 12, ("g1", "g2", "f", "place", "phone", "left(g1, 2)")),
+    Key("birth", ("birth",), 8, ("g1", "f", "place", "phone")),
+    Key("birth+initials", ("birth", "left(g1, 2)"), 4),
+    Key("birth+second", ("birth", "g2"), 4),
     Key("phone", ("phone",), 12, (*_BY_GIVEN, _FULL)),
     Key("email", ("email",), 6),
-    Key("email+given", ("email",), 12, (*_BY_GIVEN, _FULL)),
-    Key("place", ("place",), 12, (*_BY_GIVEN, _FULL)),
-    Key("property", ("property",), 12, (*_BY_GIVEN, _FULL)),
-    Key("name", (_FULL,), 8),
+    Key("place", ("place",), 12, (*_BY_GIVEN, "left(g2, 1)", _FULL)),
+    Key("property", ("property",), 12, _BY_GIVEN),
+    Key("name", (_FULL,), 6),
     Key("given+family start", ("g1", "left(f, 4)"), 4),
     Key("initials+family", ("left(g1, 2)", "f"), 4),
     Key("ending+family", ("right(g1, 3)", "f"), 4),

@@ -20,6 +20,7 @@ def opened(threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         connection = duckdb.connect(":memory:")
         try:
             connection.execute("set temp_directory = $1", [spill])
+            connection.execute("set enable_progress_bar = false")  # it would write to stdout
             connection.execute("set preserve_insertion_order = false")
             connection.execute("set autoinstall_known_extensions = false")
             connection.execute("set autoload_known_extensions = false")

@@ -78,4 +78,6 @@ def _refuse_repeated(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         f"select count(*) - count(distinct record_id) from {source(path)}"
     ).fetchone()
     if row and row[0]:
-        raise FileError(f"{path}: {row[0]} rows repeat a record_id, or have none; each may stand once")
+        raise FileError(
+            f"{path}: {row[0]} rows repeat a record_id, or have none; each may stand once"
+        )

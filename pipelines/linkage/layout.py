@@ -38,15 +38,15 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     if "record_id" not in given:
         raise FileError(f"{path}: no column record_id; give every record an id of its own")
     wanted = ", ".join(
-        f'nullif(trim("{name}"::varchar), \'\') {name}' if name in given else f"null::varchar {name}"
+        f"nullif(trim(\"{name}\"::varchar), '') {name}"
+        if name in given
+        else f"null::varchar {name}"
         for name in COLUMNS
     )
     connection.execute(
-        f"""create or replace table record as
-        select row_number() over (order by record_id) - 1 r, *
-        from (select {wanted} from {source(path)})"""
+        f"create or replace temp table stated as select {wanted} from {source(path)}"
     )
-    counted = "select count(*), count(record_id), count(distinct record_id) from record"
+    counted = "select count(*), count(record_id), count(distinct record_id) from stated"
     rows, stated, distinct = _one(connection, counted)
     if stated < rows:
         raise FileError(f"{path}: {rows - stated} rows have no record_id; give each one of its own")
@@ -54,10 +54,20 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
         raise FileError(f"{path}: {rows - distinct} rows repeat a record_id; each may stand once")
     (strange,) = _one(
         connection,
-        "select count(*) from record where kind is not null and kind not in ('person', 'organisation')",
+        "select count(*) from stated where kind is not null and kind not in ('person', 'organisation')",
     )
     if strange:
-        raise FileError(f"{path}: {strange} rows have a kind that is neither person nor organisation")
+        raise FileError(
+            f"{path}: {strange} rows have a kind that is neither person nor organisation"
+        )
+    # the ids alone are sorted, not the whole rows
+    connection.execute(
+        """create or replace table record as
+        select r, stated.* from stated join (
+            select record_id, row_number() over (order by record_id) - 1 r from stated
+        ) using (record_id)"""
+    )
+    connection.execute("drop table stated")
     return rows
 
 
@@ -83,7 +93,9 @@ def write(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None
         beside.replace(path)
     except (duckdb.Error, OSError):
         beside.unlink(missing_ok=True)
-        raise FileError(f"{path}: can't be written; is the folder there, and is there room?") from None
+        raise FileError(
+            f"{path}: can't be written; is the folder there, and is there room?"
+        ) from None
 
 
 def kind_of(path: Path) -> str:

@@ -96,7 +96,7 @@ def _compare(
     codes, pattern = np.unique(found["code"], return_inverse=True)
     counts = np.bincount(pattern, minlength=len(codes)).astype(np.float64)
     learnt = learn(table, patterns.unpacked(table, codes), counts)
-    left, right = found["l"].astype(np.int64), found["r"].astype(np.int64)
+    left, right = (np.asarray(found[side], dtype=np.int64) for side in ("l", "r"))
     return Compared(learnt, left, right, pattern.astype(np.int64))
 
 

@@ -32,18 +32,17 @@ _ESTATE = r"\b(kuolinpesan osakkaat|kuolinpesa|perikunta|dodsboet efter|dodsbo(e
 _WRITTEN_OUT = {"osakeyhtio", "aktiebolag", "toiminimi"}
 _FORMS = rf"\b({'|'.join(sorted(LEGAL_FORMS | _WRITTEN_OUT))})\b"
 
-_MACROS = (
-    f"create or replace macro fold(t) as {_folded('t')}",
-    # what stands after c/o is somebody else's name
-    "create or replace macro before_care_of(t) as regexp_replace(t, '(?i)(^|\\s)c\\s?/\\s?o\\b.*$', '')",
-    "create or replace macro single_spaced(t) as nullif(trim(regexp_replace(t, ' +', ' ', 'g')), '')",
-    f"create or replace macro without_estate(t) as "
-    f"single_spaced(regexp_replace(t, '{_ESTATE}', ' ', 'g'))",
-    f"create or replace macro is_estate(t) as coalesce(regexp_matches(t, '{_ESTATE}'), false)",
-    # national significant number: +358 40, 00358 40 and 040 are one
-    "create or replace macro number_of(t) as nullif(regexp_replace(regexp_replace("
-    "coalesce(t, ''), '[^0-9]', '', 'g'), '^(00358|358|0)', ''), '')",
-)
+# What stands after c/o is somebody else's name. A number is the national significant one: +358 40,
+# 00358 40 and 040 are one.
+_READERS = {
+    "fold(t)": _folded("t"),
+    "before_care_of(t)": r"regexp_replace(t, '(?i)(^|\s)c\s?/\s?o\b.*$', '')",
+    "single_spaced(t)": "nullif(trim(regexp_replace(t, ' +', ' ', 'g')), '')",
+    "without_estate(t)": f"single_spaced(regexp_replace(t, '{_ESTATE}', ' ', 'g'))",
+    "is_estate(t)": f"coalesce(regexp_matches(t, '{_ESTATE}'), false)",
+    "digits_of(t)": "regexp_replace(t, '[^0-9]', '', 'g')",
+    "number_of(t)": "nullif(regexp_replace(digits_of(t), '^(00358|358|0)', ''), '')",
+}
 
 
 def _read_once(column: str, readings: str) -> str:
@@ -140,5 +139,7 @@ def normalise(connection: duckdb.DuckDBPyConnection) -> None:
     organisation: r, business_id, whole and core (name with and without legal form), form, words, numbers,
     contact, core_share and the same places.
     """
-    for statement in (*_MACROS, *_READINGS, _PERSONS, _ORGANISATIONS):
+    for name, body in _READERS.items():
+        connection.execute(f"create or replace macro {name} as {body}")
+    for statement in (*_READINGS, _PERSONS, _ORGANISATIONS):
         connection.execute(statement)

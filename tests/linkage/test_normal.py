@@ -15,12 +15,13 @@ from pipelines.linkage.normal import normalise
 LETTERS = "abcåäöéüßæøłðđşčž ABCÅÄÖÉ-'.,/&0123456789Ω"
 
 
-def read(connection: duckdb.DuckDBPyConnection, path: Path, table: str = "person") -> list[dict[str, object]]:
+def read(
+    connection: duckdb.DuckDBPyConnection, path: Path, table: str = "person"
+) -> list[dict[str, object]]:
     layout.read(connection, path)
     normalise(connection)
-    rows = connection.execute(f"select * from {table} order by r")
-    names = [column[0] for column in rows.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+    rows = connection.table(table).order("r")
+    return [dict(zip(rows.columns, row, strict=True)) for row in rows.fetchall()]
 
 
 @settings(
@@ -30,19 +31,13 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path, table: str = "person
 def test_a_text_is_folded_as_the_domain_folds_it(
     connection: duckdb.DuckDBPyConnection, texts: list[str]
 ) -> None:
-    normalise_macros(connection)
+    rows = ", ".join(f"null::varchar {column}" for column in layout.COLUMNS)
+    connection.execute(f"create or replace table record as select 0 r, {rows}")
+    normalise(connection)
     for text in texts:
         row = connection.execute("select fold($1)", [text]).fetchone()
         assert row is not None
         assert (row[0] or "") == fold(text)
-
-
-def normalise_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(
-        "create or replace table record as select 0 r, "
-        + ", ".join(f"null::varchar {c}" for c in layout.COLUMNS)
-    )
-    normalise(connection)
 
 
 @pytest.mark.parametrize(

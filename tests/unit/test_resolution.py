@@ -92,7 +92,12 @@ def test_pairs_of_one_score_are_merged_together_or_not_at_all() -> None:
 
 
 def test_a_steward_is_asked_once_about_two_clusters_and_no_more_than_was_said() -> None:
-    pairs: list[Pair] = [(0, 1, 1.0, ""), (2, 3, 1.0, ""), (0, 2, 0.7, "guarded"), (1, 3, 0.6, "guarded")]
+    pairs: list[Pair] = [
+        (0, 1, 1.0, ""),
+        (2, 3, 1.0, ""),
+        (0, 2, 0.7, "guarded"),
+        (1, 3, 0.6, "guarded"),
+    ]
     pairs += [(4, 5, 0.3, "guarded")]
     assert resolved(6, pairs).verdict.tolist() == ["same", "same", "review", "different", "review"]
     one = Policy(leaked_per_million=1e6, queued_per_hundred=20, least_worth_asking=0.05)
