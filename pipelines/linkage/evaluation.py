@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.linkage.layout import FileError, columns, source
+from pipelines.linkage.layout import FileError, columns, loading, source
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ def evaluate(connection: duckdb.DuckDBPyConnection, clusters: Path, truth: Path)
         if lacking:
             raise FileError(f"{path}: no column {' or '.join(sorted(lacking))}")
         _refuse_repeated(connection, path)
-    connection.execute(
-        f"""create or replace temp table labelled as
+    joined = f"""create or replace temp table labelled as
         select truth.entity_id::varchar entity,
             coalesce('c' || clusters.cluster_id::varchar, 'r' || truth.record_id::varchar) cluster,
             clusters.cluster_id is null missing
         from {source(truth)} truth
         left join {source(clusters)} clusters
             on clusters.record_id::varchar = truth.record_id::varchar"""
-    )
+    with loading(truth):
+        connection.execute(joined)
     row = connection.execute(
         """with entities as (select count(*) n from labelled group by entity),
         groups as (select count(*) n, count(distinct entity) entities from labelled group by cluster),
@@ -74,9 +74,10 @@ def evaluate(connection: duckdb.DuckDBPyConnection, clusters: Path, truth: Path)
 
 
 def _refuse_repeated(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    row = connection.execute(
-        f"select count(*) - count(distinct record_id) from {source(path)}"
-    ).fetchone()
+    with loading(path):
+        row = connection.execute(
+            f"select count(*) - count(distinct record_id) from {source(path)}"
+        ).fetchone()
     if row and row[0]:
         raise FileError(
             f"{path}: {row[0]} rows repeat a record_id, or have none; each may stand once"

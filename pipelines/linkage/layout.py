@@ -4,6 +4,8 @@ Belongs here: the record layout, reading CSV and Parquet into a table, what is w
 writing clusters and pairs. Does not belong here: what values mean (`normal`).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -19,7 +21,7 @@ COLUMNS = (
 or organisation. protection is `on` where a protective order holds."""
 
 _READERS = {
-    ".csv": "read_csv('{}', all_varchar = true, header = true, nullstr = '')",
+    ".csv": "read_csv('{}', all_varchar = true, header = true, nullstr = '', delim = ',', quote = '\"')",
     ".parquet": "read_parquet('{}')",
 }
 KINDS = tuple(_READERS)
@@ -43,9 +45,10 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
         else f"null::varchar {name}"
         for name in COLUMNS
     )
-    connection.execute(
-        f"create or replace temp table stated as select {wanted} from {source(path)}"
-    )
+    with loading(path):
+        connection.execute(
+            f"create or replace temp table stated as select {wanted} from {source(path)}"
+        )
     counted = "select count(*), count(record_id), count(distinct record_id) from stated"
     rows, stated, distinct = _one(connection, counted)
     if stated < rows:
@@ -75,12 +78,19 @@ def columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     """The columns of a CSV or Parquet file. Raises FileError where there is no such file, or it is none."""
     if not path.is_file():
         raise FileError(f"{path}: no such file")
-    try:
+    with loading(path):
         described = connection.execute(f"describe select * from {source(path)}").fetchall()
+    return [str(row[0]) for row in described]
+
+
+@contextmanager
+def loading(path: Path) -> Iterator[None]:
+    """What the engine says of a file that it can't read, without the line it stumbled over."""
+    try:
+        yield
     except duckdb.Error:
         kind = path.suffix.lower().lstrip(".").upper()
         raise FileError(f"{path}: can't be read as {kind}; is it whole, and UTF-8?") from None
-    return [str(row[0]) for row in described]
 
 
 def write(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:

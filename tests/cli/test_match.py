@@ -70,9 +70,9 @@ def test_a_list_is_matched_and_measured(
     compared = read(pairs)
     assert len({(p["left"], p["right"]) for p in compared}) == len(compared) == told["pairs"]
     assert all(p["left"] < p["right"] for p in compared)
-    assert {v: sum(p["verdict"] == v for p in compared) for v in ("same", "review", "different")} == {
-        v: told[v] for v in ("same", "review", "different")
-    }
+    assert {
+        v: sum(p["verdict"] == v for p in compared) for v in ("same", "review", "different")
+    } == {v: told[v] for v in ("same", "review", "different")}
     assert all(labels[p["left"]] == labels[p["right"]] for p in compared if p["verdict"] == "same")
 
     code, out, _ = hub("evaluate", str(clusters), "--truth", str(truth), "--json")
@@ -106,9 +106,7 @@ def test_no_person_is_shown_unless_it_is_asked_for(
     assert "b10-0" not in out, "a token is never shown"
 
 
-def test_a_smaller_risk_merges_less(
-    hub: Run, handed_in: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_a_smaller_risk_merges_less(hub: Run, handed_in: tuple[Path, Path], tmp_path: Path) -> None:
     asking = ["file", str(handed_in[0]), "--out", str(tmp_path / "c.csv"), "--json"]
     merged = []
     for risk in ("1", "1000", "50000"):

@@ -50,6 +50,25 @@ def test_a_damaged_file(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -
     assert "can't be read as PARQUET" in refused(connection, path)
 
 
+def test_a_file_that_breaks_off_in_the_middle_is_refused_without_telling_the_line(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    rows = [f"{n},Aaltola,31640" for n in range(30_000)]
+    rows[25_000] = '25000,"Salovaara,31640,one,too,many'
+    path.write_text("\n".join(["record_id,family_name,postal_code", *rows]), "utf-8")
+    assert "Salovaara" not in refused(connection, path)
+
+
+def test_two_columns_of_codes_are_two_columns(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    """Left to guess, the engine took the hyphens for separators."""
+    path = tmp_path / "two.csv"
+    path.write_text("record_id,property_id\n0,0-0\n1,0-1\n2,12-3\n", "utf-8")
+    assert read(connection, path) == 3
+
+
 def test_records_need_an_id_each_of_its_own(
     connection: duckdb.DuckDBPyConnection, listed: Callable[..., Path], tmp_path: Path
 ) -> None:
