@@ -29,8 +29,9 @@ def contradicted(labels: Codes, left: Codes, right: Codes, exclusive: list[Codes
     torn = [labels[left[labels[left] == labels[right]]]]
     for codes in exclusive:
         stated = codes >= 0
-        values = np.unique(np.stack([labels[stated], codes[stated]], axis=1), axis=0)
-        owners, counts = np.unique(values[:, 0], return_counts=True)
+        width = int(codes.max(initial=0)) + 1
+        values = np.unique(labels[stated] * width + codes[stated])
+        owners, counts = np.unique(values // width, return_counts=True)
         torn.append(owners[counts > 1])
     return np.unique(np.concatenate(torn))
 

@@ -94,15 +94,22 @@ def candidates(
     run("create or replace temp table found (l bigint, r bigint)")
     for round_ in range(ROUNDS + 1):
         run(
-            """create or replace temp table large as
-            select key from block group by key having count(*) > any_value(most)"""
+            """create or replace temp table sized as
+            select key, count(*) > any_value(most) large from block group by key having count(*) > 1"""
+        )
+        # most keys are one record's; they are out before anything is joined with itself
+        run(
+            """create or replace temp table small as
+            select key, r from block semi join (select key from sized where not large) using (key)"""
         )
         run(
             """insert into found
-            with small as (select key, r from block anti join large using (key))
             select a.r, b.r from small a join small b on a.key = b.key and a.r < b.r"""
         )
-        run("create or replace temp table wide as select * from block semi join large using (key)")
+        run(
+            """create or replace temp table wide as
+            select * from block semi join (select key from sized where large) using (key)"""
+        )
         if round_ < ROUNDS:
             run(f"create or replace temp table block as {_refined(table, refinements)}")
     ahead = ", ".join(f"lead(wide.r, {n}) over in_row" for n in range(1, NEIGHBOURS + 1))
@@ -115,7 +122,7 @@ def candidates(
         select least(a, b), greatest(a, b) from neighbours where b is not null"""
     )
     run(f"create or replace table {table}_pair as select distinct l, r from found")
-    for used in ("block", "found", "large", "wide"):
+    for used in ("block", "found", "sized", "small", "wide"):
         run(f"drop table {used}")
 
 
