@@ -212,14 +212,34 @@ def _queue(
     least: float,
     limit: int,
 ) -> Flags:
-    """The pairs to ask about: of two clusters the likeliest pair only, the likeliest first, up to a limit."""
+    """The pairs to ask about, those first whose answer is likely to bring most records together.
+
+    Of two clusters the likeliest pair only, and none whose answer would follow from two others: who is
+    told that a is b and b is c need not be asked about a and c. What follows from a "no" is asked the
+    next time.
+    """
     asked = np.zeros(len(score), dtype=bool)
     open_ = np.flatnonzero(~joined & ~pairs.forbidden & (score >= least))
+    members = np.bincount(cluster, minlength=size)
     a, b = cluster[pairs.left[open_]], cluster[pairs.right[open_]]
-    between = np.minimum(a, b) * size + np.maximum(a, b)
-    order = np.lexsort((pairs.right[open_], pairs.left[open_], -score[open_]))
-    _, first = np.unique(between[order], return_index=True)
-    asked[open_[order[np.sort(first)[:limit]]]] = True
+    stake = score[open_] * members[a] * members[b]
+    order = np.lexsort((pairs.right[open_], pairs.left[open_], -score[open_], -stake))
+    above: dict[int, int] = {}
+
+    def root(node: int) -> int:
+        while node in above:
+            node = above[node]
+        return node
+
+    chosen: list[int] = []
+    for place, one, other in zip(order.tolist(), a[order].tolist(), b[order].tolist(), strict=True):
+        if len(chosen) == limit:
+            break
+        one, other = root(one), root(other)
+        if one != other:
+            above[max(one, other)] = min(one, other)
+            chosen.append(place)
+    asked[open_[chosen]] = True
     return asked
 
 

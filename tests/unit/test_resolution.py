@@ -104,6 +104,18 @@ def test_a_steward_is_asked_once_about_two_clusters_and_no_more_than_was_said() 
     assert (resolved(6, pairs, one).verdict == "review").sum() == 1
 
 
+def test_what_follows_from_two_answers_is_not_asked() -> None:
+    triangle: list[Pair] = [(0, 1, 0.9, "guarded"), (1, 2, 0.8, "guarded"), (0, 2, 0.7, "guarded")]
+    assert resolved(3, triangle).verdict.tolist() == ["review", "review", "different"]
+
+
+def test_the_question_that_brings_most_records_together_comes_first() -> None:
+    twice_two: list[Pair] = [(0, 1, 1.0, ""), (2, 3, 1.0, ""), (0, 2, 0.6, "guarded")]
+    one = Policy(leaked_per_million=1e6, queued_per_hundred=100 / 6, least_worth_asking=0.05)
+    found = resolved(6, [*twice_two, (4, 5, 0.9, "guarded")], one)
+    assert found.verdict.tolist() == ["same", "same", "review", "different"]
+
+
 def test_no_pairs_are_no_trouble() -> None:
     assert resolved(3, []).cluster.tolist() == [0, 1, 2]
     assert resolved(0, []).cluster.tolist() == []
