@@ -81,7 +81,8 @@ def resolve(size: int, pairs: Pairs, exclusive: list[Codes], policy: Policy) -> 
     eligible = ~pairs.guarded & (score >= 0.5)
     threshold, leaks = _threshold(size, pairs, score, eligible, policy.leaked_per_million)
     accepted = eligible & (score >= threshold)
-    cluster = _constrained(size, pairs, score, accepted, exclusive)
+    # what is accepted lies within the components that hold no contradiction any more
+    cluster = components(size, pairs.left[accepted], pairs.right[accepted])
 
     joined = cluster[pairs.left] == cluster[pairs.right]
     limit = int(policy.queued_per_hundred * size / 100)
@@ -150,26 +151,6 @@ def _without_contradictions(
     )
     excluded = considered & (rebuilt[pairs.left] != rebuilt[pairs.right])
     return np.where(excluded, np.minimum(chance, CONSIDERED / 2), chance)
-
-
-def _constrained(
-    size: int, pairs: Pairs, score: Chances, accepted: Flags, exclusive: list[Codes]
-) -> Codes:
-    """Clusters of the accepted pairs, in which no two records are forbidden to be one party."""
-    labels = components(size, pairs.left[accepted], pairs.right[accepted])
-    forbidden = pairs.forbidden
-    torn = contradicted(labels, pairs.left[forbidden], pairs.right[forbidden], exclusive)
-    if torn.size:
-        affected = np.isin(labels, torn)
-        edges = accepted & affected[pairs.left]
-        vetoes = forbidden & affected[pairs.left] & affected[pairs.right]
-        labels[affected] = built_up(
-            np.flatnonzero(affected),
-            _sorted(pairs, score, edges),
-            _listed(pairs, vetoes),
-            exclusive,
-        )
-    return labels
 
 
 def _threshold(
