@@ -4,6 +4,7 @@ Belongs here: hard vetoes and caps over named evidence. Does not belong here: li
 follows for whole clusters (`resolution`).
 """
 
+import numpy as np
 import pandas as pd
 
 from pipelines.domain.classes import Levels
@@ -35,18 +36,29 @@ def against(table: str, patterns: pd.DataFrame) -> Flags:
     return facts.of("birth", "other") | facts.of("second", "other")
 
 
-def guarded(table: str, patterns: pd.DataFrame) -> Flags:
-    """Patterns that only a person may merge, however likely they are.
+def guards(table: str, patterns: pd.DataFrame) -> dict[str, Flags]:
+    """By name of the rule, the patterns that only a person may merge, however likely they are.
 
-    Without an equal identity code: a protected person (R56); an estate; two births; another given name; and, where a birth is missing, people
-    of one household whose second given names do not agree: father and son of one name look just so.
-    Organisations are never merged on other than a like name.
+    None of them holds where identity codes or business ids are equal. `father_and_son`: a birth is missing,
+    a roof, telephone or mailbox is shared, and second given names do not agree, which is just what father
+    and son of one name look like.
     """
     if table == "organisation":
-        facts = Levels(patterns, ORGANISATION)
-        return ~facts.of("key", "same") & ~facts.at_least("name", "near")
+        company = Levels(patterns, ORGANISATION)
+        return {"other_name": ~company.of("key", "same") & ~company.at_least("name", "near")}
     facts = Levels(patterns, PERSON)
-    unborn = facts.of("birth", "unstated") & facts.household() & ~facts.of("second", "same")
-    other_name = facts.of("given", "other", "unstated") | facts.of("birth", "other")
-    special = facts.of("protected", "other") | facts.of("estate", "both")
-    return ~facts.of("key", "same") & (unborn | other_name | special)
+    unborn = facts.of("birth", "unstated") & facts.household()
+    rules = {
+        "protected": facts.of("protected", "other"),  # R56
+        "estate": facts.of("estate", "both"),
+        "two_births": facts.of("birth", "other"),
+        "other_name": facts.of("given", "other", "unstated"),
+        "father_and_son": unborn & ~facts.of("second", "same"),
+    }
+    return {name: ~facts.of("key", "same") & flags for name, flags in rules.items()}
+
+
+def guarded(table: str, patterns: pd.DataFrame) -> Flags:
+    """Patterns that only a person may merge, by whichever rule."""
+    flags: Flags = np.logical_or.reduce(list(guards(table, patterns).values()))
+    return flags

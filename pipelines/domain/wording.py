@@ -53,6 +53,15 @@ _SPECIAL = {
     ("protected", "other"): "holds for one of them at least",
 }
 
+GUARDS = {
+    "protected": "a protective order holds: only an identity code merges",
+    "estate": "a death estate: only an identity code merges",
+    "two_births": "two birth dates: one is wrong, or these are two people",
+    "other_name": "another name: what is shared may be a household or an owner",
+    "father_and_son": "a birth date is missing: father and son of one name would look just the same",
+}
+"""Why a person has to look, by name of the rule (`rules.guards`)."""
+
 
 def strength(odds: float) -> str:
     """How much evidence weighs that makes one party so many times likelier."""

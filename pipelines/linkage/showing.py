@@ -12,10 +12,11 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from pipelines.domain import rules
 from pipelines.domain.classes import SAME
 from pipelines.domain.evidence import EVIDENCE
 from pipelines.domain.resolution import REVIEW
-from pipelines.domain.wording import phrase, strength
+from pipelines.domain.wording import GUARDS, phrase, strength
 from pipelines.linkage.layout import COLUMNS, write
 from pipelines.linkage.matcher import Compared, Matched
 
@@ -100,8 +101,8 @@ def _evidence(part: Compared, pattern: int) -> list[tuple[str, str]]:
         if said:
             log_odds = fit.by_fact[name][pattern, SAME] - fit.by_fact[name][pattern, rival]
             shown.append((said, strength(float(np.exp(log_odds)))))
-    alone = [fact for fact in evidence.levels if fact not in sum(evidence.together.values(), ())]
-    shown += [(said, "decides by rule") for fact in alone if (said := phrase(levels, (fact,)))]
+    guards = rules.guards(part.learnt.table, part.learnt.patterns.iloc[[pattern]])
+    shown += [(GUARDS[name], "a person has to look") for name, holds in guards.items() if holds[0]]
     return shown
 
 

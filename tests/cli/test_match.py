@@ -99,9 +99,10 @@ def test_no_person_is_shown_unless_it_is_asked_for(
     for more in ([], ["--json"]):
         _, out, err = hub(*asking, *more)
         assert not any(name in out + err for name in FAMILY)
-    _, out, _ = hub(*asking, "--explain", "3")
+    _, out, _ = hub(*asking, "--explain", "80")
     assert any(name in out for name in FAMILY)
-    assert "speaks" in out
+    assert "for one party" in out
+    assert "a person has to look" in out
     assert "k10-0" not in out, "a token is never shown"
     assert "b10-0" not in out, "a token is never shown"
 

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from pipelines.domain.evidence import EVIDENCE
-from pipelines.domain.rules import forbidden, guarded
+from pipelines.domain.rules import forbidden, guarded, guards
+from pipelines.domain.wording import GUARDS
 
 ALIKE = {
     "birth": "same", "given": "same_common", "family": "same_common", "address": "same_home",
@@ -79,3 +80,8 @@ def test_another_given_name_is_left_to_a_person(birth: str) -> None:
 def test_a_company_of_another_name_is_left_to_a_person() -> None:
     assert is_guarded("organisation", **{**ONE_FIRM, "name": "other_number"})
     assert not is_guarded("organisation", **ONE_FIRM)
+
+
+@pytest.mark.parametrize("table", EVIDENCE)
+def test_every_rule_can_be_told_in_words(table: str) -> None:
+    assert set(guards(table, pattern(table))) <= set(GUARDS)
