@@ -5,8 +5,9 @@ reading the parts of a key (`normal`), comparing (`patterns`).
 
 Recall first: a key asks for two facts where one is common (a birthday and a name, a place and an initial),
 an address is never required, and a block too large for its key is not dropped: its records meet again in
-smaller blocks, where they share more. What is still too large after two rounds is laid in a row by name
-and place, and neighbours are compared; so pairs grow with records, not with their square.
+smaller blocks, where they share more. What is still too large after two rounds, and every large block of an
+identifier, is laid in a row by name and place, and neighbours are compared; so pairs grow with records,
+not with their square.
 """
 
 from collections.abc import Sequence
@@ -20,19 +21,21 @@ class Key(NamedTuple):
 
     parts: SQL expressions over the table, all to be stated. most: records a block may have before it is
     refined. alternatives: expressions of which each one stated makes a key of its own beside the parts.
+    identifies: it is issued to one party each, so that its records hang together however many they are.
     """
 
     name: str
     parts: tuple[str, ...]
     most: int
     alternatives: tuple[str, ...] = ()
+    identifies: bool = False
 
 
 _FULL = "least(g1, f) || ' ' || greatest(g1, f)"  # given and family name are swapped now and then
 _BY_GIVEN = ("left(g1, 1)", "right(g1, 3)")  # a household's others stay out
 
 PERSON_KEYS = (
-    Key("person_key", ("person_key",), 40),
+    Key("person_key", ("person_key",), 40, identifies=True),
     Key("birth", ("birth",), 8, ("g1", "f", "place", "phone")),
     Key("birth+initials", ("birth", "left(g1, 2)"), 4),
     Key("birth+second", ("birth", "g2"), 4),
@@ -50,7 +53,7 @@ PERSON_REFINEMENTS = ("birth", "phone", "email", "g2", "code", "property")
 PERSON_ORDER = "f, g1, street, house"
 
 ORGANISATION_KEYS = (
-    Key("business_id", ("business_id",), 40),
+    Key("business_id", ("business_id",), 40, identifies=True),
     Key("core", ("core",), 8),
     Key("email+word", ("email",), 8, ("words[1]", "words[-1]")),
     Key("phone+word", ("phone",), 8, ("words[1]", "words[-1]")),
@@ -110,31 +113,37 @@ def candidates(
             """create or replace temp table wide as
             select * from block semi join (select key from sized where large) using (key)"""
         )
+        if round_ == 0:
+            run(_in_a_row(table, order, "identifies"))
         if round_ < ROUNDS:
             run(f"create or replace temp table block as {_refined(table, refinements)}")
-    ahead = ", ".join(f"lead(wide.r, {n}) over in_row" for n in range(1, NEIGHBOURS + 1))
-    run(
-        f"""insert into found
-        with neighbours as (
-            select wide.r a, unnest([{ahead}]) b from wide join {table} using (r)
-            window in_row as (partition by key order by {order}, wide.r)
-        )
-        select least(a, b), greatest(a, b) from neighbours where b is not null"""
-    )
+    run(_in_a_row(table, order, "true"))
     run(f"create or replace table {table}_pair as select distinct l, r from found")
     for used in ("block", "found", "sized", "small", "wide"):
         run(f"drop table {used}")
 
 
+def _in_a_row(table: str, order: str, which: str) -> str:
+    """SQL that compares each record of a wide block with those that follow it by name and place."""
+    ahead = ", ".join(f"lead(wide.r, {n}) over in_row" for n in range(1, NEIGHBOURS + 1))
+    return f"""insert into found
+        with neighbours as (
+            select wide.r a, unnest([{ahead}]) b from wide join {table} using (r) where {which}
+            window in_row as (partition by key order by {order}, wide.r)
+        )
+        select least(a, b), greatest(a, b) from neighbours where b is not null"""
+
+
 def _keyed(table: str, keys: Sequence[Key]) -> str:
-    """SQL for every key of every record: key (a hash), most, r."""
+    """SQL for every key of every record: key (a hash), most, identifies, r."""
     selects = []
     for number, key in enumerate(keys):
         for other in key.alternatives or (None,):
             parts = [*key.parts, *([other] if other else [])]
             stated = " and ".join(f"{part} is not null" for part in parts)
             selects.append(
-                f"select hash({number}, {', '.join(parts)}) key, {key.most} most, r "
+                f"select hash({number}, {', '.join(parts)}) key, {key.most} most, "
+                f"{key.identifies} identifies, r "
                 f"from {table} where {stated}"
             )
     return " union all ".join(selects)
@@ -147,4 +156,4 @@ def _refined(table: str, refinements: Sequence[str]) -> str:
         f"from wide join {table} using (r) where {fact} is not null"
         for number, fact in enumerate(refinements)
     )
-    return f"select hash(key, fact) key, most, r from ({facts})"
+    return f"select hash(key, fact) key, most, false identifies, r from ({facts})"
