@@ -6,13 +6,14 @@ transport or format. The tree, drawn; messages name hosts, files, rules and coun
     ConnectorError
     ├── Unavailable            down, timed out, 5xx after the last retry, refused connection
     ├── Refused                it answered and said no: credentials, host key, permission, 4xx
+    │   └── NotRecognised      it does not know us, or not any more: 401
     ├── Malformed              the answer as a whole can't be read: truncated, wrong encoding, no such column
     │   └── CursorWentBack     a feed offers a position before the one we hold
     ├── AlreadyPublished       the name exists at the recipient; nothing was overwritten
     └── OutcomeUnknown         the bytes may or may not have arrived; ask, never resend blindly
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -27,6 +28,10 @@ class Unavailable(ConnectorError):
 
 class Refused(ConnectorError):
     """The counterparty answered no; somebody has to change a setting, a key or a permit."""
+
+
+class NotRecognised(Refused):
+    """The counterparty does not accept who we are; where a token says so, a new one may help."""
 
 
 class Malformed(ConnectorError):
@@ -85,6 +90,8 @@ class Batch:
     holds, or were asked about by name (the volume rule reads it), else None.
     dropped: column or group the notice does not cover → how many records carried it.
     unknown: message kind nobody has told us of → count; loud in the morning letter.
+    not_held: how many of those asked about the register does not hold, which says nothing about them.
+    faults_of_others: records that could not be read and show nothing of ours; no more of them is kept.
     """
 
     records: Sequence[Record]
@@ -94,6 +101,8 @@ class Batch:
     faults: Sequence[Fault] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, int] = field(default_factory=dict)
+    not_held: int = 0
+    faults_of_others: int = 0
 
 
 @dataclass(frozen=True)
@@ -144,24 +153,68 @@ class Tokens(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Borrowed:
-    """One of our own customers with the identity code, in memory for the length of one call."""
+    """Who and what is ours, in memory for the length of one call (DESIGN 2); nothing of it is kept.
 
-    customer_number: str
-    identity_code: str
+    people: customer number → identity code, valid ones only. organisations: customer number → business
+    id, as written. property_ids, building_ids: of the consumption points, in their plain forms
+    (`connectors.premises`).
+    """
 
-    def __repr__(self) -> str:
-        return "Borrowed(…)"
+    people: Mapping[str, str] = field(default_factory=dict)
+    organisations: Mapping[str, str] = field(default_factory=dict)
+    property_ids: frozenset[str] = frozenset()
+    building_ids: frozenset[str] = frozenset()
 
 
 @runtime_checkable
 class Lender(Protocol):
-    """Somebody who can read our own customers' identity codes from the own register's export."""
+    """Somebody who knows who is ours: the own register's export."""
 
-    def borrow(self) -> Iterable[Borrowed]:
-        """Every own customer with a valid code; invalid ones are left out and counted elsewhere."""
+    def borrow(self, customers: Collection[str] | None = None) -> Borrowed:
+        """Everybody with a role at a consumption point, or only those of the customer numbers given.
+
+        Invalid codes are left out, and counted elsewhere.
+        """
         ...
+
+
+class NobodyLends:
+    """The lender of a source whose file names none: nothing is ours, so nobody is asked about."""
+
+    def borrow(self, customers: Collection[str] | None = None) -> Borrowed:
+        """Nobody."""
+        return Borrowed()
+
+
+@dataclass(frozen=True)
+class Only:
+    """A lender cut down to some customers: a refresh asks about nobody else."""
+
+    lender: Lender
+    customers: frozenset[str]
+
+    def borrow(self, customers: Collection[str] | None = None) -> Borrowed:
+        """Those of the chosen customers."""
+        wanted = self.customers if customers is None else self.customers & frozenset(customers)
+        return self.lender.borrow(wanted)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What the house hands to every source that it opens, beside the options of its file.
+
+    lender: who lends our customers, and `NobodyLends` without one. today: the date, ISO, for calls that
+    belong to no night. allow_test_identities: admit codes and buildings kept for testing. patience:
+    seconds a person is ready to wait for an answer, None in a night.
+    """
+
+    tokens: Tokens
+    lender: Lender
+    today: Callable[[], str]
+    allow_test_identities: bool = False
+    patience: float | None = None
 
 
 @dataclass(frozen=True)

@@ -118,18 +118,6 @@ class Folder(Protocol):
         ...
 
 
-@contextlib.contextmanager
-def open_folder(options: FolderOptions) -> Iterator[Folder]:
-    """The folder, for the length of a `with`; an SFTP connection is made at the first question."""
-    if options.kind == "folder":
-        yield LocalFolder(Path(options.path))
-        return
-    from connectors.sftp import SftpFolder  # here: it is built on this module
-
-    with SftpFolder(options) as folder:
-        yield folder
-
-
 def plain(name: str) -> str:
     """The name, unless it has separators, is hidden or unfinished: then `Malformed`."""
     if not _NAME.fullmatch(name) or name.endswith(PART):

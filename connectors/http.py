@@ -25,7 +25,14 @@ import requests
 import urllib3
 from requests.auth import HTTPBasicAuth
 
-from connectors.base import ConnectorError, Malformed, OutcomeUnknown, Refused, Unavailable
+from connectors.base import (
+    ConnectorError,
+    Malformed,
+    NotRecognised,
+    OutcomeUnknown,
+    Refused,
+    Unavailable,
+)
 
 _LOG = logging.getLogger(__name__)
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -155,9 +162,9 @@ class Http:
         as JSON; data: sent as it is. is_query: a POST that only asks and may be repeated.
 
         429, 500, 502, 503, 504, broken connections and half answers are repeated, then `Unavailable`;
-        if a call that may not be repeated could have been acted upon, `OutcomeUnknown`. `Refused`: any
-        other 4xx, any redirect, an untrusted certificate. `Malformed`: larger than max_bytes or not
-        decompressible.
+        if a call that may not be repeated could have been acted upon, `OutcomeUnknown`. `NotRecognised`:
+        401. `Refused`: any other 4xx, any redirect, an untrusted certificate. `Malformed`: larger than
+        max_bytes or not decompressible.
         """
         place = f"{method} {self._host}/{path.lstrip('/').split('/')[0].split('?')[0]}"
         sent_headers = dict(headers or {})
@@ -242,7 +249,8 @@ def _told_no(response: requests.Response) -> _Setback:
     if 300 <= status < 400:
         return _Setback(Refused, f"answered {status}: sends us on to {_redirected(response)}")
     if status in (401, 403):
-        return _Setback(Refused, f"answered {status}: credentials not accepted")
+        error = NotRecognised if status == 401 else Refused
+        return _Setback(error, f"answered {status}: credentials not accepted")
     if 400 <= status < 500:
         return _Setback(Refused, f"answered {status}")
     return _Setback(Unavailable, f"answered {status}", sent=True)

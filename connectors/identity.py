@@ -1,7 +1,8 @@
 """Reading a Finnish personal identity code (henkilötunnus), for the length of one connector call.
 
-Belongs here: telling a valid code from a faulty one, and the birth date inside it. Does not belong here:
-tokens (`base.Tokens`); where codes come from; anything that keeps one (DESIGN 2: none is kept).
+Belongs here: telling a valid code from a faulty one, the birth date inside it, what a record may say of it.
+Does not belong here: making tokens (`base.Tokens`); where codes come from; anything that keeps one (DESIGN 2:
+none is kept).
 """
 
 import re
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 
 from stdnum.exceptions import InvalidChecksum, InvalidFormat, ValidationError
 from stdnum.fi import hetu
+
+from connectors.base import Tokens
 
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−﹘﹣－"), "-")
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
@@ -47,3 +50,15 @@ def read_identity(text: str, allow_test_identities: bool) -> Identity | str:
     if not allow_test_identities and int(code[7:10]) >= _FIRST_TEST_NUMBER:
         return "test_identity"
     return Identity(code, f"{_CENTURY[code[6]]}{code[4:6]}-{code[2:4]}-{code[0:2]}")
+
+
+def tokens_of(text: str, tokens: Tokens, allow_test_identities: bool) -> dict[str, str]:
+    """A code in a record's words: its tokens and the key they were made with, or why there are none."""
+    identity = read_identity(text, allow_test_identities)
+    if isinstance(identity, str):
+        return {"identity_fault": identity}
+    return {
+        "person_key": tokens.person(identity.code),
+        "birth_key": tokens.birth(identity.birth_date),
+        "key_id": tokens.key_id,
+    }

@@ -159,7 +159,7 @@ def _interpreted(name: str, grid: Grid, mapping: FileMapping, limits: Limits) ->
     values = {how.field: columns[c].values for c, how in mapping.columns.items()}
 
     refused: dict[int, tuple[str, str]] = {}
-    for column_name, of in {mapping.key: keys, mapping.source_time: times, **columns}.items():
+    for column_name, of in [(mapping.key, keys), (mapping.source_time, times), *columns.items()]:
         for position, rule in of.bad.items():
             refused.setdefault(position, (column_name, rule))
     faults = [_broken(number, rule, first, header, mapping) for number, rule, first in grid.broken]

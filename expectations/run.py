@@ -8,6 +8,7 @@ column nor knows the first one's; rows are known to it by number only. Importing
 happens when there is something to ask.
 """
 
+import contextlib
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
@@ -68,6 +69,15 @@ def validate(schema: Schema, frame: pd.DataFrame) -> Findings:
     every = pd.concat(parts) if parts else pd.DataFrame(columns=list(_FINDING))
     findings = every[list(_FINDING)].astype("str").drop_duplicates(ignore_index=True)
     return Findings(findings, checked, {name: len(where) for name, where in failing.items()})
+
+
+def get_ready() -> None:
+    """Import Great Expectations ahead of the first question; a thread may do it while others wait.
+
+    Whatever is wrong with it is left to the first question to say.
+    """
+    with contextlib.suppress(Exception):
+        import great_expectations.expectations  # noqa: F401
 
 
 def answers(rules: Sequence[Rule], rows: pd.DataFrame) -> list[Mapping[str, object]]:

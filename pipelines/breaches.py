@@ -17,6 +17,8 @@ NOTICE_FILE = "notice.yml"
 EEA = frozenset(
     ["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"]
 )  # fmt: skip
+# Population rules by which records go back to the register that supplied them.
+_RETURNS = ("own_customers_with_accepted_changes", "supplied_records_in_error")
 # A name that smells of a decision made about somebody (R8).
 _SCORE = re.compile(r"score|rating|grade|profile|luokitus|pisteet|profiili", re.IGNORECASE)
 
@@ -64,6 +66,7 @@ def check(
         *_columns_without_a_place(notice),
         *(b for s in sources.values() for b in _of_source(notice, s, sources, on)),
         *(b for r in recipients.values() for b in _of_recipient(notice, r, on)),
+        *(b for r in recipients.values() for b in _of_population(r, sources)),
     ]
 
 
@@ -166,6 +169,28 @@ def _of_recipient(notice: Notice, contract: RecipientContract, on: str) -> Itera
     yield from _of_country(notice, file, contract, on)
     for field in contract.fields:
         yield from _of_field(notice, file, named, field)
+
+
+def _of_population(
+    contract: RecipientContract, sources: Mapping[str, SourceConfig]
+) -> Iterator[Breach]:
+    """Records go back to whom they came from, and to nobody else."""
+    file = _File(f"recipients/{contract.recipient}.yml")
+    name = contract.population.source
+    if contract.population.rule not in _RETURNS:
+        if name is not None:
+            yield file.breach("population.source", "none: nothing is returned", "R43", file.name)
+        return
+    keeper = contract.notice_recipient
+    theirs = [
+        source.name
+        for source in sources.values()
+        if source.controller == keeper
+        or (contract.role == "own" and source.notice_source == "customer_registrations")
+    ]
+    if name not in theirs:
+        expected = f"a source that {keeper} keeps: {' or '.join(theirs) or 'there is none'}"
+        yield file.breach("population.source", expected, "R14, R43", file.name)
 
 
 def _of_ground(

@@ -15,6 +15,7 @@ from pipelines.assets.landing import landing
 from pipelines.assets.outbound import disclosure_log, outbound
 from pipelines.assets.register import register
 from pipelines.house import House, open_house
+from pipelines.jobs import address_refresh
 from pipelines.resources import NoFrames, hub_of
 from pipelines.settings import Settings
 from pipelines.texts import Texts
@@ -54,12 +55,14 @@ def build_defs(
     nightly = dg.define_asset_job(
         NIGHTLY, dg.AssetSelection.all(), description=texts.say("job.nightly")
     )
-    hub = hub_of(opener or (lambda: open_house(home)), business_date, full=full)
+    opener = opener or (lambda: open_house(home))
+    hub = hub_of(opener, business_date, full=full)
+    patient = hub_of(opener, business_date, wait_seconds=settings.hub.refresh.wait_seconds)
     return dg.Definitions(
         assets=[
             a.map_asset_specs(lambda s: dg.apply_freshness_policy(s, FRESH_FOR)) for a in assets
         ],
-        jobs=[nightly],
+        jobs=[nightly, address_refresh(texts, patient)],
         schedules=[
             dg.ScheduleDefinition(
                 name=NIGHTLY,

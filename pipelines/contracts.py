@@ -41,12 +41,16 @@ class Connector:
     """The keys a connector takes beside the common ones, and how its file tells where to connect.
 
     A file that gives no address is of a counterparty that is not there yet. makes: words a column may
-    be mapped to that are no fields, and the fields the connector makes of them.
+    be mapped to that are no fields, and the fields the connector makes of them. asks_with: the fields
+    its questions about named people carry, for the disclosure log. on_demand: what a refresh does with
+    it: `asks` about one customer and leaves the cursor, `drains` what is new as a night would, or None.
     """
 
     options: frozenset[str]
     has_address: Callable[[Mapping[str, JsonValue]], bool]
     makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    asks_with: tuple[str, ...] = ()
+    on_demand: Literal["asks", "drains"] | None = None
 
 
 def _has_url(options: Mapping[str, JsonValue]) -> bool:
@@ -63,7 +67,7 @@ def _has_folder(options: Mapping[str, JsonValue]) -> bool:
 SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
     {
         "registrations": Connector(
-            frozenset({"folder", "format", "encoding", "delimiter", "files", "manifest"}),
+            frozenset({"folder", "format", "encoding", "delimiter", "files", "manifest", "keep"}),
             _has_folder,
             {"identity": ("person_key", "birth_key", "key_id", "identity_fault", "business_id")},
         ),
@@ -85,6 +89,32 @@ SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
                 }
             ),
             _has_url,
+            asks_with=("identity_code",),
+            on_demand="asks",
+        ),
+        "ytj": Connector(
+            frozenset({"base_url", "timeout", "per_night"}),
+            _has_url,
+            asks_with=("business_id",),
+            on_demand="asks",
+        ),
+        "ryhti": Connector(
+            frozenset(
+                {
+                    "base_url",
+                    "client_id",
+                    "client_secret",
+                    "municipalities",
+                    "persons",
+                    "ca_file",
+                    "client_cert",
+                    "client_key",
+                    "timeout",
+                    "attempts",
+                }
+            ),
+            _has_url,
+            on_demand="drains",
         ),
     }
 )
@@ -164,7 +194,7 @@ class SourceConfig(_Connected):
 
     notice_source: its kind in `notice.yml`. controller: the joint controller behind it, when it is one's
     (R14). purpose and basis: what asking it about our customers rests on, for the disclosure log (R6).
-    borrow_from: the source that lends our customers' identity codes for one call (DESIGN 2).
+    borrow_from: the source that lends who and what is ours for one call (DESIGN 2).
     """
 
     connectors: ClassVar[Mapping[str, Connector]] = SOURCE_CONNECTORS
@@ -180,6 +210,16 @@ class SourceConfig(_Connected):
     borrow_from: Text | None = None
     expect: Expect = Expect()
 
+    @property
+    def asks_with(self) -> tuple[str, ...]:
+        """The fields that its questions about named people carry."""
+        return SOURCE_CONNECTORS[self.connector].asks_with
+
+    @property
+    def on_demand(self) -> Literal["asks", "drains"] | None:
+        """What a refresh does with it (`Connector`)."""
+        return SOURCE_CONNECTORS[self.connector].on_demand
+
 
 class ContractField(Declared):
     """One column a recipient gets: what of ours it is made of, why it goes, what they use it for (R18)."""
@@ -191,9 +231,15 @@ class ContractField(Declared):
 
 
 class Population(Declared):
-    """Who may be in a delivery: in words, and the rule that picks them."""
+    """Who may be in a delivery: in words, and the rule that picks them.
 
-    rule: Literal["payers_of_points", "own_customers_with_accepted_changes"]
+    source: the source whose records go back to its keeper, for the rules about returns.
+    """
+
+    rule: Literal[
+        "payers_of_points", "own_customers_with_accepted_changes", "supplied_records_in_error"
+    ]
+    source: Text | None = None
     sentence: Text
 
 

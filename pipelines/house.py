@@ -10,18 +10,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from connectors.base import Lender, Recipient, Source
+from connectors.base import Lender, NobodyLends, Only, Opening, Recipient, Source
 from pipelines.keys import HubKeys
 from pipelines.settings import ConfigError, Settings, SourceConfig, load_settings
 from pipelines.steps.night import HELSINKI, Night, nothing_happens
 from pipelines.store.engine import open_engine, require_current_schema, transaction
 from pipelines.store.lock import RunLock
 from pipelines.store.nights import fact, put_fact
+
+Opener = Callable[[Opening], Source]
 
 
 def system_clock() -> datetime:
@@ -34,7 +37,8 @@ class House:
     """One hub: where it lives, what it is told, and the doors to the outside.
 
     failures: what broke off in this run, place and one line, for whoever started it.
-    sources, recipients: when given, used instead of the configured connectors (tests, other transports).
+    sources, recipients: when given, used instead of the configured connectors (tests, other transports);
+    a source may be given as what makes one of an `Opening`, as a connector's `connect` does.
     """
 
     home: Path
@@ -42,7 +46,7 @@ class House:
     engine: Engine
     environ: Mapping[str, str]
     clock: Callable[[], datetime] = system_clock
-    sources: Mapping[str, Source] | None = None
+    sources: Mapping[str, Source | Opener] | None = None
     recipients: Mapping[str, Recipient] | None = None
     reached: Callable[[str], None] = field(default=nothing_happens, repr=False)
     failures: list[tuple[str, str]] = field(default_factory=list)
@@ -78,34 +82,44 @@ class House:
             reached=self.reached,
         )
 
-    def source(self, name: str) -> Source:
-        """The register we hear from under that name."""
-        if self.sources is not None and name in self.sources:
-            return self.sources[name]
+    def source(
+        self,
+        name: str,
+        customers: frozenset[str] | None = None,
+        patience: float | None = None,
+    ) -> Source:
+        """The register we hear from under that name: `connect` of the module its connector is called by.
+
+        customers: the own register's numbers of the only ones it may be asked about. patience: seconds a
+        person waits for it (`base.Opening`).
+        """
+        given = (self.sources or {}).get(name)
+        if given is not None and not callable(given):
+            return given
         config = self.settings.sources[name]
-        invented = self.settings.hub.allow_test_identities
+        lender = self._lender(name, config)
+        opening = Opening(
+            tokens=self.keys,
+            lender=lender if customers is None else Only(lender, customers),
+            today=self.today,
+            allow_test_identities=self.settings.hub.allow_test_identities,
+            patience=patience,
+        )
+        if given is not None:
+            return given(opening)
         with _option_errors(f"sources/{name}.yml"):
-            if config.connector == "registrations":
-                from connectors.sources.registrations import Registrations, RegistrationsOptions
-
-                return Registrations(
-                    RegistrationsOptions.from_mapping(
-                        config.options, allow_test_identities=invented
-                    ),
-                    self.keys,
-                )
-            from connectors.sources.dvv import Dvv, DvvOptions
-
-            given = {k: v for k, v in config.options.items() if v is not None}
-            options = DvvOptions(**given, allow_test_identities=invented)  # type: ignore[arg-type]
-            return Dvv(options, self._lender(name, config), self.keys, self.today)
+            module = import_module(f"connectors.sources.{config.connector}")
+            opened: Source = module.connect(config.options, opening)
+            return opened
 
     def _lender(self, name: str, config: SourceConfig) -> Lender:
-        """The source that lends our customers' codes to another for one call (DESIGN 2)."""
-        lender: object = self.source(config.borrow_from) if config.borrow_from else None
+        """The source that lends our customers to another for one call (DESIGN 2)."""
+        if config.borrow_from is None:
+            return NobodyLends()
+        lender: object = self.source(config.borrow_from)
         if not isinstance(lender, Lender):
             raise ConfigError(
-                f"sources/{name}.yml", "borrow_from", "a source that holds our customers' codes"
+                f"sources/{name}.yml", "borrow_from", "a source that holds our customers"
             )
         return lender
 
@@ -139,7 +153,7 @@ def open_house(
     environ: Mapping[str, str] = os.environ,
     *,
     clock: Callable[[], datetime] = system_clock,
-    sources: Mapping[str, Source] | None = None,
+    sources: Mapping[str, Source | Opener] | None = None,
     recipients: Mapping[str, Recipient] | None = None,
     reached: Callable[[str], None] = nothing_happens,
 ) -> House:

@@ -4,6 +4,8 @@ Belongs here: the life of a run's resources. Does not belong here: what a night 
 """
 
 import os
+import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,9 +32,16 @@ class Hub:
 
 
 def hub_of(
-    opener: Callable[[], House], business_date: str | None = None, *, full: bool = False
+    opener: Callable[[], House],
+    business_date: str | None = None,
+    *,
+    full: bool = False,
+    wait_seconds: float = 0,
 ) -> dg.ResourceDefinition:
-    """The resource `hub`: opened by `opener` when a run starts, never at import, closed at its end."""
+    """The resource `hub`: opened by `opener` when a run starts, never at import, closed at its end.
+
+    wait_seconds: how long it waits for another run to give the lock back before it is `busy`.
+    """
 
     @contextmanager
     def opened(context: dg.InitResourceContext) -> Iterator[Hub]:
@@ -41,7 +50,7 @@ def hub_of(
         except Exception as error:  # noqa: BLE001 - whatever it is, Dagster would keep its text
             raise without_values(error) from None
         try:
-            busy = not house.lock.acquire()
+            busy = not house.lock.acquire(wait_seconds)
             yield Hub(house, house.night(business_date, full=full), busy, context.instance)
         finally:
             house.close()
@@ -49,12 +58,15 @@ def hub_of(
     return dg.ResourceDefinition(opened)
 
 
-def without_values(error: Exception) -> Exception:
+def without_values(error: Exception) -> dg.Failure:
     """What Dagster may know of an error: one line without a person, since it keeps every word for ever.
 
-    Its own masking is not enough: it needs a variable to be set, and repeats the whole to stderr.
+    Its own masking is not enough: it needs a variable to be set, and repeats the whole to stderr. Whoever asks
+    for the whole (HUB_TRACEBACK) reads it where this process writes, and nowhere else.
     """
-    return error if "HUB_TRACEBACK" in os.environ else dg.Failure(told(error))
+    if "HUB_TRACEBACK" in os.environ:
+        traceback.print_exception(error, file=sys.stderr)
+    return dg.Failure(told(error))
 
 
 class NoFrames(dg.IOManager):

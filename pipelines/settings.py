@@ -44,6 +44,7 @@ __all__ = [
     "RecipientContract",
     "Settings",
     "SourceConfig",
+    "is_secret",
     "load_settings",
     "read_yaml",
     "shipped",
@@ -55,7 +56,7 @@ PREFIX = "HUB_"
 RESERVED = frozenset({"HUB_HOME", "HUB_USER", "HUB_PERSON_KEY", "HUB_TRACEBACK"})
 _SECRETS = frozenset({"password", "passphrase", "secret", "token", "api_key"})
 # Beside secrets, what may be given by reference because it differs from machine to machine.
-_REFERABLE = _SECRETS | {"base_url", "client", "database_url", "host", "host_keys", "username"}
+_REFERABLE = {"base_url", "client", "client_id", "database_url", "host", "host_keys", "username"}
 _URL_WITH_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 _Model = TypeVar("_Model", bound=Declared)
@@ -79,6 +80,13 @@ class Letter(Declared):
     smtp: Smtp | None = None
 
 
+class Refresh(Declared):
+    """Seconds a refresh waits for the services' answers, all asked at once, and for another run to end."""
+
+    patience_seconds: float = Field(default=5, gt=0, le=60)
+    wait_seconds: float = Field(default=30, ge=0, le=300)
+
+
 class Hub(Declared):
     """`hub.yml`.
 
@@ -93,6 +101,7 @@ class Hub(Declared):
     key_file: Path
     user_from: tuple[Text, ...] = ("HUB_USER", "SUDO_USER", "LOGNAME", "USER")
     letter: Letter = Letter()
+    refresh: Refresh = Refresh()
 
     @field_validator("timezone")
     @classmethod
@@ -120,6 +129,8 @@ class Survivorship(Declared):
     order: tuple[Text, ...]
     address_order: tuple[Text, ...]
     death_authority: tuple[Text, ...]
+    point_owners: Mapping[Text, tuple[Text, ...]]
+    role_owners: Mapping[Text, tuple[Text, ...]]
 
 
 class Matching(Declared):
@@ -254,7 +265,7 @@ class _Files:
         self, key: str, value: Any, where: tuple[str, ...], missing: list[tuple[str, str]]
     ) -> Any:
         """The value with references replaced; one that leads nowhere is None and noted as missing."""
-        if key in _REFERABLE and _is_reference(value):
+        if (key in _REFERABLE or is_secret(key)) and _is_reference(value):
             ((how, what),) = value.items()
             self.variables.referred(what)
             found = self.environ.get(what) if how == "env" else self._read_reference(what, where)
@@ -346,7 +357,8 @@ class _Variables:
                     raise ConfigError("environment", variable, f"no level below {step}")
                 here = here[step]
             last = where[-1]
-            here[last] = text if last in _REFERABLE else _typed(variable, text, here.get(last))
+            as_it_is = last in _REFERABLE or is_secret(last)
+            here[last] = text if as_it_is else _typed(variable, text, here.get(last))
             self.used.add(variable)
 
     def behind(self, file: str, where: tuple[str, ...]) -> str | None:
@@ -377,10 +389,14 @@ def _is_reference(value: object) -> bool:
     )
 
 
+def is_secret(key: str) -> bool:
+    """Whether a key of this name holds a secret, which is written in no file."""
+    return key in _SECRETS or key.rpartition("_")[2] in _SECRETS
+
+
 def _refuse_secrets(origin: Path, tree: Mapping[str, Any]) -> None:
     for where, value in _leaves(tree, ()):
-        secret = where[-1] in _SECRETS or where[-1].rpartition("_")[2] in _SECRETS
-        if secret and value not in (None, "") and not _is_reference(value):
+        if is_secret(where[-1]) and value not in (None, "") and not _is_reference(value):
             expected = "{env: NAME} or {file: PATH}; a secret stands in no configuration file"
             raise ConfigError(str(origin), ".".join(where), expected)
         if isinstance(value, str) and _URL_WITH_PASSWORD.search(value):

@@ -5,7 +5,7 @@ The people are made up; nowhere else may names be printed like this.
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.domain.schemas import GOLDEN, GOLDEN_POINTS, PARTY_RECORDS
+from pipelines.domain.schemas import GOLDEN, GOLDEN_POINTS, GOLDEN_ROLES, PARTY_RECORDS
 from pipelines.house import House, open_house
 from pipelines.store import deliveries, disclosures, frames, nights, quarantine
 from pipelines.store.engine import transaction
@@ -76,6 +76,7 @@ def _figures(
             for name in house.settings.recipients
         }
         returned = deliveries.returned(conn, "own_register")
+        corrected = deliveries.returned(conn, "municipality")
         logged = disclosures.detail_count(conn)
     precision, recall = grade(records, truth)
     kinds = golden["party_type"].value_counts()
@@ -104,6 +105,10 @@ def _figures(
         "returned": {
             "sent": len(returned),
             "confirmed": int((returned["state"] == "confirmed").sum()),
+        },
+        "corrected": {
+            "sent": len(corrected),
+            "confirmed": int((corrected["state"] == "confirmed").sum()),
         },
         "disclosures": logged,
         "nights": [{"date": n["date"], "seconds": n["seconds"], "exit": n["exit"]} for n in ran],
@@ -162,6 +167,10 @@ def _figures_as_lines(facts: Mapping[str, Any]) -> list[str]:
     lines.append(
         f"{'own register':<16}  {facts['returned']['sent']} corrections returned, "
         f"{facts['returned']['confirmed']} confirmed by its next export"
+    )
+    lines.append(
+        f"{'municipality':<16}  {facts['corrected']['sent']} errors of its own told, "
+        f"{facts['corrected']['confirmed']} mended by its next drop"
     )
     lines.append(f"{'disclosure log':<16}  {facts['disclosures']} entries about people")
     took = ", ".join(
@@ -234,4 +243,47 @@ def _stories(
             lines.append(
                 f"  a protected one   home {'SHOWN' if known == home else 'hidden'}, {route}"
             )
+    return [*lines, *_stories_of_others(house, by_name, ids)]
+
+
+def _stories_of_others(
+    house: House,
+    by_name: Mapping[str, Mapping[str, Any]],
+    ids: Callable[[str], list[Any]],
+) -> list[str]:
+    """What the municipality, the register of organisations and building control had to say."""
+    with transaction(house.engine) as conn:
+        golden = frames.read(conn, GOLDEN).set_index("party_id")
+        roles = frames.read(conn, GOLDEN_ROLES)
+        points = frames.read(conn, GOLDEN_POINTS).set_index("point_ref")
+        returned = deliveries.returned(conn, "municipality")
+    lines = []
+    if "company_bankrupt" in by_name:
+        firm = golden.loc[[i for i in ids("company_bankrupt") if i in golden.index]]
+        state = firm["company_situation"].dropna()
+        lines.append(
+            f"  a company         {by_name['company_bankrupt']['canary']['name']}: "
+            f"{state.iloc[0] if len(state) else 'nothing known'}, as the register of organisations says"
+        )
+    if "house_sold" in by_name:
+        told = by_name["house_sold"]["canary"]
+        point = points.loc[told["point"], "point_id"]
+        owning = roles[(roles["point_id"] == point) & (roles["role_type"] == "owner")]
+        owning = owning[owning["valid_to"].isna()].merge(golden, on="party_id")
+        lines.append(
+            f"  a house           at {told['street_line']}, sold by {told['name']}: now owned by "
+            f"{' and '.join(owning['display_name']) or 'NOBODY'}"
+        )
+    if "building_demolished" in by_name:
+        told = by_name["building_demolished"]["canary"]
+        state = points.loc[told["point"], "building_state"]
+        lines.append(f"  a building        at {told['street_line']}: {state}")
+    if "municipality_in_error" in by_name:
+        told = by_name["municipality_in_error"]["canary"]
+        mine = returned[(returned["their_key"] == told["henkilonro"])]
+        states = sorted(set(mine["state"]))
+        lines.append(
+            f"  the municipality  held {told['old_line']} for somebody at {told['new_line']}: "
+            f"told so by its own key, {', '.join(states) or 'NOT TOLD'}"
+        )
     return lines

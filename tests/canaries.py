@@ -14,7 +14,7 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stdnum.fi import hetu
@@ -22,10 +22,12 @@ from stdnum.fi import hetu
 from connectors.sandbox import town as sandbox
 from connectors.sandbox.names import PostOffice
 from connectors.sandbox.own_register import Row
+from connectors.sandbox.ryhti import BuildingRegister
 from connectors.sandbox.world import Address, Stay
+from connectors.sandbox.ytj import CompanyRegister
 from pipelines import keys
 from pipelines.cli.town import point_at
-from pipelines.settings import load_settings
+from pipelines.settings import is_secret, load_settings
 from pipelines.store.engine import migrate, open_engine
 
 CUSTOMERS = 100
@@ -54,6 +56,20 @@ FORBIDDEN = (
     "notisanpolku",
     "notisanlinna",
     "kuori@pesa.invalid",
+    # the municipality's: an owner unknown to us, where it believes an owner lives, an owning firm
+    "kanaomistaja",
+    "naapuritar",
+    "pesakunnantie",
+    "kanalanseutu",
+    "kuntakana",
+    "kotkanpesankuja",  # of a company in the open register
+    "pesakaupunki",
+    "hautojantoimisto",
+    "untuvakatu",
+    "untuvastad",
+    "hanhensulantie",  # the building register's: an address, a property, whose door the mail goes to
+    "90199900088888",
+    "joutsenlahtinen",
 )
 NEVER_KEPT = (
     "pesallinen",  # a birth name, of no use to the register
@@ -62,6 +78,14 @@ NEVER_KEPT = (
     "010180-9ka",  # what stood where an identity code should
     "tuntematonen",  # somebody with a row and no role
     "vieraspolku",
+    "asukkala",  # a resident who is nobody to us
+    "sivukyla",
+    "entispesue",  # what a company was called before, is called besides, and its web page
+    "rinnakkaispesue",
+    "verkkopesue",
+    "pelikaanisto",  # whom an owner has named to speak for them
+    "kaakkurila",  # somebody whose house is none of ours
+    "haikarankuja",
 )
 NOTICE = (
     "--line", "Notisanpolku 5", "--postal-code", "31640", "--post-office", "Notisanlinna",
@@ -133,7 +157,11 @@ def live(base: Path) -> LivedIn:
         town.advance()
         second = hub(home, "night", "--json", "--date", town.today)
         secrets = tuple(
-            town.addresses[who]["password"] for who in ("dvv", "finance", "own_register")
+            value
+            for door in town.addresses.values()
+            if isinstance(door, dict)
+            for key, value in door.items()
+            if is_secret(key)
         )
     return LivedIn(home, planted, secrets, first, probe, second)
 
@@ -208,16 +236,96 @@ def _plant(town: sandbox.Town) -> Planted:
     paid = [r for r in roles.values() if r["LOPPULASKU_OSOITE"]]
     paid[0]["LOPPULASKU_OSOITE"] = "Orsikuja 6"
     rows[of("non_customer")].update(NIMI="Tuntematonen Veikko", LAHIOSOITE="Vieraspolku 2")
-    # no name: the connector can't make a record of it (of a company, whom no register is asked about)
+    _plant_companies(town, of("company_contact"))
+    # no name: the connector can't make a record of it (of a company that no register holds)
     rows[of("housing_company")].update(
         NIMI="", PUHELIN="0505557393", SAHKOPOSTI="hauki@pesa.invalid"
     )
+    _plant_in_the_municipality(town)
+    _plant_buildings(town, role_of(of("old_address"))["KULUTUSPISTE"])
     return Planted(
         customer=of("old_address"),
         company=of("company_contact"),
         e_invoice=of("protected_e_invoice"),
         codes=tuple(c for p in founded.world.people.values() for c in p.codes),
     )
+
+
+def _plant_in_the_municipality(town: sandbox.Town) -> None:
+    office, founded = town._municipality, town._founded
+    owner = office.people[founded.stories["owner_unknown_to_us"].canary["henkilonro"]]
+    owner.update(
+        SUKUNIMI="Kanaomistaja",
+        ETUNIMET="Naapuritar",
+        KATUOSOITE="Pesakunnantie 7",
+        POSTITMP="KANALANSEUTU",
+    )
+    # of one property building control alone says who owns it, or nobody would hear building control (R14)
+    silent = founded.stories["housing_company"].customer_numbers[0]
+    number = office.number_of[founded.register.entity_of[silent]]
+    for key in [k for k, row in office.ownerships.items() if row["HENKILONRO"] == number]:
+        del office.ownerships[key]
+    owners = {row["HENKILONRO"] for row in office.ownerships.values()}
+    firm = next(r for n, r in office.people.items() if r["TYYPPI"] == "Y" and n in owners)
+    firm.update(YHTEISO="Kuntakana Oy")
+    customers = set(founded.register.entity_of.values())
+    stranger = next(
+        office.people[number]
+        for entity, number in office.number_of.items()
+        if number not in owners and entity not in customers
+    )
+    stranger.update(SUKUNIMI="Asukkala", KATUOSOITE="Asukkalantie 1", POSTITMP="SIVUKYLA")
+
+
+def _plant_companies(town: sandbox.Town, number: str) -> None:
+    """One word in each text that the open register has of a company."""
+    founded, register = town._founded, town._registers["ytj"]
+    assert isinstance(register, CompanyRegister)
+    companies, company_id = founded.world.companies, founded.register.entity_of[number]
+    office = PostOffice("31640", "PESAKAUPUNKI", "PESAKAUPUNKI", "103")
+    companies[company_id] = replace(
+        companies[company_id],
+        name="Kanarialinna Oy",
+        address=Address("Kotkanpesankuja", "6", office),
+    )
+    entry = register.entries[company_id]
+    entry.former = [("Entispesue Oy", entry.registered)]
+    entry.parallel, entry.website = "Rinnakkaispesue Ab", "www.verkkopesue.invalid"
+    entry.care_of, entry.box, entry.free = "Hautojantoimisto Oy", "", ""
+    other = next(e for i, e in register.entries.items() if i != company_id)
+    other.box, other.free = "", "Untuvakatu_4 113_51_UNTUVASTAD"
+
+
+def _plant_buildings(town: sandbox.Town, point_ref: str) -> None:
+    """Words in the building register: at a point of ours, and of a stranger."""
+    world, rows = town._founded.world, town._founded.register
+    register = town._registers["ryhti"]
+    assert isinstance(register, BuildingRegister)
+    place = world.points[point_ref].address
+    rows.points[point_ref]["RAKENNUSTUNNUS"] = place.building_id
+    for building in list(register.buildings.values()):
+        if building.building_id == place.building_id:
+            owners = [
+                replace(o, care_of="Joutsenlahtinen Aku", contact="Pelikaanisto")
+                for o in building.owners
+            ]
+            register.buildings[building.key] = replace(
+                building,
+                property_id="90199900088888",
+                address=place._replace(street="Hanhensulantie"),
+                owners=tuple(owners),
+            )
+    office = town._municipality
+    owning = {row["HENKILONRO"] for row in office.ownerships.values()}
+    stranger = next(
+        b
+        for b in register.buildings.values()
+        if b.property_id[3:6] == "498" and office.number_of.get(b.owners[0].entity) not in owning
+    )
+    register.buildings[stranger.key] = replace(
+        stranger, address=stranger.address._replace(street="Haikarankuja")
+    )
+    world.people[stranger.owners[0].entity].family_name = "Kaakkurila"
 
 
 def found_in(text: bytes, words: Iterable[str]) -> list[str]:

@@ -29,7 +29,8 @@ from connectors.base import (
     Receipt,
     Recipient,
 )
-from connectors.files import Folder, FolderOptions, open_folder
+from connectors.files import Folder, FolderOptions
+from connectors.folders import open_folder
 from connectors.mapping import demand, demand_known
 
 INBOX = "sisaan"

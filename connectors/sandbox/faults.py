@@ -11,20 +11,33 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.sandbox import own_register
-from connectors.sandbox.own_register import Row
+from connectors.sandbox.own_register import Layout, Row
 
-HTTP_FAULTS = {
+SERVER_FAULTS = {
     "http_500": "answers 500",
     "http_429": "answers 429 with Retry-After: 1",
     "timeout": "takes the request and never answers; withdrawing ends the wait",
     "half_response": "promises more bytes than it sends, then closes",
     "unauthorised": "answers 401 whatever the credentials",
+}
+FEED_FAULTS = {
     "repeated": "gives every change twice",
     "reordered": "gives the changes in reverse order",
+}
+DVV_FAULTS = {
     "cursor_back": "gives a position earlier than the one asked from",
     "unknown_group": "adds a tietoryhmä nobody has heard of to every change",
     "left_out": "leaves the first person out of /perustiedot",
     "uninvited": "adds people nobody asked about",
+}
+RYHTI_FAULTS = {
+    "stuck": "gives changes and no position after them",
+    "expired_token": "takes the token for one that has run out, once",
+    "unknown_code": "gives every building a state of life nobody has heard of",
+}
+YTJ_FAULTS = {
+    "not_found": "says it holds nobody of that business id",
+    "lying": "answers with another company than the one asked for",
 }
 SFTP_FAULTS = {
     "unauthorised": "refuses the password",
@@ -34,17 +47,20 @@ SFTP_FAULTS = {
     "rejecting": "refuses the first row of a delivery",
 }
 EXPORT_FAULTS = {
-    "truncated": "the customer file ends half-way",
+    "truncated": "the file of people ends half-way",
     "not_ready": "the marker is missing",
-    "shrunk": "more than half of the customers and roles are missing",
+    "shrunk": "more than half of the people and roles are missing",
     "extra_column": "a column nobody has heard of",
     "missing_column": "HETU_YTUNNUS is missing",
-    "wrong_encoding": "the files are in UTF-8",
+    "wrong_encoding": "the files are in another encoding than agreed",
 }
 RETURN_FAULTS = {"stubborn": "accepts returns and keeps its own values"}
 CATALOGUE: dict[str, dict[str, str]] = {
-    "dvv": HTTP_FAULTS,
+    "dvv": SERVER_FAULTS | FEED_FAULTS | DVV_FAULTS,
+    "ryhti": SERVER_FAULTS | FEED_FAULTS | RYHTI_FAULTS,
+    "ytj": {k: v for k, v in SERVER_FAULTS.items() if k != "unauthorised"} | YTJ_FAULTS,
     "own_register": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
+    "municipality": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "finance": SFTP_FAULTS,
 }
 
@@ -138,23 +154,25 @@ def spoil_base(faults: Faults, answer: dict[str, Any], strangers: list[Any]) -> 
 
 
 def spoiled_delivery(
-    kinds: list[str], tables: Mapping[str, list[Row]], stamp: str
+    kinds: list[str], tables: Mapping[str, list[Row]], stamp: str, layout: Layout
 ) -> dict[str, bytes]:
-    """The own register's delivery with the armed export faults applied."""
+    """A register's drop with the armed export faults applied."""
     shown = dict(tables)
-    columns = dict(own_register.TABLES)
+    columns = dict(layout.columns)
     if "shrunk" in kinds:
-        for table in ("asiakkaat", "roolit"):
+        for table in (layout.parties, layout.roles):
             shown[table] = shown[table][: len(shown[table]) * 2 // 5]
     if "extra_column" in kinds:
-        columns["asiakkaat"] = (*columns["asiakkaat"], "HOROSKOOPPI")
-        shown["asiakkaat"] = [row | {"HOROSKOOPPI": "kauris"} for row in shown["asiakkaat"]]
+        columns[layout.parties] = (*columns[layout.parties], "HOROSKOOPPI")
+        shown[layout.parties] = [row | {"HOROSKOOPPI": "kauris"} for row in shown[layout.parties]]
     if "missing_column" in kinds:
-        columns["asiakkaat"] = tuple(c for c in columns["asiakkaat"] if c != "HETU_YTUNNUS")
-    encoding = "utf-8" if "wrong_encoding" in kinds else own_register.ENCODING
+        kept = tuple(c for c in columns[layout.parties] if c != "HETU_YTUNNUS")
+        columns[layout.parties] = kept
+    other = "windows-1252" if layout.encoding == "utf-8" else "utf-8"
+    encoding = other if "wrong_encoding" in kinds else layout.encoding
     files = own_register.delivery(shown, stamp, columns, encoding)
     if "truncated" in kinds:
-        name = f"asiakkaat_{stamp}.csv"
+        name = f"{layout.parties}_{stamp}.csv"
         files[name] = files[name][: len(files[name]) // 2]
     if "not_ready" in kinds:
         del files[f"valmis_{stamp}.json"]

@@ -46,12 +46,21 @@ class Story:
     people: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Sale:
+    """A customer's property sold to somebody, on a day; the own register has not heard of it."""
+
+    property_id: str
+    buyer: str
+    on: str
+
+
 @dataclass
 class Founded:
     """What the founding leaves behind.
 
     cast: people in stories, whom chance leaves alone. told: the steps of stories that have happened.
-    refused_keys: table/key → the column no hub should believe.
+    refused_keys: table/key → the column no hub should believe. sales: in the order they happened.
     """
 
     world: World
@@ -60,6 +69,7 @@ class Founded:
     cast: set[str] = field(default_factory=set)
     refused_keys: dict[str, str] = field(default_factory=dict)
     told: set[tuple[str, int]] = field(default_factory=set)
+    sales: list[Sale] = field(default_factory=list)
 
 
 def found(seed: int, customers: int, today: str) -> Founded:

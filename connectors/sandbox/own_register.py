@@ -32,8 +32,21 @@ ROLE_COLUMNS = _words(
     "ROOLINRO KULUTUSPISTE ASIAKASNRO ROOLI ALKAEN PAATTYEN LOPPULASKU_OSOITE LOPPULASKU_POSTINRO "
     "LOPPULASKU_POSTITMP MUUTETTU"
 )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a register drops its tables. parties, roles: the tables of people and of what they are to us."""
+
+    columns: Mapping[str, tuple[str, ...]]
+    encoding: str
+    parties: str
+    roles: str
+
+
 TABLES = {"asiakkaat": CUSTOMER_COLUMNS, "kulutuspisteet": POINT_COLUMNS, "roolit": ROLE_COLUMNS}
 ENCODING = "windows-1252"
+LAYOUT = Layout(TABLES, ENCODING, parties="asiakkaat", roles="roolit")
 
 RETURN_COLUMNS = ("customer_number", "field", "value", "source", "stated_at")
 _RETURNED_FIELDS = {

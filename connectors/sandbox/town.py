@@ -3,14 +3,13 @@
 Belongs here: starting and stopping the servers, the calendar, taking deliveries in, what the controls do,
 and the folder everything is kept in. Does not belong here: how any counterparty answers. The folder holds
 `addresses.json` (where to find whom, with which password and host key), `state.json` (what was done, in
-order; a restarted town lives through it again), and the SFTP folders `own_register/` and `finance/`.
+order; a restarted town lives through it again), and a folder for each who exchanges files (`exchange`).
 """
 
 import json
-import os
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
@@ -18,17 +17,32 @@ from types import TracebackType
 from typing import Any, Self
 
 from connectors.sandbox import faults as fault_catalogue
-from connectors.sandbox import finance, own_register, sftp, truth
-from connectors.sandbox.dvv import PopulationRegister, base_data
+from connectors.sandbox import finance, sftp, truth
+from connectors.sandbox.dvv import PopulationRegister
+from connectors.sandbox.dvv_api import DvvApi
 from connectors.sandbox.events import Days
+from connectors.sandbox.exchange import (
+    Bookkeepers,
+    CustomerService,
+    Folders,
+    Office,
+    write_private,
+)
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.founding import found
-from connectors.sandbox.servers import Answer, DvvApi, HttpServer
+from connectors.sandbox.municipality import Municipality
+from connectors.sandbox.ryhti import BuildingRegister
+from connectors.sandbox.scene import Founder, Register, Scene
+from connectors.sandbox.servers import Answer, HttpServer
+from connectors.sandbox.ytj import CompanyRegister
 
 FIRST_DAY = "2026-11-02"
-_CLIENT = "FI-TEST/COM/9876543-0/asiakasrekisteri"
-_KEPT_DELIVERIES = 7
-_RETURN_HOUR = "02:30"
+# who answers over HTTP; each lives in a module of its own
+_REGISTERS: Mapping[str, Founder] = {
+    "dvv": DvvApi,
+    "ryhti": BuildingRegister,
+    "ytj": CompanyRegister,
+}
 
 
 def start(
@@ -55,11 +69,20 @@ class Town:
         self._days = Days(self._founded, self._population)
         self._ledger = finance.Ledger()
         self._faults = {where: Faults(where) for where in fault_catalogue.CATALOGUE}
-        self._withheld: list[tuple[str, Path, bytes]] = []
-        for where in ("own_register", "finance"):
-            for folder in ("sisaan", "kuittaus"):
-                (directory / where / folder).mkdir(parents=True, exist_ok=True)
-        (directory / "own_register" / "vienti").mkdir(exist_ok=True)
+        scene = Scene(self._founded, self._population, self._lock)
+        self._registers: dict[str, Register] = {
+            name: founder(scene, self._faults[name], self._state["passwords"][name])
+            for name, founder in _REGISTERS.items()
+        }
+        self._municipality = Municipality(scene)
+        self._offices: dict[str, Office] = {
+            "own_register": CustomerService(scene),
+            "finance": Bookkeepers(self._ledger),
+            "municipality": self._municipality,
+        }
+        self._folders = {
+            where: Folders(directory / where, office) for where, office in self._offices.items()
+        }
         self._replay()
         self._export([])
         self._open_doors()
@@ -72,24 +95,28 @@ class Town:
         return self._founded.world.today
 
     def advance(self, days: int = 1, quiet: bool = False) -> str:
-        """Let days pass and export the own register each time; the new date. Quiet: nothing happens."""
+        """Let days pass, with everybody's drop each time; the new date. Quiet: nothing happens."""
         with self._lock:
             for _ in range(days):
                 self._record({"day": "quiet" if quiet else "eventful"})
-                self._days.pass_one(quiet)
-                kinds = [
-                    k
-                    for k in fault_catalogue.EXPORT_FAULTS
-                    if self._faults["own_register"].strikes(k)
-                ]
-                self._export(kinds)
+                self._pass_day(quiet)
+                for where, faults in self._faults.items():
+                    kinds = [k for k in fault_catalogue.EXPORT_FAULTS if faults.strikes(k)]
+                    self._export(kinds, where)
             self._write_addresses()
             return self.today
 
-    def fault(self, where: str, kind: str, times: int = 1) -> None:
-        """Arm a fault of `dvv`, `own_register` or `finance`; 0 times withdraws it.
+    def _pass_day(self, quiet: bool) -> None:
+        self._days.pass_one(quiet)
+        for register in self._registers.values():
+            register.pass_day(quiet)
+        for office in self._offices.values():
+            office.pass_day(quiet)
 
-        Raises ValueError for a fault that does not exist; see `faults.CATALOGUE`.
+    def fault(self, where: str, kind: str, times: int = 1) -> None:
+        """Arm a fault of somebody in `faults.CATALOGUE`; 0 times withdraws it.
+
+        Raises ValueError for a fault that does not exist.
         """
         if where not in self._faults:
             raise ValueError(f"nobody is called {where}; there are {', '.join(self._faults)}")
@@ -98,9 +125,9 @@ class Town:
             self._sftp.show_key(self._accounts[where], another=times > 0)
         with self._lock:
             if kind in fault_catalogue.EXPORT_FAULTS:
-                self._export(self._faults[where].armed(*fault_catalogue.EXPORT_FAULTS))
+                self._export(self._faults[where].armed(*fault_catalogue.EXPORT_FAULTS), where)
             if kind == "lost_acknowledgement" and not times:
-                self._release_acknowledgements(where)
+                self._folders[where].release()
 
     def clear_faults(self) -> None:
         """Everybody behaves again: hanging answers end, withheld acknowledgements come."""
@@ -109,15 +136,15 @@ class Town:
             faults.clear()
             if wrong_key:
                 self._sftp.show_key(self._accounts[where], another=False)
-            with self._lock:
-                self._release_acknowledgements(where)
         with self._lock:
+            for folders in self._folders.values():
+                folders.release()
             self._export([])
 
     def truth(self) -> dict[str, Any]:
         """What is really so (`truth.tell`)."""
         with self._lock:
-            return truth.tell(self._founded, self._population)
+            return truth.tell(self._founded, self._population, self._municipality)
 
     def stories(self) -> list[dict[str, Any]]:
         """The cases to follow, each with its customer numbers, canary and the night it shows from.
@@ -215,21 +242,21 @@ class Town:
 
     def _record(self, deed: dict[str, str | bool]) -> None:
         self._state["done"].append(deed)
-        _write_private(self.directory / "state.json", json.dumps(self._state).encode())
+        write_private(self.directory / "state.json", json.dumps(self._state).encode())
 
     def _replay(self) -> None:
         """Live through everything again; deliveries that nobody has answered are answered now."""
         for deed in self._state["done"]:
             if "day" in deed:
-                self._days.pass_one(deed["day"] == "quiet")
+                self._pass_day(deed["day"] == "quiet")
             else:
                 self._take_in(deed)
-        _write_private(self.directory / "state.json", json.dumps(self._state).encode())
+        write_private(self.directory / "state.json", json.dumps(self._state).encode())
         known = {(d["where"], d["manifest"]) for d in self._state["done"] if "where" in d}
-        for where in ("own_register", "finance"):
-            for path in sorted((self.directory / where / "sisaan").glob("*.json")):
-                if (where, path.name) not in known:
-                    self._published(where, path.name)
+        for where, folders in self._folders.items():
+            for manifest in folders.manifests():
+                if (where, manifest) not in known:
+                    self._published(where, manifest)
 
     # --- deliveries and exports -----------------------------------------------------------------------
 
@@ -241,62 +268,18 @@ class Town:
                 "where": where,
                 "manifest": manifest,
                 "refuse_first": faults.strikes("rejecting"),
-                "stubborn": where == "own_register" and faults.strikes("stubborn"),
+                "stubborn": faults.strikes("stubborn"),
             }
             self._record(deed)
             self._take_in(deed, withhold=faults.strikes("lost_acknowledgement"))
 
     def _take_in(self, deed: dict[str, Any], withhold: bool = False) -> None:
-        where = deed["where"]
-        manifest = self.directory / where / "sisaan" / deed["manifest"]
-        data = manifest.with_suffix(".csv")
-        columns = finance.COLUMNS if where == "finance" else own_register.RETURN_COLUMNS
-        try:
-            delivery = finance.open_delivery(
-                manifest.read_bytes(), data.read_bytes() if data.exists() else None, columns
-            )
-        except (OSError, ValueError, KeyError, TypeError):
-            return
-        if where == "finance":
-            refused = self._ledger.receive(delivery, deed["refuse_first"])
-        elif delivery.fault:
-            refused = dict.fromkeys(range(1, len(delivery.rows) + 1), delivery.fault)
-        else:
-            changed = f"{own_register.finnish_date(self.today)} {_RETURN_HOUR}"
-            refused = self._founded.register.apply_return(
-                delivery.rows, changed, deed["stubborn"], deed["refuse_first"]
-            )
-        answer = {
-            "delivery_id": delivery.delivery_id,
-            "sequence": delivery.sequence,
-            "received_at": f"{self.today}T03:00:00Z",
-            "accepted": len(delivery.rows) - len(refused),
-            "rejected": [{"row": row, "code": code} for row, code in sorted(refused.items())],
-        }
-        path = self.directory / where / "kuittaus" / f"{delivery.delivery_id}.json"
-        if withhold:
-            self._withheld.append((where, path, json.dumps(answer).encode()))
-        elif not path.exists():
-            _write_private(path, json.dumps(answer).encode())
+        self._folders[deed["where"]].take_in(deed, self.today, withhold)
 
-    def _release_acknowledgements(self, where: str) -> None:
-        for whose, path, answer in self._withheld:
-            if whose == where:
-                _write_private(path, answer)
-        self._withheld = [w for w in self._withheld if w[0] != where]
-
-    def _export(self, spoiled_by: list[str]) -> None:
-        """Put tonight's delivery in place, the marker last; the oldest deliveries go."""
-        folder = self.directory / "own_register" / "vienti"
-        stamp = self.today.replace("-", "")
-        (folder / f"valmis_{stamp}.json").unlink(missing_ok=True)
-        files = fault_catalogue.spoiled_delivery(spoiled_by, self._founded.register.tables(), stamp)
-        for name, payload in files.items():
-            _write_private(folder / name, payload)
-        stamps = sorted({path.stem.rpartition("_")[2] for path in folder.iterdir()})
-        for old in stamps[:-_KEPT_DELIVERIES]:
-            for path in folder.glob(f"*_{old}.*"):
-                path.unlink()
+    def _export(self, spoiled_by: list[str], *whose: str) -> None:
+        """Put tonight's drops in place: of those named, or of everybody."""
+        for where in set(whose or self._folders) & self._folders.keys():
+            self._folders[where].export(self.today, spoiled_by)
 
     # --- servers --------------------------------------------------------------------------------------
 
@@ -313,20 +296,16 @@ class Town:
                     published=self._hears(where),
                     host_key=sftp.host_key(self.directory / f"{where}_host_key"),
                 )
-                for where in ("own_register", "finance")
+                for where in self._offices
             }
             self._sftp = sftp.SftpServers(list(self._accounts.values()))
             self._opened.callback(self._sftp.close)
-            api = DvvApi(
-                self._population,
-                self._faults["dvv"],
-                self._lock,
-                self._strangers,
-                "hub",
-                passwords["dvv"],
-            )
-            self._dvv = HttpServer("sandbox-dvv", api.respond, self._faults["dvv"])
-            self._opened.callback(self._dvv.close)
+            self._servers = {
+                name: HttpServer(f"sandbox-{name}", register.respond, self._faults[name])
+                for name, register in self._registers.items()
+            }
+            for server in self._servers.values():
+                self._opened.callback(server.close)
             self._control = HttpServer("sandbox-control", self._respond)
             self._opened.callback(self._control.close)
             self._write_addresses()
@@ -348,28 +327,14 @@ class Town:
             }
             for where, account in self._accounts.items()
         }
-        dvv = {
-            "base_url": self._dvv.url,
-            "username": "hub",
-            "password": self._state["passwords"]["dvv"],
-            "client": _CLIENT,
+        registers = {
+            name: register.address(self._servers[name].url)
+            for name, register in self._registers.items()
         }
-        self.addresses: dict[str, Any] = {"control": self._control.url, "dvv": dvv, **doors}
+        self.addresses: dict[str, Any] = {"control": self._control.url, **registers, **doors}
         self.addresses["today"] = self.today
         payload = json.dumps(self.addresses, indent=1).encode()
-        _write_private(self.directory / "addresses.json", payload)
-
-    def _strangers(self) -> list[Any]:
-        """Two inhabitants who are no customers, as DVV shows people."""
-        register, world = self._founded.register, self._founded.world
-        customers = set(register.entity_of.values())
-        strangers = [
-            world.people[p] for p in reversed(world.inhabitants[-50:]) if p not in customers
-        ][:2]
-        return [
-            {"henkilotunnus": p.identity_code, "tietoryhmat": base_data(world, p)}
-            for p in strangers
-        ]
+        write_private(self.directory / "addresses.json", payload)
 
     def _respond(self, method: str, path: str, headers: dict[str, str], body: Any) -> Answer:
         """The control server: GET status, truth, stories, finance; POST advance, fault, stop."""
@@ -395,11 +360,3 @@ class Town:
         except (KeyError, TypeError, ValueError) as wrong:
             return HTTPStatus.BAD_REQUEST, {"error": str(wrong)}
         return HTTPStatus.OK, self.status()
-
-
-def _write_private(path: Path, payload: bytes) -> None:
-    """Write a file aside and rename it into place, readable by its owner only."""
-    aside = path.with_name(path.name + ".part")
-    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(payload)
-    aside.replace(path)

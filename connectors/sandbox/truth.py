@@ -12,16 +12,21 @@ from typing import Any
 
 from connectors.sandbox.dvv import PopulationRegister
 from connectors.sandbox.founding import Founded
+from connectors.sandbox.municipality import Municipality
 from connectors.sandbox.world import Person
 
 
-def tell(town: Founded, population: PopulationRegister) -> dict[str, Any]:
+def tell(
+    town: Founded, population: PopulationRegister, municipality: Municipality
+) -> dict[str, Any]:
     """The truth today, as JSON.
 
     customers: own-register number → entity (P… person, Y… organisation, E… death estate), for those with a
-    role. pairs: numbers of the same entity, each pair once. protected: numbers with an order from anybody.
+    role. owners: municipality's number → entity of whoever it calls an owner of a connected property.
+    pairs: numbers of the same entity, each pair once. protected: numbers with an order from anybody.
     refused: table/key → the column that no hub should believe. non_customers: rows without any role.
-    canaries: names and flats of inhabitants who are no customers, found in nothing a customer has.
+    canaries: names and flats of inhabitants who are neither customers nor own a customer's property, found
+    in nothing a customer has.
     people: entity → name, address line, whether dead. asked_in_vain: how many non-customers DVV was asked of.
     """
     register, world = town.register, town.world
@@ -32,9 +37,15 @@ def tell(town: Founded, population: PopulationRegister) -> dict[str, Any]:
     for number, entity in customers.items():
         numbers[entity].append(number)
     persons = {e: world.people[e] for e in entities if e in world.people}
+    entity_of = {number: entity for entity, number in municipality.number_of.items()}
+    owning = sorted({row["HENKILONRO"] for row in municipality.ownerships.values()})
+    owners = {number: entity_of[number] for number in owning}
+    owning_people = {*owners.values(), *(sale.buyer for sale in town.sales)} & world.people.keys()
+    known = persons | {e: world.people[e] for e in owning_people}
     return {
         "today": world.today,
         "customers": customers,
+        "owners": owners,
         "pairs": [list(pair) for same in numbers.values() for pair in combinations(same, 2)],
         "protected": sorted(
             n
@@ -48,7 +59,7 @@ def tell(town: Founded, population: PopulationRegister) -> dict[str, Any]:
             for n, row in register.customers.items()
             if n not in customers
         ],
-        "canaries": _canaries(town, persons),
+        "canaries": _canaries(town, known),
         "people": {e: _state(p, world.today) for e, p in sorted(persons.items())},
         "asked_in_vain": len(population.asked - entities),
     }

@@ -15,12 +15,12 @@ one question more, and the change feed, which may not answer to a retired code, 
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from connectors.base import Ask, Batch, CursorWentBack, Lender, Malformed, Refused, Tokens
+from connectors.base import Ask, Batch, CursorWentBack, Lender, Malformed, Opening, Refused, Tokens
 from connectors.http import Http, HttpSettings
 from connectors.identity import Identity, read_identity
 from connectors.sources.dvv_groups import ASKED_GROUPS
@@ -32,7 +32,7 @@ _API = "/api/v1"
 
 @dataclass(frozen=True)
 class DvvOptions:
-    """How to reach DVV and whom to ask about. timeout: seconds without an answer.
+    """How to reach DVV and whom to ask about. timeout: seconds without an answer, attempts: tries in all.
 
     base_url: the service's address at the security server, with or without its final /api/v1.
     client: the X-Road-Client header, "FI/MUN/<business id>/<subsystem>". selection: "borrowed" asks
@@ -49,6 +49,7 @@ class DvvOptions:
     client_cert: Path | None = None
     client_key: Path | None = None
     timeout: float = 60.0
+    attempts: int = 4
     changes_batch: int = 500
     base_data_batch: int = 100
     selection: Literal["borrowed", "permit", "none"] = "borrowed"
@@ -73,7 +74,17 @@ class DvvOptions:
             client_cert=self.client_cert,
             client_key=self.client_key,
             read_timeout=self.timeout,
+            attempts=self.attempts,
         )
+
+
+def connect(options: Mapping[str, Any], opening: Opening) -> "Dvv":
+    """The source as the house opens it; ValueError or TypeError says which option can't be used."""
+    given = {k: v for k, v in options.items() if v is not None}
+    read = DvvOptions(**given, allow_test_identities=opening.allow_test_identities)
+    if opening.patience is not None:
+        read = replace(read, timeout=opening.patience, attempts=1)
+    return Dvv(read, opening.lender, opening.tokens, opening.today)
 
 
 class Dvv:
@@ -150,8 +161,8 @@ class Dvv:
         if self._options.selection != "borrowed":
             return None
         lent = {}
-        for one in self._lender.borrow():
-            identity = read_identity(one.identity_code, self._options.allow_test_identities)
+        for code in self._lender.borrow().people.values():
+            identity = read_identity(code, self._options.allow_test_identities)
             if isinstance(identity, Identity):
                 lent[identity.code] = identity
         return lent

@@ -1,8 +1,8 @@
-"""The utility's own customer register: a full export, dropped as three files and a ready marker.
+"""A register dropped whole, as three files and a ready marker: our own customers', or a town's.
 
 Belongs here: which delivery is read, that it is whole, its rows in the hub's words. Does not belong
-here: encodings and cells (`grid`, `tabular`), columns and codes
-(`config/sources/registrations.yml`).
+here: encodings and cells (`grid`, `tabular`), columns and codes (the source's YAML), who of a
+town is ours (`ours`).
 
 The layout is our own design on FORMATS.md §9. A delivery is the files of one date;
 `valmis_{date}.json` comes last and names each with its rows and SHA-256, so one without it is not
@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Self
@@ -27,14 +27,19 @@ from connectors.base import (
     Fault,
     Lender,
     Malformed,
+    NobodyLends,
+    Opening,
     Record,
     Source,
     Tokens,
     Unavailable,
 )
-from connectors.files import Folder, FolderOptions, open_folder
-from connectors.identity import Identity, read_identity
+from connectors.files import Folder, FolderOptions
+from connectors.folders import open_folder
+from connectors.identity import Identity, read_identity, tokens_of
 from connectors.mapping import LIMITS, FileMapping, Layout, Limits, demand, demand_known
+from connectors.ours import Ours
+from connectors.premises import plain_building_id, plain_property_id
 from connectors.tabular import Table, read_table
 
 PARTY = "party"
@@ -42,20 +47,10 @@ IDENTITY = "identity"  # the shared column of identity code and business id: map
 
 _ADDRESS_PARTS = frozenset(
     [
-        "care_of",
-        "line",
-        "street",
-        "house",
-        "stair",
-        "apartment",
-        "split",
-        "postal_code",
-        "post_office",
-        "country",
-        "valid_from",
-        "valid_to",
+        "care_of", "line", "street", "house", "stair", "apartment", "split", "postal_code",
+        "post_office", "country", "valid_from", "valid_to",
     ]
-)
+)  # fmt: skip
 _ADDRESS_TYPES = frozenset(
     ["postal", "temporary", "permanent", "contact", "final_invoice", "visiting"]
 )
@@ -103,6 +98,7 @@ class RegistrationsOptions:
     files: table → its mapping; exactly one of them has kind "party". manifest: a delivery ends with
     a `valmis_` marker; without one it is there when all its files are, and nothing tells a cut-off
     file.
+    keep_ours: the drop holds others than our customers, and nothing of them may leave the connector.
     allow_test_identities: admit codes with an individual number 900–999.
     """
 
@@ -110,6 +106,7 @@ class RegistrationsOptions:
     files: Mapping[str, FileMapping]
     layout: Layout = field(default_factory=Layout)
     manifest: bool = True
+    keep_ours: bool = False
     allow_test_identities: bool = False
     limits: Limits = LIMITS
 
@@ -127,6 +124,7 @@ class RegistrationsOptions:
                 "delimiter",
                 "files",
                 "manifest",
+                "keep",
                 "allow_test_identities",
             },
         )
@@ -139,11 +137,14 @@ class RegistrationsOptions:
                 raise ValueError(f"files.{table}.{wrong}") from None
         kinds = [mapping.kind for mapping in files.values()]
         demand(kinds.count("party") == 1, "files: exactly one must be of kind party")
+        keep = config.get("keep", "all")
+        demand(keep in ("all", "ours"), "keep: must be all or ours")
         return cls(
             folder=FolderOptions.from_mapping(config.get("folder") or {}),
             files=files,
             layout=Layout.from_mapping(config),
             manifest=bool(config.get("manifest", True)),
+            keep_ours=keep == "ours",
             allow_test_identities=bool(config.get("allow_test_identities", allow_test_identities)),
         )
 
@@ -151,6 +152,16 @@ class RegistrationsOptions:
     def party_file(self) -> FileMapping:
         """The mapping of the customers' file."""
         return next(mapping for mapping in self.files.values() if mapping.kind == "party")
+
+
+def connect(options: Mapping[str, Any], opening: Opening) -> "Registrations":
+    """The source as the house opens it; ValueError names the key that is wrong."""
+    read = RegistrationsOptions.from_mapping(
+        options, allow_test_identities=opening.allow_test_identities
+    )
+    nobody_lends = isinstance(opening.lender, NobodyLends)
+    demand(not (read.keep_ours and nobody_lends), "keep: ours needs borrow_from")
+    return Registrations(read, opening.tokens, opening.lender)
 
 
 @dataclass(frozen=True)
@@ -165,23 +176,30 @@ class _Delivery:
 class Registrations(Source, Lender):
     """Reads the newest complete delivery; a quiet night reads no more than its marker."""
 
-    def __init__(self, options: RegistrationsOptions, tokens: Tokens) -> None:
+    def __init__(
+        self, options: RegistrationsOptions, tokens: Tokens, lender: Lender | None = None
+    ) -> None:
         self._options = options
         self._tokens = tokens
+        self._lender = lender or NobodyLends()
 
     def fetch(self, ask: Ask) -> Batch:
         """The whole register as the newest delivery has it, unless that is the one read last.
 
-        cursor: {"delivery": "yyyymmdd", "files": {name: sha256}}. total: rows of the customers'
-        file. Faults: rows that can't be read, and `duplicate_key` for a key whose rows differ: the
-        later one is the record, the earlier is in the fault. Raises `CursorWentBack` when the
-        newest delivery is older than the one read last; `Malformed` when a file is cut off, empty,
-        wrongly encoded or dated ahead; `Unavailable` when there is no delivery at all.
+        cursor: {"delivery": "yyyymmdd", "files": {name: sha256}}, and with keep_ours the digest of
+        what was lent as "ours": a drop that is the same is read again once somebody has become ours.
+        fetched, total: rows of all files and of the parties' file, whoever's they are. Faults: rows
+        that can't be read, and `duplicate_key` for a key whose rows differ: the later one is the
+        record, the earlier is in the fault. Raises `CursorWentBack` when the newest delivery is
+        older than the one read last; `Malformed` when a file is cut off, empty, wrongly encoded or
+        dated ahead; `Unavailable` when there is no delivery at all.
         """
+        ours = Ours.of(self._lender.borrow(), self._tokens) if self._options.keep_ours else None
         with open_folder(self._options.folder) as folder:
             delivery = self._newest(folder)
             self._refuse_wrong_time(folder, delivery, ask)
-            if ask.cursor is not None and delivery.digests and self._same(delivery, ask.cursor):
+            marked = bool(delivery.digests)
+            if ask.cursor is not None and marked and self._same(delivery, ask.cursor, ours):
                 party_file = self._options.party_file.name(delivery.stamp)
                 return Batch((), ask.cursor, fetched=0, total=delivery.rows[party_file])
             payloads = {
@@ -193,36 +211,55 @@ class Registrations(Source, Lender):
             for table, mapping in self._options.files.items()
         }
         delivery = _Delivery(delivery.stamp, delivery.rows, digests)
-        if ask.cursor is not None and not ask.reread and self._same(delivery, ask.cursor):
+        if ask.cursor is not None and not ask.reread and self._same(delivery, ask.cursor, ours):
             return Batch((), ask.cursor, fetched=0)
-        return self._batch(delivery, payloads)
+        return self._batch(delivery, payloads, ours)
 
-    def borrow(self) -> Iterable[Borrowed]:
-        """Own customers with a valid identity code, from the newest delivery; read anew every time.
+    def borrow(self, customers: Collection[str] | None = None) -> Borrowed:
+        """Own customers and their points, from the newest delivery; read anew every time.
 
-        Customers without a code, or with one that is not valid, are left out; so is whoever has no
-        role at any consumption point (an enquirer is no customer, and nobody is asked about one).
+        Whoever has no role at any consumption point is left out: an enquirer is no customer, and nobody
+        is asked about one.
         """
-        role_files = [m.only(PARTY) for m in self._options.files.values() if m.kind == "role"]
         with open_folder(self._options.folder) as folder:
             delivery = self._newest(folder)
-            payload = self._payload(folder, delivery, self._options.party_file)
-            roles = [(m, self._payload(folder, delivery, m)) for m in role_files]
-        in_role = {
-            number
-            for role_file, text in roles
-            for number in self._table(delivery, role_file, text).values.get(PARTY, ())
-        }
-        mapping = self._options.party_file.only(IDENTITY)
-        table = self._table(delivery, mapping, payload)
-        lent = dict(zip(table.keys, table.values.get(IDENTITY, ()), strict=False))
-        for number, text in lent.items():
-            if role_files and number not in in_role:
+            files = [(m, self._payload(folder, delivery, m)) for m in self._options.files.values()]
+
+        def values(kind: str, *fields: str) -> Iterator[tuple[str | None, ...]]:
+            for mapping, payload in files:
+                if mapping.kind == kind:
+                    table = self._table(delivery, mapping.only(*fields), payload)
+                    columns = (table.values.get(f) or [None] * len(table.keys) for f in fields)
+                    yield from zip(table.keys, *columns, strict=True)
+
+        everybody = not any(m.kind == "role" for m, _ in files) and customers is None
+
+        roles = [
+            (party, point)
+            for _, party, point in values("role", PARTY, "point")
+            if customers is None or party in customers
+        ]
+        in_role, points = {party for party, _ in roles}, {point for _, point in roles}
+        people: dict[str, str] = {}
+        organisations: dict[str, str] = {}
+        for number, text in values(PARTY, IDENTITY):
+            if number is None or text is None or not (everybody or number in in_role):
                 continue
-            if text is not None and _business_id(text) is None:
+            if (business_id := _business_id(text)) is not None:
+                organisations[number] = business_id
+            else:
                 identity = read_identity(text, self._options.allow_test_identities)
                 if isinstance(identity, Identity):
-                    yield Borrowed(number, identity.code)
+                    people[number] = identity.code
+        places = [
+            place for place in values("point", "property_id", "building_id") if place[0] in points
+        ]
+        return Borrowed(
+            people=people,
+            organisations=organisations,
+            property_ids=frozenset(filter(None, (plain_property_id(p) for _, p, _ in places))),
+            building_ids=frozenset(filter(None, (plain_building_id(b) for _, _, b in places))),
+        )
 
     def check(self) -> str:
         """Lists the folder and reads the newest marker."""
@@ -282,9 +319,9 @@ class Registrations(Source, Lender):
                 f"but {ask.cursor['delivery']} was read before"
             )
 
-    def _same(self, delivery: _Delivery, cursor: Mapping[str, Any]) -> bool:
-        """Whether each table's file is byte for byte the one read last, whatever its date."""
-        return all(
+    def _same(self, delivery: _Delivery, cursor: Mapping[str, Any], ours: Ours | None) -> bool:
+        """Whether each table's file is byte for byte the one read last, for the same customers."""
+        return cursor.get("ours") == (ours and ours.digest) and all(
             cursor["files"].get(mapping.name(str(cursor["delivery"])))
             == delivery.digests[mapping.name(delivery.stamp)]
             for mapping in self._options.files.values()
@@ -302,7 +339,9 @@ class Registrations(Source, Lender):
 
     # ── rows → records ──────────────────────────────────────────────────────────────────────────
 
-    def _batch(self, delivery: _Delivery, payloads: Mapping[str, bytes]) -> Batch:
+    def _batch(
+        self, delivery: _Delivery, payloads: Mapping[str, bytes], ours: Ours | None
+    ) -> Batch:
         records: list[Record] = []
         faults: list[Fault] = []
         fetched, total = 0, 0
@@ -318,14 +357,20 @@ class Registrations(Source, Lender):
             taken, refused = _records(mapping.kind, table, content)
             records += taken
             faults += refused
+        cursor: dict[str, Any] = {"delivery": delivery.stamp, "files": dict(delivery.digests)}
+        unreadable = len(faults)
+        if ours is not None:
+            cursor["ours"] = ours.digest
+            records, faults = ours.pick(records, faults)
         return Batch(
             records=records,
-            cursor={"delivery": delivery.stamp, "files": dict(delivery.digests)},
+            cursor=cursor,
             fetched=fetched,
             total=total,
             faults=faults,
             dropped=dict(dropped),
             unknown=dict(unknown),
+            faults_of_others=unreadable - len(faults),
         )
 
     def _table(self, delivery: _Delivery, mapping: FileMapping, payload: bytes) -> Table:
@@ -403,14 +448,7 @@ class _Contents:
     def _identity(self, text: str) -> dict[str, str]:
         if business_id := _business_id(text):
             return {"business_id": business_id}
-        identity = read_identity(text, self._allow_test_identities)
-        if isinstance(identity, str):
-            return {"identity_fault": identity}
-        return {
-            "person_key": self._tokens.person(identity.code),
-            "birth_key": self._tokens.birth(identity.birth_date),
-            "key_id": self._tokens.key_id,
-        }
+        return tokens_of(text, self._tokens, self._allow_test_identities)
 
 
 def _business_id(text: str) -> str | None:

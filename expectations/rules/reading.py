@@ -87,6 +87,16 @@ MEANINGS = {
         "Faktureringskanalen är okänd.",
         "A billing channel is unknown.",
     ),
+    "unknown_company_situation": meaning(
+        "Yrityksen tilaa ei tunneta.",
+        "Organisationens situation är okänd.",
+        "The situation of an organisation is unknown.",
+    ),
+    "unknown_building_state": meaning(
+        "Rakennuksen elinkaaren vaihetta ei tunneta.",
+        "Byggnadens skede är okänt.",
+        "The state of a building is unknown.",
+    ),
     "protection_unclear": meaning(
         "Turvakielto on ilmaistu epäselvästi, joten sen katsotaan olevan voimassa.",
         "Spärrmarkeringen är oklart angiven och anses därför gälla.",

@@ -49,7 +49,14 @@ def register(texts: Texts, sources: Sequence[str]) -> list[dg.AssetsDefinition]:
             Shown(
                 "",
                 (),
-                (schemas.GOLDEN, schemas.PROVENANCE, schemas.GOLDEN_POINTS, schemas.GOLDEN_ROLES),
+                (
+                    schemas.GOLDEN,
+                    schemas.PROVENANCE,
+                    schemas.GOLDEN_POINTS,
+                    schemas.POINT_VALUES,
+                    schemas.POINT_TIES,
+                    schemas.GOLDEN_ROLES,
+                ),
                 ("pandas", "sql"),
             ),
         ),

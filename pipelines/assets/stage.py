@@ -118,11 +118,19 @@ def stage(
         if asset_key not in context.selected_asset_keys:
             yield from results  # somebody ran a check alone: the step is safe to run again
             return
+        # what is wrong stands beside the asset too, by its meaning, one click before its checks
+        broken = {
+            texts.counted(name): n
+            for check in result.checks
+            if not check.passed
+            for name, n in check.counts.items()
+        }
         yield dg.MaterializeResult(
             asset_key=asset_key,
             metadata={
                 texts.count("status"): texts.say(f"status.{result.status}"),
                 **{texts.count(name): value for name, value in result.counts.items()},
+                **broken,
                 **({texts.count("said"): dg.MetadataValue.md(result.text)} if result.text else {}),
             },
             check_results=results,

@@ -59,6 +59,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "pipelines.cli.match:match",
         "Which records are the same party: try it on a list, measure it.",
     ),
+    "refresh": (
+        "pipelines.cli.refresh:refresh",
+        "Refresh customers while they wait: ask every register, show ours and theirs.",
+    ),
     "recipient": (
         "pipelines.cli.operate:recipient",
         "Whether a recipient is really told, or only prepared for.",

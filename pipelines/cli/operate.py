@@ -146,57 +146,81 @@ def ui(invocation: Invocation, port: int, read_only: bool, as_json: bool) -> Non
     ).close()  # an unusable hub is said here, not in a traceback on a page
     home = invocation.home.absolute()
     dagster_home(home)
+    if sys.stderr.isatty():
+        click.echo("starting Dagster … (Ctrl-C ends it)", err=True)
     with DagsterProcesses(home, port, read_only=read_only) as processes:
         answer(as_json, {"url": processes.url}, [f"Dagster: {processes.url}"])
+        sys.stdout.flush()  # whoever reads a pipe waits for the address
         processes.wait()
 
 
 class DagsterProcesses:
-    """`dagster-webserver` and `dagster-daemon` as children, ended together."""
+    """Dagster's web server, behind its gate, and its daemon as children, ended together.
 
-    def __init__(self, home: Path, port: int, *, read_only: bool = False) -> None:
+    module: what they load; a test may have more jobs than ours.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        port: int,
+        *,
+        read_only: bool = False,
+        module: str = "pipelines.definitions",
+    ) -> None:
         import socket
 
-        if port == 0:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = int(probe.getsockname()[1])
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                raise HubError(f"port {port} is taken: --port 0 picks a free one") from None
+            port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{port}"
         self._log = home / "dagster" / "ui.log"
         self._read_only = read_only
         self._port = port
+        self._module = module
         self._children: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
         bin_ = Path(sys.executable).parent
-        module = ["-m", "pipelines.definitions"]
-        web = [str(bin_ / "dagster-webserver"), "-h", "127.0.0.1", "-p", str(self._port), *module]
+        module = ["-m", self._module]
+        # below the level warning it writes down every address asked for, searches included
+        web = [sys.executable, "-m", "pipelines.webserver", "--log-level", "warning"]
+        web += ["-h", "127.0.0.1", "-p", str(self._port), *module]
         if self._read_only:
             web.append("--read-only")
         daemon = [str(bin_ / "dagster-daemon"), "run", *module]
+        # what they say is kept in a file: no error is shown whole there, whatever our own shell wants
+        environ = {k: v for k, v in os.environ.items() if k != "HUB_TRACEBACK"}
         with self._log.open("ab") as log:
             for command in (web, daemon):
                 self._children.append(
-                    subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own words
+                    subprocess.Popen(command, stdout=log, stderr=log, env=environ)  # noqa: S603 - our own words
                 )
         self._until_it_answers()
         return self
 
     def _until_it_answers(self) -> None:
+        """Until the gate itself answers: Dagster alone would take a query in an address."""
         import urllib.error
         import urllib.request
 
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if any(child.poll() is not None for child in self._children):
-                break
+        deadline = time.monotonic() + 180  # a busy machine imports slowly
+        while time.monotonic() < deadline and all(c.poll() is None for c in self._children):
             try:
-                with urllib.request.urlopen(f"{self.url}/server_info", timeout=5):  # noqa: S310
+                urllib.request.urlopen(f"{self.url}/graphql", timeout=5).close()  # noqa: S310
+                break
+            except urllib.error.HTTPError as answer:
+                if answer.code == 405:
                     return
+                break
             except (urllib.error.URLError, OSError):
                 time.sleep(0.2)
         self.__exit__()
-        raise HubError(f"Dagster did not start: see {self._log}")
+        raise HubError(f"Dagster did not start behind its gate: see {self._log}")
 
     def wait(self) -> None:
         """Until a child ends or somebody asks us to stop."""
@@ -263,6 +287,7 @@ def sources(invocation: Invocation, probe: bool, as_json: bool) -> None:
                     "configured": contract.configured,
                     "mode": deliveries.mode_of(conn, name, contract.mode),
                     "open_deliveries": len(deliveries.outstanding(conn, name)),
+                    "returned": deliveries.returned_counts(conn, name),
                 }
             )
     if probe:
@@ -289,8 +314,10 @@ def sources(invocation: Invocation, probe: bool, as_json: bool) -> None:
             )
             click.echo(f"{row['name']:<16} in   {came}")
         else:
+            returned = "".join(f", {n} values {state}" for state, n in row["returned"].items())
             click.echo(
                 f"{row['name']:<16} out  {row['mode']}, {row['open_deliveries']} open deliveries"
+                f"{returned}"
             )
         if row.get("probe"):
             click.echo(f"{'':<16}      {row['probe']}")

@@ -32,9 +32,9 @@ def acting(invocation: Invocation) -> Iterator[tuple["Night", str]]:
         house.close()
 
 
-def _table(rows: Iterable[Iterable[object]], headings: tuple[str, ...]) -> str:
+def table(rows: Iterable[Iterable[object]], headings: tuple[str, ...]) -> str:
     """Left-aligned columns; a null shows as nothing, control characters as a dot."""
-    cells = [[_cell(v) for v in row] for row in rows]
+    cells = [[cell(v) for v in row] for row in rows]
     widths = [max([len(h), *(len(r[i]) for r in cells)]) for i, h in enumerate(headings)]
     lines = [headings, tuple("-" * w for w in widths), *cells]
     return "\n".join(
@@ -43,7 +43,8 @@ def _table(rows: Iterable[Iterable[object]], headings: tuple[str, ...]) -> str:
     )
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value on a terminal."""
     if _is_null(value):
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
@@ -67,7 +68,7 @@ def _emit(as_json: bool, frame: pd.DataFrame, columns: dict[str, str], nothing: 
     elif frame.empty:
         click.echo(nothing)
     else:
-        click.echo(_table(frame[list(columns)].itertuples(index=False), tuple(columns.values())))
+        click.echo(table(frame[list(columns)].itertuples(index=False), tuple(columns.values())))
 
 
 @click.group()
@@ -119,7 +120,9 @@ def find(invocation: Invocation, words: tuple[str, ...], why: str, as_json: bool
 @json_option
 @click.pass_obj
 def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
-    """One customer: each value with the source it came from, roles, customer numbers.
+    """One customer: each value with the source it came from, roles, points, customer numbers.
+
+    Of a point: property, building, connections; `overruled` is what another register says against it.
 
     \b
     Examples:
@@ -131,7 +134,8 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     with acting(invocation) as (night, who):
         found = look(night, number, who, why)
     values = found.values[["field", "value", "source", "source_time", "rule"]]
-    roles = found.roles[["role_type", "point_ref", "valid_from", "valid_to"]]
+    roles = found.roles[["role_type", "point_ref", "valid_from", "valid_to", "source", "rule"]]
+    points = found.points[["point_ref", "field", "value", "source", "source_time", "rule"]]
     numbers = found.records.loc[found.records["source"] == "registrations", "source_key"]
     if as_json:
         click.echo(
@@ -141,21 +145,27 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
                     "protected": bool(found.golden["protection"] == "on"),
                     "values": _records(values),
                     "roles": _records(roles),
+                    "points": _records(points),
                     "customer_numbers": list(numbers),
                 },
                 ensure_ascii=False,
             )
         )
         return
-    click.echo(f"P{found.golden['party_id']}  {_cell(found.golden['display_name'])}")
+    click.echo(f"P{found.golden['party_id']}  {cell(found.golden['display_name'])}")
     if found.golden["protection"] == "on":
         click.echo("PROTECTIVE ORDER: no address but a contact address is kept or told")
+    why = "why it won"
+    click.echo()
+    click.echo(table(values.itertuples(index=False), ("field", "value", "source", "since", why)))
     click.echo()
     click.echo(
-        _table(values.itertuples(index=False), ("field", "value", "source", "since", "why it won"))
+        table(roles.itertuples(index=False), ("role", "point", "from", "until", "source", why))
     )
     click.echo()
-    click.echo(_table(roles.itertuples(index=False), ("role", "point", "from", "until")))
+    click.echo(
+        table(points.itertuples(index=False), ("point", "field", "value", "source", "since", why))
+    )
     click.echo(f"\ncustomer numbers in the own register: {', '.join(numbers)}")
 
 
@@ -290,7 +300,7 @@ def show_refused(invocation: Invocation, quarantine_id: int, why: str, as_json: 
         click.echo(json.dumps({**facts, "content": shown}, ensure_ascii=False, default=str))
         return
     click.echo(f"{item['source']} {item['kind']}: rule {item['rule']} ({item['state']})\n")
-    click.echo(_table(sorted(shown.items()), ("field", "value")))
+    click.echo(table(sorted(shown.items()), ("field", "value")))
 
 
 @quarantine.command()
@@ -371,7 +381,7 @@ def preview(invocation: Invocation, recipient: str, why: str, as_json: bool) -> 
     if events.empty:
         click.echo("nothing to tell")
     else:
-        click.echo(_table(events.itertuples(index=False), tuple(events.columns)))
+        click.echo(table(events.itertuples(index=False), tuple(events.columns)))
     for party_id, reason in held[["party_id", "reason"]].itertuples(index=False):
         click.echo(f"held back: P{party_id} ({reason})")
 

@@ -19,6 +19,8 @@ import click
 from pipelines.cli import Failed, Invocation, answer, json_option
 
 _READY_SECONDS = 60
+# who of the town drops files → the source that reads them; each takes deliveries under its own name too
+_DROPS = {"own_register": "registrations", "municipality": "municipality"}
 
 
 def control(directory: Path, method: str, path: str, body: object = None) -> Any:
@@ -66,7 +68,7 @@ def point_at(home: Path, addresses: Mapping[str, Any]) -> None:
     """Write the town's addresses into HOME/config, secrets into files of their own (mode 0600)."""
     import yaml
 
-    from pipelines.settings import read_yaml, shipped
+    from pipelines.settings import is_secret, read_yaml, shipped
 
     def secret(name: str, value: str) -> dict[str, str]:
         path = home / "secrets" / name
@@ -94,23 +96,16 @@ def point_at(home: Path, addresses: Mapping[str, Any]) -> None:
         }
 
     write("hub.yml", {**read_yaml(shipped("hub.yml")), "allow_test_identities": True})
-    export = {**folder("own_register"), "path": "vienti"}
-    write(
-        "sources/registrations.yml",
-        {**read_yaml(shipped("sources/registrations.yml")), "folder": export},
-    )
-    dvv = addresses["dvv"]
-    write(
-        "sources/dvv.yml",
-        {
-            **read_yaml(shipped("sources/dvv.yml")),
-            "base_url": dvv["base_url"],
-            "client": dvv["client"],
-            "username": dvv["username"],
-            "password": secret("dvv.password", dvv["password"]),
-        },
-    )
-    for name in ("finance", "own_register"):
+    for who, name in _DROPS.items():
+        drop = {**folder(who), "path": "vienti"}
+        write(f"sources/{name}.yml", {**read_yaml(shipped(f"sources/{name}.yml")), "folder": drop})
+    for name, there in addresses.items():
+        # a register that answers over HTTP says under its source's name what that source's file needs
+        if isinstance(there, dict) and "base_url" in there:
+            secrets = {k: secret(f"{name}.{k}", v) for k, v in there.items() if is_secret(k)}
+            source = f"sources/{name}.yml"
+            write(source, {**read_yaml(shipped(source)), **there, **secrets})
+    for name in ("finance", *_DROPS):
         contract = dict(read_yaml(shipped(f"recipients/{name}.yml")))
         contract["agreement"] = {"reference": "demo", "signed": "2026-01-01", "valid_to": None}
         contract["mode"] = "live"

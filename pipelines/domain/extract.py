@@ -1,50 +1,45 @@
-"""The register → what each recipient is told: its contract's columns, and only what it doesn't know yet.
+"""The register → what finance is told: its contract's columns, and only what it doesn't know yet.
 
 Belongs here: who is in an extract and who is held back with a reason, the events of the billing extract
-(DESIGN 11), corrections back to our own register (DESIGN 10). Does not belong here: the bytes and their
-limits (recipients), the delivery protocol (`steps`), which value is golden (`survivorship`).
+(DESIGN 11), what a contract is to the domain. Does not belong here: what goes back to a register
+(`returns`), the bytes and their limits (recipients), the delivery protocol (`steps`), which value is golden
+(`survivorship`).
 
 Every value leaves as text, empty where unused, and rows are ordered by an opaque key: nothing in an
 extract tells a protected customer from another (R56, PRIVACY §3).
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from pipelines.domain.matching import RECORD, company_key
-from pipelines.domain.names import fold
-
-_PLACE = ("street_line", "postal_code", "post_office")
+PLACE = ("street_line", "postal_code", "post_office")
 _FINAL = {
     "final_invoice_line": "street_line",
     "final_invoice_postal_code": "postal_code",
     "final_invoice_post_office": "post_office",
 }
-_NAMES = ("family_name", "given_names", "organisation_name")
 _OF_THE_EVENT = frozenset({"event", "valid_from", "ended_on", "merged_into", *_FINAL})
 _OVER = ("ended", "merged")
-_RETURNED = ("sent", "confirmed", "rejected", "overwritten")
 
 BILLING_COLUMNS = (
-    "event", "customer_number", "party_kind", "invoice_name", *_PLACE, "country", "business_id",
+    "event", "customer_number", "party_kind", "invoice_name", *PLACE, "country", "business_id",
     "delivery_channel", "channel_address", "channel_operator", "point_ref", "valid_from", "ended_on",
     *_FINAL, "merged_into",
 )  # fmt: skip
 """All that a billing contract may ask for."""
-RETURN_COLUMNS = ("customer_number", "field", "value", "source", "stated_at")
-"""All that a contract of returns may ask for."""
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What a recipient is told: its columns, in order (config/recipients)."""
+    """What a recipient is told (config/recipients): its columns, in order, and what of ours each is made of."""
 
     recipient: str
     version: str
     columns: tuple[str, ...]
+    made_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,9 +100,9 @@ def billing_rows(
     endings = endings.rename(columns={"valid_to": "ended_on"})
     endings["customer_number"] = _customer_numbers(endings["party_id"])
     return Rows(
-        rows=_texts(bills[reason == ""], BILLING_COLUMNS),
+        rows=as_texts(bills[reason == ""], BILLING_COLUMNS),
         held=held.drop_duplicates().sort_values(["party_id", "reason"]).reset_index(drop=True),
-        endings=_texts(endings, BILLING_COLUMNS),
+        endings=as_texts(endings, BILLING_COLUMNS),
     )
 
 
@@ -137,7 +132,7 @@ def billing_events(
     """
     _check(contract, BILLING_COLUMNS)
     before = _parsed(told, contract)
-    tonight = _texts(rows, BILLING_COLUMNS).merge(
+    tonight = as_texts(rows, BILLING_COLUMNS).merge(
         before.drop(columns="party_id"), on="row_key", how="left", suffixes=("", "_before")
     )
     differs = np.zeros(len(tonight), dtype=bool)
@@ -157,7 +152,7 @@ def billing_events(
     point = lost["row_key"].str.extract("-(.*)", expand=False)
     lost["heir_key"] = lost["row_key"].where(into.isna(), merged_into + "-" + point)
 
-    over = _texts(rows.iloc[:0], BILLING_COLUMNS) if endings is None else endings
+    over = as_texts(rows.iloc[:0], BILLING_COLUMNS) if endings is None else endings
     ended = lost.drop(columns="merged_into").merge(
         over[["row_key", "ended_on", *_FINAL]].rename(columns={"row_key": "heir_key"}),
         on="heir_key",
@@ -172,96 +167,9 @@ def billing_events(
     if held is not None and business_date is not None:
         moved = rest[~goes_on & ~rest["party_id"].isin(held["party_id"])]
         events.append(moved.assign(event="ended", ended_on=business_date))
-    return _texts(pd.concat([_texts(part, contract.columns) for part in events]), contract.columns)
-
-
-def return_rows(
-    golden: pd.DataFrame,
-    values: pd.DataFrame,
-    records: pd.DataFrame,
-    parties: pd.DataFrame,
-    addresses: pd.DataFrame,
-    returned: pd.DataFrame,
-    contract: Contract,
-    own_source: str = "registrations",
-) -> pd.DataFrame:
-    """Where our own register differs from what others state: row_key, party_id, the contract's columns.
-
-    golden: GOLDEN. values: PROVENANCE. records: PARTY_RECORDS. parties: PARTIES. addresses: ADDRESSES.
-    returned: [their_key, field, value, state], the newest return of each field of each of its records.
-    One row per record of own_source and field (name, street_line, postal_code, post_office, country,
-    is_deceased) whose golden value comes from another source; customer_number is the register's own key.
-
-    An address goes only if complete and its party unprotected (R56), in the parts that differ. A name
-    goes only if it is another name: not for case, order, an initial or a second name left out. What was
-    returned once is not returned again, whatever became of it (five nights of ping-pong end in silence);
-    of an address that is partly new, all parts go. Raises KeyError for a contract it can't fill.
-    """
-    _check(contract, RETURN_COLUMNS)
-    own = parties.loc[parties["source"] == own_source, [*RECORD, *_NAMES, "is_deceased"]]
-    own = own.merge(records, on=list(RECORD)).merge(golden, on="party_id", suffixes=("_own", ""))
-    postal = addresses[
-        (addresses["source"] == own_source) & (addresses["address_type"] == "postal")
-    ]
-    postal = postal.sort_values("address_no").drop_duplicates(list(RECORD))
-    postal = postal[[*RECORD, *_PLACE, "country"]]
-    own = own.merge(postal, on=list(RECORD), how="left", suffixes=("", "_own"))
-    own = own.rename(columns={"source_key": "customer_number"}).drop(columns="source")
-
-    differing = pd.concat(
-        [
-            _by_others(_other_name(own), values, _NAMES, own_source),
-            _by_others(_other_place(own), values, ("street_line",), own_source),
-            _by_others(_other_death(own, returned), values, ("is_deceased",), own_source),
-        ]
+    return as_texts(
+        pd.concat([as_texts(part, contract.columns) for part in events]), contract.columns
     )
-    rows = _not_yet_returned(differing, returned)
-    rows["row_key"] = rows["customer_number"] + "/" + rows["field"]
-    return _texts(rows.rename(columns={"source_time": "stated_at"}), contract.columns)
-
-
-def answered(
-    returned: pd.DataFrame,
-    parties: pd.DataFrame,
-    addresses: pd.DataFrame,
-    heard_on: str | None,
-    own_source: str = "registrations",
-) -> pd.DataFrame:
-    """What our own register made of what it was told: their_key, field, state (DESIGN 10).
-
-    returned: [their_key, field, value, state, business_date]; those `sent` are looked at. heard_on: the
-    last business date its export was read, null if never. confirmed: it now states the value itself.
-    overwritten: it has spoken since and states another. What its export has no word for stays as sent.
-    """
-    own = parties.loc[parties["source"] == own_source, ["source_key", *_NAMES, "is_deceased"]]
-    dead = own["is_deceased"].map({True: "true", False: "false"}, na_action="ignore")
-    named = (own["family_name"].fillna("") + " " + own["given_names"].fillna("")).str.strip()
-    name = named.where(named != "", own["organisation_name"])
-    postal = addresses[
-        (addresses["source"] == own_source) & (addresses["address_type"] == "postal")
-    ]
-    postal = postal.sort_values("address_no").drop_duplicates("source_key")
-    stated = pd.concat(
-        [
-            pd.DataFrame({"their_key": own["source_key"], "field": "name", "now": name}),
-            pd.DataFrame({"their_key": own["source_key"], "field": "is_deceased", "now": dead}),
-            *(
-                pd.DataFrame(
-                    {"their_key": postal["source_key"], "field": part, "now": postal[part]}
-                )
-                for part in (*_PLACE, "country")
-            ),
-        ]
-    )
-    asked = returned[returned["state"] == "sent"].merge(stated, on=["their_key", "field"])
-    told, now = (
-        asked[c].map(lambda text: " ".join(sorted(fold(text).split())), na_action="ignore")
-        for c in ("value", "now")
-    )
-    has_spoken = asked["business_date"] < (heard_on or "")
-    state = np.select([told == now, has_spoken & now.notna()], ["confirmed", "overwritten"], "")
-    answers = asked[["their_key", "field"]].assign(state=state)
-    return answers[answers["state"] != ""].reset_index(drop=True)
 
 
 def _routes(golden: pd.DataFrame, contacts: pd.DataFrame, business_date: str) -> pd.DataFrame:
@@ -276,7 +184,7 @@ def _routes(golden: pd.DataFrame, contacts: pd.DataFrame, business_date: str) ->
     hidden = is_protected & (party["address_type"] != "contact")
     place = {
         name: party[name].where(~hidden, party["party_id"].map(contact[name]))
-        for name in (*_PLACE, "country")
+        for name in (*PLACE, "country")
     }
     # The contract has no line of its own for c/o: it goes before the street, as on an envelope.
     care_of = party["care_of"].where(~hidden, party["party_id"].map(contact["care_of"]))
@@ -336,13 +244,13 @@ def _obstacle(bills: pd.DataFrame, held_parties: Collection[int]) -> pd.Series:
 def _newest(addresses: pd.DataFrame) -> pd.DataFrame:
     """One address per party: the one stated last, at equal times the smallest number and line."""
     ordered = addresses.assign(stated_at=addresses["stated_at"].fillna("")).sort_values(
-        ["party_id", "stated_at", "address_no", *_PLACE], ascending=[True, False] + [True] * 4
+        ["party_id", "stated_at", "address_no", *PLACE], ascending=[True, False] + [True] * 4
     )
     return ordered.drop_duplicates("party_id")
 
 
 def _parsed(told: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """The rows told, taken apart; absent values are empty as in `_texts`."""
+    """The rows told, taken apart; absent values are empty as in `as_texts`."""
     columns = [*dict.fromkeys(("event", "point_ref", *contract.columns))]
     rows = pd.DataFrame(list(told["row"]), index=told.index).reindex(columns=columns)
     rows = rows.astype("str").fillna("")
@@ -357,101 +265,13 @@ def _final_parties(redirects: pd.DataFrame) -> pd.Series:
     return into
 
 
-def _other_name(own: pd.DataFrame) -> pd.DataFrame:
-    """Golden names that are another name than the register's, not another spelling of it."""
-    columns = [f"{name}{whose}" for whose in ("_own", "") for name in _NAMES]
-    stated = own[columns].astype("object").where(own[columns].notna(), "")
-    is_company = own["party_type"] == "organisation"
-    other = [
-        _is_other_company(old_firm, firm)
-        if company
-        else _is_other_person(old, old_given, new, given)
-        for company, old, old_given, old_firm, new, given, firm in zip(
-            is_company, *(stated[c] for c in columns), strict=True
-        )
-    ]
-    names = own.loc[np.array(other, dtype=bool), ["party_id", "customer_number", "display_name"]]
-    return names.rename(columns={"display_name": "value"}).assign(field="name")
-
-
-def _is_other_company(old: str, new: str) -> bool:
-    return bool(old and new) and company_key(old) != company_key(new)
-
-
-def _is_other_person(old_family: str, old_given: str, family: str, given: str) -> bool:
-    if not (old_family or old_given) or not family:
-        return False
-    theirs, ours = (old_family, old_given), (family, given)
-    if sorted(fold(" ".join(theirs)).split()) == sorted(fold(" ".join(ours)).split()):
-        return False
-    if fold(old_given) == fold(family):
-        old_family, old_given = old_given, old_family
-    if fold(old_family) != fold(family):
-        return True
-    before, now = fold(old_given).split(), fold(given).split()
-    if not before or not now:
-        return False
-    is_initial = len(before[0]) == 1 and any(name.startswith(before[0]) for name in now)
-    return before[0] not in now and now[0] not in before and not is_initial
-
-
-def _other_place(own: pd.DataFrame) -> pd.DataFrame:
-    """The differing parts of golden addresses that are whole, ordinary and not the register's."""
-    whole = own[[*_PLACE]].notna().all(axis=1)
-    open_ = (own["protection"] != "on") & (own["address_type"] != "contact")
-    differs = {
-        name: own[name].fillna(default).str.casefold()
-        != own[f"{name}_own"].fillna(default).str.casefold()
-        for name, default in (*((name, "") for name in _PLACE), ("country", "FI"))
-    }
-    moved = whole & open_ & np.logical_or.reduce([differs[name] for name in _PLACE])
-    parts = [
-        own[moved & is_other & own[name].notna()].assign(field=name, value=own[name])
-        for name, is_other in differs.items()
-    ]
-    every: pd.DataFrame = pd.concat(parts)
-    return every[["party_id", "customer_number", "field", "value"]]
-
-
-def _other_death(own: pd.DataFrame, returned: pd.DataFrame) -> pd.DataFrame:
-    """Deaths the register doesn't show, and deaths it shows, or has from us, that were taken back."""
-    ours = returned[(returned["field"] == "is_deceased") & (returned["state"] != "rejected")]
-    last = ours.set_index("their_key")["value"].map({"true": True, "false": False})
-    from_us = own["customer_number"].map(last).astype("boolean")
-    golden, theirs = own["is_deceased"], own["is_deceased_own"].fillna(from_us).fillna(False)
-    told = own.loc[golden.notna() & (golden.fillna(False) != theirs)]
-    value = np.where(told["is_deceased"].to_numpy(dtype=bool), "true", "false")
-    return told[["party_id", "customer_number"]].assign(field="is_deceased", value=value)
-
-
-def _by_others(
-    differing: pd.DataFrame, values: pd.DataFrame, fields: Sequence[str], own_source: str
-) -> pd.DataFrame:
-    """Those whose golden value, told by one of the fields, another source than ours states."""
-    stated = values.loc[
-        values["field"].isin(fields) & (values["source"] != own_source),
-        ["party_id", "source", "source_time"],
-    ]
-    return differing.merge(stated.drop_duplicates("party_id"), on="party_id")
-
-
-def _not_yet_returned(rows: pd.DataFrame, returned: pd.DataFrame) -> pd.DataFrame:
-    answered = returned.loc[returned["state"].isin(_RETURNED), ["their_key", "field", "value"]]
-    answered = answered.rename(columns={"their_key": "customer_number"}).drop_duplicates()
-    marked = rows.merge(answered, how="left", indicator="known")
-    is_new = marked["known"] == "left_only"
-    is_place = marked["field"].isin([*_PLACE, "country"])
-    moves = marked["customer_number"].isin(marked.loc[is_new & is_place, "customer_number"])
-    return marked[is_new | (is_place & moves)].drop(columns="known")
-
-
 def _check(contract: Contract, known: Sequence[str]) -> None:
     unknown = sorted(set(contract.columns) - set(known))
     if unknown:
         raise KeyError(f"{contract.recipient}: the extract has no column {', '.join(unknown)}")
 
 
-def _texts(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+def as_texts(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """row_key, party_id and the columns as text, empty where null or absent, sorted by row_key."""
     texts = frame.reindex(columns=["row_key", "party_id", *columns])
     texts = texts.astype({"row_key": "str", "party_id": "Int64"} | dict.fromkeys(columns, "str"))

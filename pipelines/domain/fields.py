@@ -61,6 +61,14 @@ _ALL = (
     Field("birth_key", "text", "pseudonym", "token of the birth date", 64),
     Field("key_id", "text", "none", "the key the tokens were made with"),
     Field("identity_fault", "text", "none", "why there is no person_key, when a code was given"),
+    Field(
+        "company_situation",
+        "text",
+        "none",
+        "restructuring (SANE), liquidation (SELTILA), bankruptcy (KONK) or ceased",
+        pattern="^(restructuring|liquidation|bankruptcy|ceased)$",
+    ),
+    Field("situation_date", "date", "none", "since when the situation holds", pattern=_DATE),
     Field("phone", "text", "personal", "E.164", 16, r"^\+[1-9]\d{4,14}$"),
     Field("email", "text", "personal", "address, domain in lower case", 254),
     Field("www", "text", "personal", "an organisation's web address", 254),
@@ -107,6 +115,17 @@ _ALL = (
         "property_id", "text", "address", "kiinteistötunnus, 14 digits", 20, r"^\d{14}(M?\d{1,4})?$"
     ),
     Field("building_id", "text", "address", "permanent building id (VTJ-PRT)", 10),
+    Field(
+        "building_state",
+        "text",
+        "none",
+        "where a building is in its life",
+        pattern="^(planned|under_construction|in_use|abandoned|demolished)$",
+    ),
+    Field("demolition_date", "date", "none", "when the building was demolished", pattern=_DATE),
+    Field("has_water_connection", "boolean", "none", "to the water network; null: nobody says"),
+    Field("has_sewer_connection", "boolean", "none", "to the sewer network; null: nobody says"),
+    Field("tied_by", "text", "none", "what ties another register's place to the point"),
     Field(
         "role_type",
         "text",

@@ -47,6 +47,7 @@ REASONS = {
     "not_text": "the field holds something other than text",
     "unknown_party_type": "the party is stated to be neither a person nor an organisation",
     "business_id_check": "the business id's check digit or shape is wrong",
+    "unknown_company_situation": "the situation of the organisation is none that we know",
     "phone_unreadable": "there is no valid telephone number in the field",
     "email_shape": "there is no e-mail address in the field",
     "www_shape": "there is no web address in the field",
@@ -59,6 +60,7 @@ REASONS = {
     "unknown_address_type": "an address is of no type we know",
     "property_id_shape": "the property id is not fourteen digits",
     "building_id_check": "the building id's check character or shape is wrong",
+    "unknown_building_state": "the state of the building is none that we know",
     "test_building_id": "the building id is one kept for testing",
 }
 UNREADABLE = frozenset(
@@ -74,6 +76,8 @@ _ADDRESS_TYPES = frozenset(
     {"postal", "temporary", "permanent", "contact", "final_invoice", "visiting"}
 )
 _MAIL = frozenset({"postal", "contact", "temporary"})
+_SITUATIONS = frozenset({"restructuring", "liquidation", "bankruptcy", "ceased"})
+_BUILDING_STATES = frozenset({"planned", "under_construction", "in_use", "abandoned", "demolished"})
 _CHANNELS = frozenset({"paper", "einvoice", "email", "portal"})
 _ROLE_TYPES = frozenset({"holder", "payer", "owner", "contact"})
 _PASSED_ON = ("person_key", "birth_key", "key_id", "identity_fault")
@@ -302,6 +306,10 @@ def _parties(reading: _Reading) -> tuple[pd.DataFrame, list[_Name]]:
             "organisation_name": [n.organisation_name for n in names],
             "name_role": [n.name_role for n in names],
             "business_id": business_ids,
+            "company_situation": reading.read(
+                "company_situation", _one_of(_SITUATIONS), "unknown_company_situation"
+            ),
+            "situation_date": reading.read("situation_date", _date, "date_unreadable"),
             **{name: reading.text(name) for name in _PASSED_ON},
             "superseded_person_keys": _superseded(reading),
             "phone": reading.read("phone", contact.phone, "phone_unreadable"),
@@ -534,6 +542,12 @@ def _points(reading: _Reading, allow_test: bool) -> pd.DataFrame:
             "street_line": [a.street_line for a in read],
             "postal_code": [a.postal_code for a in read],
             "post_office": [a.post_office for a in read],
+            "building_state": reading.read(
+                "building_state", _one_of(_BUILDING_STATES), "unknown_building_state"
+            ),
+            "demolition_date": reading.read("demolition_date", _date, "date_unreadable"),
+            "has_water_connection": reading.boolean("has_water_connection"),
+            "has_sewer_connection": reading.boolean("has_sewer_connection"),
             "source_time": list(reading.rows["source_time"]),
         }
     )

@@ -8,8 +8,8 @@ A party's value depends on what was stated and when, never on the order it arriv
 """
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,9 @@ class Policy:
     notice outranks unless its statement is more than `margin_days` older than theirs (R12). order: all
     sources, best first; an unnamed source comes last. address_order: address types a bill may go to,
     best first; `contact` among them means nothing unless the party is protected. death_authority:
-    sources whose word on death, either way, stands against all others.
+    sources whose word on death, either way, stands against all others. point_owners: field of a
+    consumption point (street_line stands for the whole address) → sources, the owner first, the others
+    where it is silent; role_owners: role type → the same (R14).
     """
 
     own_notice: tuple[str, ...]
@@ -49,6 +51,8 @@ class Policy:
     order: tuple[str, ...]
     address_order: tuple[str, ...]
     death_authority: tuple[str, ...] = ("dvv",)
+    point_owners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    role_owners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,11 @@ _CHANNEL = _Unit(
     ("delivery_channel", "einvoice_address", "einvoice_operator"),
     ("delivery_channel",),
     ("delivery_channel", "einvoice_address", "einvoice_operator"),
+)
+_SITUATION = _Unit(
+    ("company_situation", "situation_date"),
+    ("company_situation",),
+    ("company_situation", "situation_date"),
 )
 _PROTECTION = _Unit(("protection",), ("protection",), ("protection",))
 _DEATH = _Unit(("is_deceased", "death_date"), ("is_deceased",), ("is_deceased", "death_date"))
@@ -120,6 +129,7 @@ def golden(
     won = [
         (_NAME.fields, _name(contest, echoes)),
         (_CHANNEL.fields, contest.winners(contest.stated(_CHANNEL))),
+        (_SITUATION.fields, contest.winners(contest.stated(_SITUATION))),
         (_PROTECTION.fields, protection),
         (_DEATH.fields, _death(contest, echoes)),
         (ADDRESS_FIELDS, _address(contest, addresses, is_protected, business_date, echoes)),
@@ -211,7 +221,7 @@ class _Contest:
         has_own = np.zeros(size, dtype=bool)
         has_own[party[own]] = True
         code = _column(candidates, "source_code")
-        lowest, highest = np.full(size, len(code)), np.full(size, -1)
+        lowest, highest = np.full(size, np.iinfo(np.int64).max), np.full(size, -1)
         np.minimum.at(lowest, party, code)
         np.maximum.at(highest, party, code)
         whose = party[winner]

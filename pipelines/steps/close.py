@@ -16,11 +16,13 @@ from sqlalchemy import Connection
 
 from expectations.rules import MEANINGS
 from pipelines.settings import Letter as LetterSettings
-from pipelines.steps.night import Night, Status, StepResult
-from pipelines.store import deliveries, disclosures, judgements, nights, quarantine
+from pipelines.steps.night import Night, Status, StepResult, instant
+from pipelines.store import deliveries, disclosures, judgements, nights, quarantine, requests
 from pipelines.store.engine import transaction
 from pipelines.texts import Texts
 
+# whom a request to refresh was about, is known for so long
+REQUESTS_KEPT_FOR = timedelta(days=30)
 _WORD = {"ok": "letter.ok", "attention": "letter.attention", "failed": "letter.failed"}
 
 
@@ -48,12 +50,14 @@ def close(
     )
     with transaction(night.engine) as conn:
         nights.close_night(conn, night.business_date, letter.status, night.now())
+        old = instant(night.clock() - REQUESTS_KEPT_FOR)
+        forgotten = requests.forget_customers(conn, old)
     night.reached("close:written")
     mailed = _mail(letter, night.settings.hub.letter)
     nights.tidy(night.engine)
     return StepResult(
         status=letter.status,
-        counts={"mailed": int(mailed)},
+        counts={"mailed": int(mailed), "forgotten_requests": forgotten},
         text=f"**{letter.subject}**\n\n{letter.body}",
     )
 
@@ -184,9 +188,10 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
             attention.append(
                 say("todo.rejected_rows", recipient=name, n=n, delivery=delivery_id, codes=codes)
             )
-        overwritten = deliveries.overwritten_count(conn, name)
+        overwritten = deliveries.returned_counts(conn, name).get("overwritten")
         if overwritten:
-            attention.append(say("todo.overwritten", n=overwritten))
+            title = contract.title.in_(texts.language)
+            attention.append(say("todo.overwritten", n=overwritten, recipient=title))
     unlogged, broken = disclosures.unlogged_rows(conn), disclosures.leaves_out_of_line(conn)
     if unlogged or broken:
         failures.append(say("todo.log_broken", detail=f"{unlogged}/{broken}"))

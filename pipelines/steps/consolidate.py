@@ -1,11 +1,13 @@
 """One golden row per customer, dated roles, consumption points; whoever is no customer leaves no trace.
 
 Belongs here: which parties tonight touches, calling survivorship for them, keeping only customers.
-Does not belong here: which value wins (`domain.survivorship`), who is the same (`match`).
+Does not belong here: which value wins (`domain.survivorship`), who is the same (`match`), points and
+roles themselves (`place`).
 """
 
 import pandas as pd
 
+from pipelines.domain.points import BESIDE, OWN_REGISTER
 from pipelines.domain.schemas import (
     ADDRESSES,
     FORMER_IDS,
@@ -16,15 +18,17 @@ from pipelines.domain.schemas import (
     MATCH_KEYS,
     PARTIES,
     PARTY_RECORDS,
+    POINT_TIES,
     POINTS,
     PROVENANCE,
     ROLES,
+    Schema,
 )
 from pipelines.domain.survivorship import golden
 from pipelines.steps.night import Night, StepResult, StepRun, executing
+from pipelines.steps.place import Placed, forget_refused_places, forget_roles, place
 from pipelines.store import deliveries, frames, judgements, nights, quarantine
 
-OWN_REGISTER = "own_register"
 _RECORD = ("source", "source_key")
 _EVER = "0000-00-00"
 
@@ -32,14 +36,14 @@ _EVER = "0000-00-00"
 def consolidate(night: Night) -> StepResult:
     """The register as of the business date, for everybody whom a change or a date touches (DESIGN 5)."""
     with executing(night, "consolidate") as step:
-        _points(step)
-        dirty = _touched(step, night)
+        placed = place(step, night.settings.survivorship)
+        dirty = _touched(step, night, placed)
         dropped = leftover = 0
         if not dirty.empty:
-            _roles(step, dirty)
             kept, dropped = _customers(step, dirty)
-            _golden(step, night, kept)
+            _golden(step, night, kept, placed.lost)
         if frames.has_changed(step.conn, LANDED, step.since):
+            step.counts["strange_places_dropped"] += forget_refused_places(step)
             leftover = _forget_refused_strangers(step)
         step.counts.update(
             touched=len(dirty),
@@ -59,32 +63,12 @@ def _ids(*columns: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({"party_id": every.dropna().astype("Int64").drop_duplicates()})
 
 
-def _points(step: StepRun) -> None:
-    """A consumption point of ours for each one the sources know; points are never deduplicated."""
-    changed = frames.changed_since(step.conn, POINTS, step.since)
-    if changed.empty:
-        return
-    refs = changed[["source_key"]].rename(columns={"source_key": "point_ref"})
-    known = frames.read_matching(step.conn, GOLDEN_POINTS, refs, ("point_ref",))
-    points = changed.rename(columns={"source_key": "point_ref"}).merge(
-        known[["point_ref", "point_id"]], on="point_ref", how="left"
-    )
-    new = points["point_id"].isna()
-    if new.any():
-        first = nights.next_id(step.conn, "point", int(new.sum()))
-        points.loc[new, "point_id"] = range(first, first + int(new.sum()))
-    frames.put(
-        step.conn,
-        GOLDEN_POINTS,
-        GOLDEN_POINTS.conform(points[list(GOLDEN_POINTS.columns)]),
-        step.id,
-    )
-
-
-def _touched(step: StepRun, night: Night) -> pd.DataFrame:
-    """Parties with new or altered rows, or with a date boundary in (last good night, tonight]."""
+def _touched(step: StepRun, night: Night, placed: Placed) -> pd.DataFrame:
+    """Parties with new or altered rows or roles, or a date boundary in (last good night, tonight]."""
     if step.since == 0:
-        return _ids(frames.read(step.conn, PARTY_RECORDS)["party_id"])
+        return _ids(
+            *(frames.read(step.conn, table)["party_id"] for table in (PARTY_RECORDS, GOLDEN))
+        )
     after = step.previous_date or _EVER
     dates = ("valid_from", "valid_to")
     records = pd.concat(
@@ -94,9 +78,11 @@ def _touched(step: StepRun, night: Night) -> pd.DataFrame:
             _parties_of(frames.changed_since(step.conn, ROLES, step.since)),
             _parties_of(frames.crossing(step.conn, ROLES, dates, after, night.business_date)),
             _parties_of(_at_changed_points(step)),
+            placed.records,
         ]
     ).drop_duplicates()
     return _ids(
+        placed.parties["party_id"],
         frames.changed_since(step.conn, PARTY_RECORDS, step.since)["party_id"],
         frames.read_matching(step.conn, PARTY_RECORDS, records, _RECORD)["party_id"],
         nights.parted_since(step.conn, min(after, night.business_date)),
@@ -118,41 +104,19 @@ def _at_changed_points(step: StepRun) -> pd.DataFrame:
     )
 
 
-def _roles(step: StepRun, dirty: pd.DataFrame) -> None:
-    """Dated roles between golden parties and points; a role whose party or point is missing waits."""
-    records = frames.read_matching(step.conn, PARTY_RECORDS, dirty, ("party_id",))
-    held = records.rename(columns={"source_key": "party_source_key"})
-    roles = frames.read_matching(
-        step.conn, ROLES, held[["source", "party_source_key"]], ("source", "party_source_key")
-    ).merge(held, on=["source", "party_source_key"])
-    points = frames.read_matching(
-        step.conn,
-        GOLDEN_POINTS,
-        roles[["point_source_key"]]
-        .drop_duplicates()
-        .rename(columns={"point_source_key": "point_ref"}),
-        ("point_ref",),
-    )[["point_id", "point_ref"]]
-    placed = roles.merge(points, left_on="point_source_key", right_on="point_ref")
-    frames.put(
-        step.conn, GOLDEN_ROLES, GOLDEN_ROLES.conform(placed[list(GOLDEN_ROLES.columns)]), step.id
-    )
-
-
 def _customers(step: StepRun, dirty: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Only customers are kept (DESIGN 4): a party without a role goes, with every record behind it."""
     records = frames.read_matching(step.conn, PARTY_RECORDS, dirty, ("party_id",))
-    roles = frames.read_matching(
-        step.conn,
-        ROLES,
-        records[list(_RECORD)].rename(columns={"source_key": "party_source_key"}),
-        ("source", "party_source_key"),
-    )
     named = pd.concat(
-        [_parties_of(roles), _named_by_waiting_roles(step), _of_waiting_people(step, records)]
+        [
+            _parties_of(_roles_that_count(step, records)),
+            _named_by_waiting_roles(step),
+            _of_waiting_people(step, records),
+        ]
     )
     in_role = pd.MultiIndex.from_frame(records[list(_RECORD)]).isin(pd.MultiIndex.from_frame(named))
-    is_customer = records["party_id"].isin(records.loc[in_role, "party_id"])
+    placed = frames.read_matching(step.conn, GOLDEN_ROLES, dirty, ("party_id",))["party_id"]
+    is_customer = records["party_id"].isin(pd.concat([records.loc[in_role, "party_id"], placed]))
     strangers = records[~is_customer]
     for source, n in strangers["source"].value_counts().items():
         step.counts[f"non_customers:{source}"] = int(n)
@@ -164,13 +128,72 @@ def _customers(step: StepRun, dirty: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return kept, strangers["party_id"].nunique()
 
 
+def _roles_that_count(step: StepRun, records: pd.DataFrame) -> pd.DataFrame:
+    """Roles of these records that make a customer even where none is placed.
+
+    The own register's word does by itself; another's only while it waits: for its place to come, or for
+    the register that owns the answer to hear the news.
+    """
+    theirs = records[list(_RECORD)].rename(columns={"source_key": "party_source_key"})
+    roles = frames.read_matching(step.conn, ROLES, theirs, ("source", "party_source_key"))
+    own, unplaced = roles["source"] == OWN_REGISTER, ~_is_held(step, roles, POINTS)
+    return roles[own | unplaced | _is_news(step, roles)]
+
+
+def _is_news(step: StepRun, roles: pd.DataFrame) -> pd.Series:
+    """Whether each role begins after every one that stands at its point and is of its kind.
+
+    A sale that building control has heard of and the municipality has not: a feed tells it once, so whoever
+    bought must not be forgotten before the word that counts comes.
+    """
+    at = roles.reset_index(names="row").rename(columns={"source_key": "role_key"})
+    at = at.rename(columns={"point_source_key": "source_key"})
+    tied = frames.read_matching(step.conn, POINT_TIES, at, _RECORD)
+    at = at.merge(tied[tied["tied_by"] != BESIDE], on=list(_RECORD))
+    standing = frames.read_matching(step.conn, GOLDEN_ROLES, at, ("point_id",))
+    begun = standing.assign(valid_from=standing["valid_from"].fillna(_EVER))
+    latest = begun.sort_values("valid_from").drop_duplicates(["point_id", "role_type"], keep="last")
+    latest = latest[["point_id", "role_type", "valid_from"]]
+    both = at.merge(latest, on=["point_id", "role_type"], suffixes=("", "_standing"))
+    later = both[both["valid_from"] > both["valid_from_standing"]]
+    return pd.Series(roles.index.isin(later["row"]), roles.index)
+
+
+def _is_held(step: StepRun, roles: pd.DataFrame, schema: Schema) -> pd.Series:
+    """Whether the place of each role (source, point_source_key) is among POINTS, or is tied to one of ours."""
+    places = roles[["source", "point_source_key"]].set_axis(list(_RECORD), axis=1)
+    held = frames.read_matching(step.conn, schema, places, _RECORD)
+    if schema is POINT_TIES:
+        held = held[held["tied_by"] != BESIDE]
+    return pd.Series(
+        pd.MultiIndex.from_frame(places).isin(pd.MultiIndex.from_frame(held[list(_RECORD)])),
+        roles.index,
+    )
+
+
 def _named_by_waiting_roles(step: StepRun) -> pd.DataFrame:
-    """Records that a role in quarantine, or one whose point has not come, speaks of: they wait with it."""
+    """Records that a role in quarantine speaks of: they wait with it, unless its place is none of ours."""
+    waiting = _waiting_roles(step)
+    is_ours = (
+        (waiting["source"] == OWN_REGISTER)
+        | ~_is_held(step, waiting, POINTS)
+        | _is_held(step, waiting, POINT_TIES)
+    )
+    return _parties_of(waiting[is_ours]).dropna()
+
+
+def _waiting_roles(step: StepRun) -> pd.DataFrame:
+    """source, source_key, party_source_key, point_source_key of every role in quarantine that landed."""
     items = quarantine.open_items(step.conn)
     held = items.loc[items["kind"] == "role", ["source", "kind", "source_key"]]
     landed = frames.read_matching(step.conn, LANDED, held, ("source", "kind", "source_key"))
-    party = landed["content"].map(lambda c: c.get("party"), na_action="ignore")
-    return pd.DataFrame({"source": landed["source"], "source_key": party}).dropna()
+    said = {
+        f"{name}_source_key": landed["content"]
+        .map(lambda content, name=name: content.get(name), na_action="ignore")
+        .astype("str")
+        for name in ("party", "point")
+    }
+    return landed[list(_RECORD)].assign(**said)
 
 
 def _of_waiting_people(step: StepRun, records: pd.DataFrame) -> pd.DataFrame:
@@ -206,10 +229,14 @@ def _waiting_parties(step: StepRun) -> pd.DataFrame:
 
 
 def _forget(step: StepRun, records: pd.DataFrame) -> None:
-    """Take records out of every table that holds a word of them."""
+    """Take records out of every table that holds a word of them, roles that name them included."""
     if records.empty:
         return
     keys = records[list(_RECORD)].drop_duplicates()
+    named = keys.rename(columns={"source_key": "party_source_key"})
+    waiting = _waiting_roles(step).merge(named, on=["source", "party_source_key"])
+    roles = frames.read_matching(step.conn, ROLES, named, ("source", "party_source_key"))
+    forget_roles(step, pd.concat([roles[list(_RECORD)], waiting[list(_RECORD)]]))
     for schema in (PARTIES, ADDRESSES, MATCH_KEYS, PARTY_RECORDS, FORMER_IDS):
         frames.remove(step.conn, schema, keys, _RECORD)
     landed = keys.assign(kind="party")
@@ -244,7 +271,8 @@ def _forget_refused_strangers(step: StepRun) -> int:
     return len(strangers)
 
 
-def _golden(step: StepRun, night: Night, kept: pd.DataFrame) -> None:
+def _golden(step: StepRun, night: Night, kept: pd.DataFrame, lost: pd.DataFrame) -> None:
+    """Golden rows of the customers. Who lost a role gets a new stamp: whoever tells of roles looks again."""
     records = frames.read_matching(step.conn, PARTY_RECORDS, kept, ("party_id",))
     found = golden(
         records,
@@ -252,7 +280,7 @@ def _golden(step: StepRun, night: Night, kept: pd.DataFrame) -> None:
         frames.read_matching(step.conn, ADDRESSES, records[list(_RECORD)], _RECORD),
         night.settings.survivorship,
         night.business_date,
-        deliveries.echoes(step.conn, OWN_REGISTER),
+        deliveries.echoes(step.conn),
     )
     told = found.parties
     exposed = (told["protection"] == "on") & told["street_line"].notna()
@@ -264,8 +292,9 @@ def _golden(step: StepRun, night: Night, kept: pd.DataFrame) -> None:
     same = told.merge(
         before[["party_id", "row_hash"]], on="party_id", how="left", suffixes=("", "_was")
     )
-    changed = told[(same["row_hash"] != same["row_hash_was"]).to_numpy()]
-    frames.put(step.conn, GOLDEN, changed, step.id)
+    is_new = (same["row_hash"] != same["row_hash_was"]).to_numpy()
+    again = told["party_id"].isin(lost["party_id"])
+    frames.put(step.conn, GOLDEN, told[is_new | again], step.id)
     frames.remove(step.conn, PROVENANCE, kept, ("party_id",))
     frames.put(step.conn, PROVENANCE, found.values, step.id)
-    step.counts["changed"] = len(changed)
+    step.counts["changed"] = int(is_new.sum())

@@ -31,20 +31,38 @@ def ingest(night: Night, config: SourceConfig, opener: Callable[[], Source]) -> 
     cursor stays, the night ends red. An implausible volume holds the whole batch the same way.
     """
     try:
-        batch = opener().fetch(_ask(night, config))
+        batch = opener().fetch(whats_new(night, config))
     except ConnectorError as error:
         return _nothing_landed(night, config, error)
+    return land(night, config, batch)
+
+
+def land(night: Night, config: SourceConfig, batch: Batch) -> StepResult:
+    """Land what a source answered to `whats_new`, and move on to where it ends; or hold the whole batch."""
     with transaction(night.engine) as conn:
         usual = nights.usual_total(conn, config.name)
     held = implausible(batch.total, usual, config.expect.corridor)
     if held is not None:
         return _held(night, config, batch, held)
     with executing(night, f"ingest:{config.name}") as step:
-        landed = _land(step, night, config, batch)
+        landed, dropped = _take_in(step, night, config, batch)
+        _move_on(step, night, config, batch, len(landed), dropped)
     return _result(batch, landed)
 
 
-def _ask(night: Night, config: SourceConfig) -> Ask:
+def land_answer(night: Night, config: SourceConfig, batch: Batch) -> StepResult:
+    """Land what a source answered about a few customers (a refresh).
+
+    The cursor stays, as nobody else's changes have been heard, and so does the feed's record: how many
+    were asked about today says nothing of how many it usually holds.
+    """
+    with executing(night, f"refresh:{config.name}") as step:
+        landed, _ = _take_in(step, night, config, batch)
+    return _result(batch, landed)
+
+
+def whats_new(night: Night, config: SourceConfig) -> Ask:
+    """The night's question to a source: all that is new since the last answer that was landed."""
     with transaction(night.engine) as conn:
         cursor = nights.cursor_of(conn, config.name)
         known = _known(conn, config.name)
@@ -68,7 +86,10 @@ def _known(conn: Connection, source: str) -> frozenset[str]:
     return held - frozenset(both.loc[missed, "source_key"])
 
 
-def _land(step: StepRun, night: Night, config: SourceConfig, batch: Batch) -> pd.DataFrame:
+def _take_in(
+    step: StepRun, night: Night, config: SourceConfig, batch: Batch
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Records and faults into the store; what was landed, and what was dropped at the door by name."""
     allowed = night.settings.notice.fields_of(config.notice_source)
     keys = pd.DataFrame(
         {
@@ -86,6 +107,28 @@ def _land(step: StepRun, night: Night, config: SourceConfig, batch: Batch) -> pd
     frames.put(step.conn, LANDED, LANDED.conform(changed), step.id)
     quarantine.supersede(step.conn, _outdated(step, incoming), night.now())
     quarantine.open_findings(step.conn, _faults(config.name, batch.faults, night), night.now())
+    step.counts.update(
+        fetched=batch.fetched,
+        landed=len(changed),
+        unchanged=len(incoming) - len(changed),
+        faults=len(batch.faults),
+        dropped_columns=len(batch.dropped) + len(outside),
+        unknown_kinds=sum(batch.unknown.values()),
+        not_held=batch.not_held,
+        faults_of_others=batch.faults_of_others,
+    )
+    return changed, {**batch.dropped, **outside}
+
+
+def _move_on(
+    step: StepRun,
+    night: Night,
+    config: SourceConfig,
+    batch: Batch,
+    landed: int,
+    dropped: dict[str, int],
+) -> None:
+    """The source's cursor and what its feed brought, in the transaction that lands it."""
     nights.move_cursor(
         step.conn, config.name, batch.cursor, batch.total, night.business_date, night.now()
     )
@@ -95,23 +138,14 @@ def _land(step: StepRun, night: Night, config: SourceConfig, batch: Batch) -> pd
         night.business_date,
         status="ok" if batch.fetched or batch.records else "unchanged",
         fetched=batch.fetched,
-        landed=len(changed),
+        landed=landed,
         faults=len(batch.faults),
         total=batch.total,
-        dropped={**batch.dropped, **outside},
+        dropped=dropped,
         unknown=batch.unknown,
         reason=None,
         now=night.now(),
     )
-    step.counts.update(
-        fetched=batch.fetched,
-        landed=len(changed),
-        unchanged=len(incoming) - len(changed),
-        faults=len(batch.faults),
-        dropped_columns=len(batch.dropped) + len(outside),
-        unknown_kinds=sum(batch.unknown.values()),
-    )
-    return changed
 
 
 def _frame(
@@ -197,6 +231,8 @@ def _result(batch: Batch, landed: pd.DataFrame) -> StepResult:
             "landed": len(landed),
             "faults": len(batch.faults),
             "unknown_kinds": unknown,
+            **({"not_held": batch.not_held} if batch.not_held else {}),
+            **({"faults_of_others": batch.faults_of_others} if batch.faults_of_others else {}),
             **{f"dropped:{column}": n for column, n in sorted(batch.dropped.items())},
         },
         checks=(

@@ -33,7 +33,7 @@ def log_lookup(night: Night, config: SourceConfig, operation: str, keys: Sequenc
             purpose=config.purpose,
             basis=config.basis,
             operation=operation,
-            fields=pd.Series([["identity_code"]] * len(people), dtype="object"),
+            fields=pd.Series([list(config.asks_with)] * len(people), dtype="object"),
             at=now,
         )
         leaves = [

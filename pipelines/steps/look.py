@@ -9,15 +9,21 @@ from dataclasses import dataclass
 import pandas as pd
 from sqlalchemy import Connection
 
+from pipelines.domain.fields import FIELDS
 from pipelines.domain.names import fold
+from pipelines.domain.points import OWN_REGISTER, golden_points
 from pipelines.domain.schemas import (
     GOLDEN,
     GOLDEN_POINTS,
     GOLDEN_ROLES,
     LANDED,
     PARTY_RECORDS,
+    POINT_TIES,
+    POINT_VALUES,
+    POINTS,
     PROVENANCE,
 )
+from pipelines.domain.survivorship import Policy
 from pipelines.errors import HubError
 from pipelines.steps.night import Night
 from pipelines.store import access, disclosures, frames, nights, quarantine
@@ -32,11 +38,16 @@ class NotFound(HubError):
 
 @dataclass(frozen=True)
 class Customer:
-    """One golden customer with where each value came from, roles with their points, and own numbers."""
+    """One golden customer with where each value came from, roles with their points, and own numbers.
+
+    points: point_ref and POINT_VALUES of the points of the roles, each value that was overruled beside the
+    one that stands; of a protected customer without what an order hides.
+    """
 
     golden: pd.Series
     values: pd.DataFrame
     roles: pd.DataFrame
+    points: pd.DataFrame
     records: pd.DataFrame
 
 
@@ -92,13 +103,36 @@ def show(night: Night, number: str, who: str, purpose: str) -> Customer:
             raise NotFound(f"customer {number[:20]} is not in the register as of the last night")
         roles = frames.read_matching(conn, GOLDEN_ROLES, key, ("party_id",))
         points = frames.read_matching(conn, GOLDEN_POINTS, roles[["point_id"]], ("point_id",))
+        facts = _facts(conn, points, night.settings.survivorship)
+        if golden["protection"].iloc[0] == "on":
+            facts = facts[[FIELDS[name].privacy != "address" for name in facts["field"]]]
         access.record(conn, night.now(), who, "customer show", party_id, purpose)
         return Customer(
             golden.iloc[0],
             frames.read_matching(conn, PROVENANCE, key, ("party_id",)),
             roles.merge(points, on="point_id", how="left"),
+            facts,
             frames.read_matching(conn, PARTY_RECORDS, key, ("party_id",)),
         )
+
+
+def _facts(conn: Connection, points: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """What is held of each point, where it is from, and what other registers state against it."""
+    keys = points.assign(source=OWN_REGISTER).rename(columns={"point_ref": "source_key"})
+    own = frames.read_matching(conn, POINTS, keys, ("source", "source_key"))
+    numbered = own.merge(
+        points[["point_id", "point_ref"]], left_on="source_key", right_on="point_ref"
+    ).drop(columns="point_ref")
+    tied = frames.read_matching(conn, POINT_TIES, points, ("point_id",))
+    places = frames.read_matching(conn, POINTS, tied, ("source", "source_key"))
+    facts = pd.concat(
+        [
+            frames.read_matching(conn, POINT_VALUES, points, ("point_id",)),
+            golden_points(numbered, places, tied, policy).overruled,
+        ]
+    )
+    named = facts.merge(points[["point_id", "point_ref"]], on="point_id")
+    return named.sort_values(["point_ref", "field"], kind="stable", ignore_index=True)
 
 
 def told_about(night: Night, number: str, who: str, purpose: str) -> pd.DataFrame:

@@ -7,13 +7,15 @@ from them. Does not belong here: what a row says (`domain.extract`), sending (`d
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 from sqlalchemy import Connection
 
 from connectors.base import ConnectorError, Malformed, Recipient
-from pipelines.domain import extract
+from pipelines.domain import extract, returns
 from pipelines.domain.disclosure import SALT_BYTES, commit, leaf
 from pipelines.domain.schemas import (
     ADDRESSES,
@@ -33,7 +35,20 @@ from pipelines.store.engine import transaction
 EXTRACT_CHECKS = ("nobody_held_back",)
 _RECORD = ("source", "source_key")
 _EVER = "0000-00-00"
-OWN_REGISTER_SOURCE = "registrations"
+
+
+Forecast = Literal["shadow", "live", "waiting"]
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """events: party_id and the contract's columns. held: party_id, reason. state: shadow, live, or waiting
+    (an earlier delivery has not been acknowledged, and nothing goes before it is).
+    """
+
+    events: pd.DataFrame
+    held: pd.DataFrame
+    state: Forecast
 
 
 def prepare_extract(
@@ -103,18 +118,52 @@ def preview(
     return events[list(contract.columns)], held
 
 
+def foresee(night: Night, contract: RecipientContract, parties: Sequence[int]) -> Foreseen:
+    """What the next delivery would carry of these parties alone; nothing is written."""
+    wanted = pd.DataFrame({"party_id": pd.array(parties, dtype="Int64")}).drop_duplicates()
+    name = contract.recipient
+    with rehearsing(night, f"extract:{name}") as step:
+        _, events, held = _differences(step, night, contract, wanted)
+        standing = deliveries.held(step.conn, name)
+        theirs = standing["party_id"].isin(wanted["party_id"])
+        unsendable = standing.loc[theirs & (standing["reason"] == "unsendable")]
+        mode = deliveries.mode_of(step.conn, name, contract.mode)
+        waits = bool(deliveries.outstanding(step.conn, name))
+    return Foreseen(
+        events[["party_id", *contract.columns]],
+        pd.concat([held, unsendable[["party_id", "reason"]]], ignore_index=True),
+        "waiting" if waits else mode,
+    )
+
+
 def _differences(
-    step: StepRun, night: Night, contract: RecipientContract
+    step: StepRun, night: Night, contract: RecipientContract, only: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Whom tonight touches, the rows that differ from what was told, and who is held back."""
-    chosen = extract.Contract(contract.recipient, str(contract.version), contract.columns)
-    dirty = _touched(step, night, contract.recipient)
+    """Whom tonight touches, the rows that differ from what was told, and who is held back.
+
+    only: the parties (party_id) to look at, touched or not.
+    """
+    chosen = _contract(contract)
+    dirty = _touched(step, night, contract) if only is None else only
     if dirty.empty:
         nothing = pd.DataFrame(columns=["row_key", "party_id", *contract.columns])
         return dirty, nothing, pd.DataFrame(columns=["party_id", "reason"])
     if contract.population.rule == "payers_of_points":
         return dirty, *_billing(step, night, chosen, dirty)
-    return dirty, *_returns(step, night, chosen, dirty)
+    return dirty, *_returns(step, chosen, _terms(night, contract), dirty, night.now())
+
+
+def _contract(contract: RecipientContract) -> extract.Contract:
+    made_of = {field.name: field.made_of for field in contract.fields}
+    return extract.Contract(contract.recipient, str(contract.version), contract.columns, made_of)
+
+
+def _terms(night: Night, contract: RecipientContract) -> returns.Terms:
+    return returns.Terms(
+        source=str(contract.population.source),
+        only_supplied=contract.population.rule == "supplied_records_in_error",
+        update_services=night.settings.survivorship.update_services,
+    )
 
 
 def _waits(waiting: int) -> StepResult:
@@ -125,8 +174,9 @@ def _waits(waiting: int) -> StepResult:
     )
 
 
-def _touched(step: StepRun, night: Night, recipient: str) -> pd.DataFrame:
+def _touched(step: StepRun, night: Night, contract: RecipientContract) -> pd.DataFrame:
     """Parties whose rows for the recipient could differ from what it has been told."""
+    recipient = contract.recipient
     if step.since == 0:
         ids = [frames.read(step.conn, GOLDEN)["party_id"]]
     else:
@@ -148,6 +198,8 @@ def _touched(step: StepRun, night: Night, recipient: str) -> pd.DataFrame:
             nights.parted_since(step.conn, min(after, night.business_date)),
         ]
     ids += [deliveries.unsettled_parties(step.conn, recipient)]
+    if contract.population.rule == "payers_of_points":
+        ids += [deliveries.departed_parties(step.conn, recipient)]
     every = pd.concat([i.astype("Int64") for i in ids]).dropna().drop_duplicates()
     return pd.DataFrame({"party_id": every})
 
@@ -197,7 +249,7 @@ def _not_refused(step: StepRun, contract: extract.Contract, events: pd.DataFrame
 
 
 def _returns(
-    step: StepRun, night: Night, contract: extract.Contract, dirty: pd.DataFrame
+    step: StepRun, contract: extract.Contract, terms: returns.Terms, dirty: pd.DataFrame, now: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     conn = step.conn
     golden = frames.read_matching(conn, GOLDEN, dirty, ("party_id",))
@@ -206,26 +258,29 @@ def _returns(
     parties = frames.read_matching(conn, PARTIES, records[list(_RECORD)], _RECORD)
     addresses = frames.read_matching(conn, ADDRESSES, records[list(_RECORD)], _RECORD)
     returned = deliveries.returned(conn, contract.recipient)
-    answers = _answers(conn, returned)
-    deliveries.mark_returned(conn, contract.recipient, answers, night.now())
+    answers = _answers(conn, returned, terms.source)
+    deliveries.mark_returned(conn, contract.recipient, answers, now)
     step.counts["confirmed"] = int((answers["state"] == "confirmed").sum())
     step.counts["overwritten"] = int((answers["state"] == "overwritten").sum())
     returned = deliveries.returned(conn, contract.recipient)
-    events = extract.return_rows(golden, values, records, parties, addresses, returned, contract)
+    events = returns.return_rows(
+        golden, values, records, parties, addresses, returned, contract, terms
+    )
     return events, pd.DataFrame({"party_id": [], "reason": []})
 
 
-def _answers(conn: Connection, returned: pd.DataFrame) -> pd.DataFrame:
+def _answers(conn: Connection, returned: pd.DataFrame, source: str) -> pd.DataFrame:
     """What the register made of every return it has not answered, changed tonight or not: keeping silent
     and its own value is an answer too.
     """
     waiting = returned.loc[returned["state"] == "sent", "their_key"].drop_duplicates()
-    keys = pd.DataFrame({"source": OWN_REGISTER_SOURCE, "source_key": waiting})
-    return extract.answered(
+    keys = pd.DataFrame({"source": source, "source_key": waiting})
+    return returns.answered(
         returned,
         frames.read_matching(conn, PARTIES, keys, _RECORD),
         frames.read_matching(conn, ADDRESSES, keys, _RECORD),
-        nights.last_heard(conn, OWN_REGISTER_SOURCE),
+        nights.last_heard(conn, source),
+        source,
     )
 
 
@@ -249,6 +304,14 @@ def _sendable(
     fits = [True] * len(rows) if is_carried(rows) else [is_carried([row]) for row in rows]
     kept = pd.Series(fits, events.index, dtype=bool)
     return events[kept], events.loc[~kept, ["party_id"]].assign(reason="unsendable")
+
+
+def _returned(contract: RecipientContract, events: pd.DataFrame) -> pd.DataFrame | None:
+    """What of the events goes back to a register, to be known again when it comes back (DESIGN 10)."""
+    if contract.population.source is None:
+        return None
+    values = returns.values_in(events, _contract(contract))
+    return values.assign(source=contract.population.source)
 
 
 def _as_texts(events: pd.DataFrame, columns: list[str]) -> list[dict[str, str]]:
@@ -319,6 +382,7 @@ def _freeze(
         columns=columns,
         rows=details[["row_key", "party_id", "content"]],
         now=now,
+        returned=_returned(contract, events),
     )
     disclosures.write_details(step.conn, details.drop(columns="row_key"))
     disclosures.append_leaves(step.conn, leaves, now)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, delete, func, select, update
 
 from pipelines.store import frames
 from pipelines.store.engine import StoreError
@@ -30,7 +30,6 @@ from pipelines.store.tables import (
     delivery_row,
     held_row,
     party,
-    party_record,
     party_redirect,
     recipient_state,
     returned_value,
@@ -47,7 +46,6 @@ _MAY_BECOME: Mapping[str, frozenset[str]] = {
     "sent": frozenset({"uncertain"}),
 }
 OPEN = tuple(_MAY_BECOME)
-_RETURN_COLUMNS = frozenset({"customer_number", "field", "value"})
 _ADDRESS_PARTS = ("care_of", "street_line", "line", "postal_code", "post_office")
 
 
@@ -125,11 +123,14 @@ def freeze(
     rows: pd.DataFrame,
     now: str,
     mode: Mode = "live",
+    returned: pd.DataFrame | None = None,
 ) -> None:
     """Keep a delivery exactly as it will leave; row numbers count from 1 in the order given.
 
-    rows: row_key, party_id, content (column → text). Raises StoreError when another delivery of the
-    recipient is open, the sequence is not the next, or two rows share a key.
+    rows: row_key, party_id, content (column → text). returned: their_key, field, value, source of what goes
+    back to the register heard under that source; its rows' keys are then `their_key/field`. Raises
+    StoreError when another delivery of the recipient is open, the sequence is not the next, or two rows
+    share a key.
     """
     if outstanding(conn, recipient):
         raise StoreError(f"{recipient} has not settled its last delivery")
@@ -160,8 +161,9 @@ def freeze(
     )
     frames.append(conn, delivery_row, frozen)
     _put_state(conn, recipient, sequence)
-    if set(columns) >= _RETURN_COLUMNS:
-        _note_returned(conn, recipient, frozen, now)
+    if returned is not None:
+        sent = returned.assign(recipient=recipient, delivery_id=delivery_id, state="sent", at=now)
+        frames.upsert(conn, returned_value, sent)
 
 
 def outstanding(conn: Connection, recipient: str) -> list[Delivery]:
@@ -261,7 +263,7 @@ def acknowledge(
     rows = rows_of(conn, delivery_id)
     rows["code"] = rows["row_no"].map(rejected).astype("str")
     refused = rows["row_no"].isin(list(rejected))
-    if set(before.columns) >= _RETURN_COLUMNS:
+    if _returns(conn, delivery_id):
         _reject_returned(conn, before.recipient, rows[refused], now)
     else:
         _remember(conn, before.recipient, rows[~refused], delivery_id)
@@ -309,7 +311,7 @@ def exposes_somebody(conn: Connection, delivery_id: str) -> bool:
     """
     current = func.coalesce(party_redirect.c.into_party_id, delivery_row.c.party_id)
     told = conn.execute(
-        select(delivery_row.c.row, *party.c)
+        select(delivery_row.c.row_key, delivery_row.c.row, *party.c)
         .join_from(
             delivery_row,
             party_redirect,
@@ -319,14 +321,15 @@ def exposes_somebody(conn: Connection, delivery_id: str) -> bool:
         .join(party, party.c.party_id == current)
         .where(delivery_row.c.delivery_id == delivery_id, party.c.protection == "on")
     ).mappings()
-    return any(_address_parts(row["row"] or {}) - _tellable(row) for row in told)
+    return any(_address_parts(row["row_key"], row["row"] or {}) - _tellable(row) for row in told)
 
 
-def _address_parts(row: Mapping[str, Any]) -> set[str]:
-    parts = {name: value for name, value in row.items() if name.endswith(_ADDRESS_PARTS)}
-    if row.get("field") in _ADDRESS_PARTS:
-        parts["value"] = row.get("value")
-    return {value for value in parts.values() if value}
+def _address_parts(row_key: str, row: Mapping[str, Any]) -> set[str]:
+    """What of a row could be an address: in a return of an address part any column, whatever its name."""
+    is_part = row_key.rpartition("/")[2] in _ADDRESS_PARTS
+    return {
+        text for name, text in row.items() if text and (is_part or name.endswith(_ADDRESS_PARTS))
+    }
 
 
 def _tellable(golden: RowMapping) -> set[str]:
@@ -401,6 +404,28 @@ def unsettled_parties(conn: Connection, recipient: str) -> pd.Series:
     )
     found = set(conn.scalars(rows))
     return pd.Series(sorted(found - {None}), dtype="Int64", name="party_id")
+
+
+def departed_parties(conn: Connection, recipient: str) -> pd.Series:
+    """Parties that the recipient knows, or from whom something is held, and the register no longer has.
+
+    Their last role went to somebody else. Who was told as ended or merged is not among them.
+    """
+    gone = party.c.party_id.is_(None)
+    told = frames.rows(
+        conn,
+        select(told_row.c.party_id, told_row.c.row)
+        .outerjoin_from(told_row, party, told_row.c.party_id == party.c.party_id)
+        .where(told_row.c.recipient == recipient, told_row.c.party_id.is_not(None), gone),
+    )
+    is_over = [row.get("event") in ("ended", "merged") for row in told["row"]]
+    held_back = conn.scalars(
+        select(held_row.c.party_id)
+        .outerjoin_from(held_row, party, held_row.c.party_id == party.c.party_id)
+        .where(held_row.c.recipient == recipient, gone)
+    )
+    known = {*told.loc[[not over for over in is_over], "party_id"], *held_back}
+    return pd.Series(sorted(known), dtype="Int64", name="party_id")
 
 
 # ---- what the recipient holds
@@ -500,27 +525,29 @@ def returned(conn: Connection, recipient: str) -> pd.DataFrame:
     """their_key, field, value, state, business_date (of its delivery) of everything returned to a register."""
     return frames.rows(
         conn,
-        _returned(recipient, returned_value.c.their_key, returned_value.c.field)
-        .add_columns(returned_value.c.value, returned_value.c.state, delivery.c.business_date)
+        select(
+            returned_value.c.their_key,
+            returned_value.c.field,
+            returned_value.c.value,
+            returned_value.c.state,
+            delivery.c.business_date,
+        )
+        .where(returned_value.c.recipient == recipient)
         .join(delivery, delivery.c.delivery_id == returned_value.c.delivery_id)
         .order_by(returned_value.c.their_key, returned_value.c.field),
     )
 
 
-def echoes(conn: Connection, recipient: str) -> pd.DataFrame:
-    """source, source_key, field, value of what a register says because we told it (DESIGN 10)."""
+def echoes(conn: Connection) -> pd.DataFrame:
+    """source, source_key, field, value of what any register says because we told it (DESIGN 10)."""
     source, key = returned_value.c.source, returned_value.c.their_key
     found = frames.rows(
         conn,
-        _returned(recipient, source, key, returned_value.c.field, returned_value.c.value).where(
+        select(source, key, returned_value.c.field, returned_value.c.value).where(
             returned_value.c.state.in_(("sent", "confirmed")), source.is_not(None)
         ),
     )
     return found.rename(columns={"their_key": "source_key"})
-
-
-def _returned(recipient: str, *columns: ColumnElement[Any]) -> Select[Any]:
-    return select(*columns).where(returned_value.c.recipient == recipient)
 
 
 def mark_returned(conn: Connection, recipient: str, answers: pd.DataFrame, now: str) -> int:
@@ -542,53 +569,26 @@ def mark_returned(conn: Connection, recipient: str, answers: pd.DataFrame, now: 
     return frames.upsert(conn, returned_value, marked.assign(at=now))
 
 
-def overwritten_count(conn: Connection, recipient: str) -> int:
-    """How many returned values the register has overwritten."""
-    statement = select(func.count()).select_from(returned_value)
-    return (
-        conn.scalar(
-            statement.where(
-                returned_value.c.recipient == recipient, returned_value.c.state == "overwritten"
-            )
-        )
-        or 0
+def returned_counts(conn: Connection, recipient: str) -> dict[str, int]:
+    """State → how many of the values returned to a register are in it now."""
+    found = conn.execute(
+        select(returned_value.c.state, func.count())
+        .where(returned_value.c.recipient == recipient)
+        .group_by(returned_value.c.state)
+        .order_by(returned_value.c.state)
     )
+    return {state: n for state, n in found}
 
 
-def _note_returned(conn: Connection, recipient: str, rows: pd.DataFrame, now: str) -> None:
-    """What a delivery returns, under the source through which that register is heard."""
-    content = pd.DataFrame(list(rows["row"]), columns=["customer_number", "field", "value"])
-    sent = content.rename(columns={"customer_number": "their_key"}).assign(
-        party_id=rows["party_id"]
-    )
-    heard = frames.rows(
-        conn,
-        select(party_record.c.source, party_record.c.source_key, party_record.c.party_id).where(
-            frames.matching(
-                conn,
-                party_record,
-                sent.rename(columns={"their_key": "source_key"}),
-                ("source_key", "party_id"),
-            )
-        ),
-    ).drop_duplicates(["source_key", "party_id"])
-    sent = sent.merge(
-        heard, left_on=["their_key", "party_id"], right_on=["source_key", "party_id"], how="left"
-    )
-    columns = ["their_key", "field", "value", "source"]
-    frames.upsert(
-        conn,
-        returned_value,
-        sent[columns].assign(
-            recipient=recipient, delivery_id=rows["delivery_id"].iloc[0] if len(rows) else None,
-            state="sent", at=now,
-        ),
-    )  # fmt: skip
+def _returns(conn: Connection, delivery_id: str) -> bool:
+    """Whether a delivery brings a register what we make of its own records."""
+    noted = select(returned_value.c.field).where(returned_value.c.delivery_id == delivery_id)
+    return conn.execute(noted.limit(1)).first() is not None
 
 
 def _reject_returned(conn: Connection, recipient: str, refused: pd.DataFrame, now: str) -> None:
     if refused.empty:
         return
-    content = pd.DataFrame(list(refused["row"]), columns=["customer_number", "field"])
-    answers = content.rename(columns={"customer_number": "their_key"}).assign(state="rejected")
+    parts = refused["row_key"].str.rpartition("/")
+    answers = pd.DataFrame({"their_key": parts[0], "field": parts[2], "state": "rejected"})
     mark_returned(conn, recipient, answers, now)

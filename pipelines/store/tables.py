@@ -38,13 +38,15 @@ from pipelines.domain.schemas import (
     MATCH_KEYS,
     PARTIES,
     PARTY_RECORDS,
+    POINT_TIES,
+    POINT_VALUES,
     POINTS,
     PROVENANCE,
     ROLES,
     Schema,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -140,14 +142,16 @@ def _frame_table(schema: Schema, *indexes: tuple[str, ...], name: str | None = N
 landing_record = _frame_table(LANDED, name="landing_record")
 standard_party = _frame_table(PARTIES)
 standard_address = _frame_table(ADDRESSES)
-standard_point = _frame_table(POINTS)
-standard_role = _frame_table(ROLES, ("source", "party_source_key"))
+standard_point = _frame_table(POINTS, ("property_id",), ("building_id",))
+standard_role = _frame_table(ROLES, ("source", "party_source_key"), ("source", "point_source_key"))
 match_key = _frame_table(MATCH_KEYS, ("match_key",))
 party_record = _frame_table(PARTY_RECORDS, ("party_id",))
 former_id = _frame_table(FORMER_IDS)  # the id each record had before a merge first redirected it
 party = _frame_table(GOLDEN)
 party_value = _frame_table(PROVENANCE)
-point = _frame_table(GOLDEN_POINTS)
+point = _frame_table(GOLDEN_POINTS, ("point_ref",), ("property_id",), ("building_id",))
+point_value = _frame_table(POINT_VALUES)
+point_tie = _frame_table(POINT_TIES, ("point_id",))
 role = _frame_table(GOLDEN_ROLES, ("party_id",), ("point_id",))
 
 _BY_SCHEMA = {
@@ -156,7 +160,7 @@ _BY_SCHEMA = {
         table.name: table
         for table in (
             standard_party, standard_address, standard_point, standard_role, match_key, party_record, former_id,
-            party, party_value, point, role,
+            party, party_value, point, point_value, point_tie, role,
         )
     },
 }  # fmt: skip
@@ -263,6 +267,17 @@ review_pair = _table(
     _must("evidence"),
     _must("opened_at", "instant"),
     _must("business_date", "date"),
+)
+refresh_request = _table(
+    "refresh_request",
+    _key("request_no", "integer", counted=True),
+    _must("customers", "json"),  # the own register's numbers
+    _must("asked_by"),
+    _must("asked_at", "instant"),
+    _must("state"),  # open, done
+    _may("answered", "json"),  # source → how it answered
+    _may("changed", "json"),  # customer number → names of fields, no values
+    _may("finished_at", "instant"),
 )
 steward_case = _table(
     "steward_case",

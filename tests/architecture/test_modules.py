@@ -13,14 +13,13 @@ LINES = 400
 LONG = {
     "pipelines/cli/operate.py": (480, "half of it is help that people read"),
     "pipelines/cli/steward.py": (480, "half of it is help that people read"),
-    "pipelines/domain/extract.py": (500, "one contract's rows and the events between two nights"),
+    "pipelines/settings.py": (430, "which file wins, what overrides it, and hub.yml"),
     "pipelines/domain/standardise.py": (620, "every landed field is read in one pass, in one place"),
     "pipelines/store/deliveries.py": (620, "the one life of a delivery, from frozen to acknowledged"),
     "pipelines/store/nights.py": (460, "what a night remembers of itself: runs, feeds, counters"),
     "pipelines/store/tables.py": (450, "every table once"),
     "pipelines/store/migrations/versions/0001_initial.py": (560, "every table once, and the triggers"),
     "connectors/sandbox/founding.py": (520, "every awkward case of a register, one method a kind"),
-    "connectors/sandbox/town.py": (440, "one town: its clock, memory, servers and deliveries"),
     "connectors/sources/registrations.py": (480, "the layout's options and the reading of it"),
 }  # fmt: skip
 VAGUE = {

@@ -12,11 +12,14 @@ import pytest
 
 from expectations.rules import BY_TABLE, MEANINGS
 from pipelines.assets.stage import GROUPS
+from pipelines.domain.comparison import COMPARED
 from pipelines.domain.standardise import REASONS
-from pipelines.settings import load_settings, shipped
+from pipelines.settings import load_settings, shipped, site_files
 from pipelines.steps import deliver as delivering
 from pipelines.steps import ingest, prepare_extract, reconcile, standardise
 from pipelines.steps.night import Status
+from pipelines.steps.prepare_extract import Forecast
+from pipelines.steps.refresh_address import Status as Heard
 from pipelines.texts import Language, Texts, catalogue
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +33,13 @@ CHECKS = (
     *delivering.DELIVER_CHECKS,
     *reconcile.RECONCILE_CHECKS,
 )
+
+
+# why a golden value stands (domain.survivorship)
+RULES = (
+    "only_source", "own_notice_newer", "own_notice_within_margin", "update_service", "source_order",
+    "most_protective", "protected_contact", "death_authority", "death_reported",
+)  # fmt: skip
 
 
 @cache
@@ -140,6 +150,10 @@ def test_no_check_is_shown_that_no_step_answers_and_back() -> None:
         ("status", get_args(Status)),
         ("letter", get_args(Status)),
         ("asset", tuple(GROUPS)),
+        ("heard", get_args(Heard)),
+        ("tonight", (*get_args(Forecast), "nothing", "held")),
+        ("rule", RULES),
+        ("field", COMPARED),
         ("todo.feed", ("down", "refused", "held", "missing")),
         ("todo.delivery", ("waiting", "unsent", "uncertain")),
     ],
@@ -178,6 +192,14 @@ def test_every_reason_to_hold_somebody_back_has_words_and_no_other_does() -> Non
     assert reasons - chosen <= written, "a reason that nothing gives"
 
 
+def test_no_reason_to_believe_somebody_has_words_that_survivorship_does_not_give() -> None:
+    source = tree(ROOT / "pipelines" / "domain" / "survivorship.py")
+    given = {n.value for n in ast.walk(source) if isinstance(n, ast.Constant)}
+    worded = {e.partition(".")[2] for e in catalogue() if e.startswith("rule.")}
+    assert worded == set(RULES)
+    assert worded <= given
+
+
 # --- rules ------------------------------------------------------------------------------------------------
 
 
@@ -208,7 +230,7 @@ def test_a_sentence_put_into_the_letter_does_not_end_in_two_full_stops(language:
 
 @pytest.mark.parametrize(
     "name",
-    ["sources/dvv", "sources/registrations", "recipients/finance", "recipients/own_register"],
+    [f.removesuffix(".yml") for f in site_files() if f.startswith(("sources/", "recipients/"))],
 )
 def test_a_counterparty_has_a_title_a_steward_knows_it_by(name: str) -> None:
     settings = load_settings(Path("nowhere"), {})

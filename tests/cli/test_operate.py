@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines.cli.operate import DagsterProcesses
+from pipelines.errors import HubError
+from pipelines.settings import site_files
 from pipelines.store.engine import open_engine
 from pipelines.store.lock import RunLock
 from tests.canaries import FORBIDDEN, LivedIn, found_in, hub
@@ -27,6 +32,7 @@ def with_an_empty_drop_folder(home: Path) -> Path:
     for path in (
         *(home / "config" / "recipients").iterdir(),
         home / "config" / "sources" / "dvv.yml",
+        home / "config" / "sources" / "ytj.yml",
     ):
         path.unlink()
     file = home / "config" / "sources" / "registrations.yml"
@@ -107,31 +113,37 @@ def test_a_hub_without_tables_says_what_to_do(
     assert told.code == 1
     assert told.err.rstrip().endswith("run `hub migrate`")
     assert one_line(told.err)
-    assert empty("migrate", "--json").json == {"applied": ["0001"]}
+    assert empty("migrate", "--json").json == {"applied": ["0001", "0002"]}
     assert empty("migrate").out == "the schema is up to date\n"
 
 
 # --- who we hear from, who we tell ---------------------------------------------------------------------
 
 
+def shipped_names(folder: str) -> set[str]:
+    return {Path(f).stem for f in site_files() if f.startswith(f"{folder}/")}
+
+
 def test_sources_tells_when_each_last_worked(desk: Desk) -> None:
     told = desk("sources", "--json").json
     inward = {row["name"]: row for row in told if row["direction"] == "in"}
     outward = {row["name"]: row for row in told if row["direction"] == "out"}
-    assert set(inward) == {"dvv", "registrations"}
-    assert set(outward) == {"finance", "own_register"}
+    assert set(inward) == shipped_names("sources")
+    assert set(outward) == shipped_names("recipients")
     assert set(inward["dvv"]) == {
         "name", "direction", "configured", "last_date", "status", "fetched", "landed",
     }  # fmt: skip
     assert inward["dvv"]["last_date"] == "2026-11-03"
-    assert set(outward["finance"]) == {"name", "direction", "configured", "mode", "open_deliveries"}
+    keys = {"name", "direction", "configured", "mode", "open_deliveries", "returned"}
+    assert set(outward["finance"]) == keys
     assert "2026-11-03 ok" in desk("sources").out
 
 
 def test_a_probe_asks_everybody_there_and_then(lived_in: LivedIn) -> None:
     told = {row["name"]: row["probe"] for row in json.loads(lived_in.probe.out)}
-    assert set(told) == {"dvv", "registrations", "finance", "own_register"}
+    assert set(told) == shipped_names("sources") | shipped_names("recipients")
     assert "lets us in" in told["dvv"]
+    assert "lets us in" in told["ryhti"]
 
 
 def test_a_probe_that_fails_is_told_beside_the_others_and_ends_with_one(own_desk: Desk) -> None:
@@ -236,6 +248,15 @@ def test_the_demo_does_not_touch_a_folder_it_has_not_written(desk: Desk, tmp_pat
 # --- the web page --------------------------------------------------------------------------------------------
 
 
+def test_a_port_that_is_taken_is_never_shown_as_the_hubs_own_page(tmp_path: Path) -> None:
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", 0))
+        somebody.listen()
+        port = somebody.getsockname()[1]
+        with pytest.raises(HubError, match=f"port {port} is taken: --port 0"):
+            DagsterProcesses(tmp_path, port)
+
+
 def test_the_web_page_and_the_daemon_start_answer_and_end_together(
     lived_in: LivedIn, tmp_path: Path
 ) -> None:
@@ -266,6 +287,8 @@ def test_the_web_page_and_the_daemon_start_answer_and_end_together(
         assert url.startswith("http://127.0.0.1:"), process.communicate()
         with urllib.request.urlopen(f"{url}/server_info", timeout=30) as answer:  # noqa: S310
             assert "dagster_version" in json.load(answer)
+        with pytest.raises(urllib.error.HTTPError, match="405"):  # the gate, not Dagster
+            urllib.request.urlopen(f"{url}/graphql?query={{version}}", timeout=30)  # noqa: S310
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         assert len(children) == 2
         process.send_signal(signal.SIGTERM)

@@ -74,13 +74,14 @@ def test_somebody_who_is_no_customer_is_not_found(desk: Desk) -> None:
 def test_r12_a_customer_is_shown_value_by_value_with_its_origin(desk: Desk) -> None:
     """R12: what the customer told by phone stands, and says so."""
     shown = desk("customer", "show", desk.planted.customer, "--json").json
-    assert set(shown) == {"id", "protected", "values", "roles", "customer_numbers"}
+    assert set(shown) == {"id", "protected", "values", "roles", "points", "customer_numbers"}
     values = {v["field"]: v for v in shown["values"]}
     assert set(values["phone"]) == {"field", "value", "source", "source_time", "rule"}
     assert (values["phone"]["value"], values["phone"]["source"]) == ("+358505557394", "notices")
     assert values["street_line"]["value"] == "Notisanpolku 5"
     assert values["family_name"]["source"] in ("registrations", "dvv")
     assert {r["role_type"] for r in shown["roles"]} == {"holder", "payer"}
+    assert {r["source"] for r in shown["roles"]} == {"registrations"}
     assert shown["customer_numbers"] == [desk.planted.customer]
 
 
@@ -100,6 +101,29 @@ def test_r56_a_protected_customer_is_marked_and_has_no_home(desk: Desk) -> None:
     assert shown["protected"] is True
     assert "street_line" not in {v["field"] for v in shown["values"]}
     assert "PROTECTIVE ORDER" in desk("customer", "show", number).out
+
+
+def test_r14_a_customers_points_are_shown_fact_by_fact_with_their_origin(desk: Desk) -> None:
+    """R14: whose word on a property or building stands can be seen."""
+    shown = desk("customer", "show", desk.planted.customer, "--json").json
+    point = shown["roles"][0]["point_ref"]
+    facts = {f["field"]: f for f in shown["points"] if f["point_ref"] == point}
+    assert set(facts["property_id"]) == {
+        "point_ref", "field", "value", "source", "source_time", "rule",
+    }  # fmt: skip
+    assert len(facts["property_id"]["value"]) == 14
+    assert facts["street_line"]["source"] == "registrations"
+    assert facts["property_id"]["value"] in desk("customer", "show", desk.planted.customer).out
+
+
+def test_r56_of_a_protected_customers_point_nothing_is_shown_that_tells_where_it_is(
+    desk: Desk,
+) -> None:
+    """R56: property, building and street are where somebody lives."""
+    shown = desk("customer", "show", desk.planted.e_invoice, "--json").json
+    assert shown["roles"] and all(role["point_ref"] for role in shown["roles"])
+    hidden = {"property_id", "building_id", "street_line", "postal_code", "post_office"}
+    assert not hidden & {fact["field"] for fact in shown["points"]}
 
 
 @pytest.mark.parametrize("number", ["99999999", "Px", "'; DROP TABLE party"])

@@ -1,7 +1,7 @@
 import hashlib
 import json
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,8 +54,8 @@ def token(code: str) -> str:
 class FakeLender:
     codes: Sequence[str]
 
-    def borrow(self) -> Iterable[Borrowed]:
-        return [Borrowed(str(n), code) for n, code in enumerate(self.codes, 1)]
+    def borrow(self, customers: Collection[str] | None = None) -> Borrowed:
+        return Borrowed(people={str(n): code for n, code in enumerate(self.codes, 1)})
 
 
 def group(kind: str, attribute: str | None = None, **fields: object) -> dict[str, object]:

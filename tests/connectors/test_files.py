@@ -13,7 +13,8 @@ import asyncssh
 import pytest
 
 from connectors.base import AlreadyPublished, Malformed, OutcomeUnknown, Refused, Unavailable
-from connectors.files import FileInfo, Folder, FolderOptions, open_folder
+from connectors.files import FileInfo, Folder, FolderOptions
+from connectors.folders import open_folder
 from tests.connectors.sftp_server import SftpServer
 
 PAYLOAD = "Mäki;Ämmälä\r\n".encode() * 50_000

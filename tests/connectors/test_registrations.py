@@ -14,7 +14,16 @@ import yaml
 from openpyxl import Workbook
 from stdnum.fi import hetu
 
-from connectors.base import Ask, Batch, CursorWentBack, Malformed, Record, Unavailable
+from connectors.base import (
+    Ask,
+    Batch,
+    Borrowed,
+    CursorWentBack,
+    Malformed,
+    Only,
+    Record,
+    Unavailable,
+)
 from connectors.files import FolderOptions
 from connectors.mapping import Layout
 from connectors.sources.registrations import Registrations, RegistrationsOptions
@@ -304,7 +313,7 @@ def test_test_identities_are_refused_unless_allowed(drop: Drop) -> None:
     drop.options = replace(drop.options, allow_test_identities=False)
 
     assert drop.party(HETU_YTUNNUS=CODE).content["identity_fault"] == "test_identity"
-    assert list(drop.source.borrow()) == []
+    assert not drop.source.borrow().people
 
 
 def test_no_code_leaves_the_connector_in_a_batch(drop: Drop) -> None:
@@ -342,20 +351,57 @@ def test_borrowing_yields_valid_codes_of_customers_only_and_shows_none(drop: Dro
         ],
         roles=[role(900 + n, ASIAKASNRO=str(20001 + 3 * n)) for n in range(5)],
     )
-    lent = list(drop.source.borrow())
+    lent = drop.source.borrow()
 
-    assert [(b.customer_number, b.identity_code) for b in lent] == [
-        ("20001", CODE),
-        ("20013", other),
-    ]
-    assert "-" not in repr(lent)
+    assert lent.people == {"20001": CODE, "20013": other}
+    assert lent.organisations == {"20004": "0112038-9"}
+    assert CODE not in repr(lent) and "0112038" not in repr(lent)
+
+
+def test_borrowing_yields_the_properties_and_buildings_of_points_somebody_has_a_role_at(
+    drop: Drop,
+) -> None:
+    drop.deliver(
+        [customer(20001), customer(20004)],
+        points=[
+            point(100001, KIINTEISTOTUNNUS="103-401-1-23", RAKENNUSTUNNUS="900100007u"),
+            point(100002, KIINTEISTOTUNNUS="10340100010024"),
+            point(100003, KIINTEISTOTUNNUS="10340100010025"),
+        ],
+        roles=[
+            role(1, KULUTUSPISTE="100001", ASIAKASNRO="20001"),
+            role(2, KULUTUSPISTE="100002", ASIAKASNRO="20004"),
+        ],
+    )
+    lent = drop.source.borrow()
+
+    assert lent.property_ids == {"10340100010023", "10340100010024"}
+    assert lent.building_ids == {"900100007U"}
+
+
+def test_one_customer_is_lent_alone(drop: Drop) -> None:
+    """A refresh asks about nobody else."""
+    other = with_check_character(OTHER_CODE)
+    drop.deliver(
+        [customer(20001, HETU_YTUNNUS=CODE), customer(20004, HETU_YTUNNUS=other)],
+        points=[point(100001, KIINTEISTOTUNNUS="103-401-1-23"), point(100002)],
+        roles=[
+            role(1, KULUTUSPISTE="100001", ASIAKASNRO="20001"),
+            role(2, KULUTUSPISTE="100002", ASIAKASNRO="20004"),
+        ],
+    )
+    lent = Only(drop.source, frozenset({"20001"})).borrow()
+
+    assert lent.people == {"20001": CODE}
+    assert lent.property_ids == {"10340100010023"}
+    assert Only(drop.source, frozenset({"20001"})).borrow(["20004"]) == Borrowed()
 
 
 def test_nothing_of_a_call_stays_in_the_source(drop: Drop) -> None:
     drop.deliver([customer(20001, HETU_YTUNNUS=CODE)])
     source = drop.source
     before = dict(vars(source))
-    list(source.borrow())
+    source.borrow()
     source.fetch(Ask(None, frozenset(), "2026-11-02", lambda operation, keys: None))
 
     assert vars(source) == before
@@ -456,7 +502,7 @@ def test_a_cut_off_file_is_refused(drop: Drop, reader: str) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
     with pytest.raises(Malformed, match=f"asiakkaat_{STAMP}.csv is not whole"):
-        drop.fetch() if reader == "fetch" else list(drop.source.borrow())
+        drop.fetch() if reader == "fetch" else drop.source.borrow()
 
 
 def test_a_file_with_other_rows_than_its_marker_states_is_refused(drop: Drop) -> None:

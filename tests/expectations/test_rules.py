@@ -90,8 +90,12 @@ FINE: dict[Schema, list[dict[str, object]]] = {
         {"street_line": "Poste restante", "street_name": None},
         {"valid_from": None}, {"valid_to": None}, {"valid_to": "2020-01-01"},
     ],
-    POINTS: [{"property_id": None, "building_id": None}, {"property_id": "10340100010023M0601"}],
-    ROLES: [{"valid_to": None}, {"valid_to": "2020-01-01"}],
+    POINTS: [
+        {"property_id": None, "building_id": None}, {"property_id": "10340100010023M0601"},
+        {"source": "ryhti", "street_line": None, "postal_code": None, "post_office": None},
+        {"source": "ryhti", "post_office": None},
+    ],
+    ROLES: [{"valid_to": None}, {"valid_to": "2020-01-01"}, {"role_type": "owner", "valid_from": None}],
 }  # fmt: skip
 
 TABLES = (PARTIES, ADDRESSES, POINTS, ROLES)

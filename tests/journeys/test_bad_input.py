@@ -19,6 +19,7 @@ import pytest
 from sqlalchemy import update
 
 from connectors.sandbox import own_register
+from connectors.sandbox.dvv_api import DvvApi
 from connectors.sources.dvv import Dvv, DvvOptions
 from pipelines.domain.schemas import LANDED
 from pipelines.house import House, open_house
@@ -357,7 +358,9 @@ def test_somebody_base_data_leaves_out_is_counted_and_asked_about_until_it_tells
 
 def test_people_dvv_adds_unasked_leave_no_trace(muddle: Muddle) -> None:
     """R9, DESIGN 4: looked for in every byte under HOME the morning after."""
-    strangers = muddle.living.town._strangers()
+    dvv = muddle.living.town._registers["dvv"]
+    assert isinstance(dvv, DvvApi)
+    strangers = dvv._strangers()
     assert len(strangers) == 2
     assert traces(muddle.living.home, muddle.muddled.truth["canaries"]) == []
     codes = [stranger["henkilotunnus"] for stranger in strangers]

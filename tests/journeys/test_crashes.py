@@ -28,15 +28,17 @@ from tests.journeys.crashing import (
 
 pytestmark = pytest.mark.journey
 
+RECIPIENTS = ("finance", "municipality", "own_register")
 STEPS = (
-    "ingest:dvv", "ingest:registrations", "standardise", "match", "consolidate",
-    "extract:finance", "extract:own_register",
+    *(f"ingest:{s}" for s in ("dvv", "municipality", "registrations", "ryhti", "ytj")),
+    "standardise", "match", "consolidate",
+    *(f"extract:{r}" for r in RECIPIENTS),
 )  # fmt: skip
 BOUNDARIES = (
     *(f"{step}:{moment}" for step in STEPS for moment in ("begin", "uncommitted", "committed")),
     *(
         f"deliver:{recipient}:{moment}"
-        for recipient in ("finance", "own_register")
+        for recipient in RECIPIENTS
         for moment in ("sending", "published", "confirmed", "acknowledged")
     ),
     "close:written",

@@ -24,14 +24,18 @@ from tests.canaries import FORBIDDEN
 # what the night is to trip over; with every entry the register gets a step further
 NIGHTS: tuple[tuple[str, ...], ...] = (
     ("opening",),
-    ("source:dvv", "refused row"),
-    ("ingest:dvv:uncommitted", "ingest:registrations:uncommitted"),
+    ("source:dvv", "source:ryhti", "refused row"),
+    tuple(f"ingest:{s}:uncommitted" for s in ("dvv", "registrations", "municipality", "ryhti")),
     ("standardise:uncommitted",),
     ("match:uncommitted",),
     ("consolidate:uncommitted",),
-    ("render:finance", "extract:own_register:uncommitted"),
-    ("deliver:finance:sending", "publish:own_register"),
-    ("deliver:finance:published", "acknowledgement:own_register"),
+    ("render:finance", "extract:own_register:uncommitted", "render:municipality"),
+    ("deliver:finance:sending", "publish:own_register", "deliver:municipality:sending"),
+    (
+        "deliver:finance:published",
+        "acknowledgement:own_register",
+        "acknowledgement:municipality",
+    ),
     ("reconcile",),
     ("close:written",),
 )

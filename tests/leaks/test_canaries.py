@@ -6,6 +6,8 @@ to fail (`failing_nights`).
 
 import json
 import os
+import re
+import shutil
 import sqlite3
 import zlib
 from contextlib import closing
@@ -23,9 +25,12 @@ from tests.canaries import (
     FORBIDDEN,
     NEVER_KEPT,
     LivedIn,
+    Said,
     everything_under,
     found_in,
+    hub,
     identity_codes_in,
+    run,
     tokens_in,
 )
 from tests.leaks.failing_nights import NIGHTS
@@ -152,6 +157,44 @@ def test_commands_that_show_nobody_show_nobody(
     said = capfd.readouterr()
     assert said.out
     assert leaks((said.out + said.err).encode(), lived_in.home) == []
+
+
+# --- a customer refreshed by the job -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def by_job(lived_in: LivedIn, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
+    """A copy of the hub after refreshes by number: one that broke off, one that changed a customer."""
+    home = tmp_path_factory.mktemp("refreshed") / "hub"
+    shutil.copytree(lived_in.home, home)
+    number = lived_in.planted.customer
+    asked = [hub(home, "refresh", "--later", number).out.strip() for _ in range(2)]
+    return home, run(home, "-m", "tests.leaks.refreshing", str(home), number, "2026-11-04", *asked)
+
+
+def test_the_job_changed_somebody_broke_off_and_found_no_request(by_job: tuple[Path, Said]) -> None:
+    broke_off, changed, unknown = [json.loads(line) for line in by_job[1].out.splitlines()]
+    assert [r["success"] for r in (broke_off, changed, unknown)] == [False, True, False]
+    assert any("death_date" in name for name in changed["shown"][0])
+    assert found_in(database(by_job[0]), ["Orsikuja 99"])
+
+
+def test_nobody_is_in_dagster_after_the_job_nor_in_what_it_said(by_job: tuple[Path, Said]) -> None:
+    home, said = by_job
+    kept = everything_under(home / "dagster")
+    assert b"address_refresh" in kept
+    assert leaks(kept, home) == []
+    assert leaks(said.all, home) == []
+    assert leaks(outside_the_register(home), home) == []
+
+
+def test_no_customer_number_is_in_dagster_after_the_job(
+    by_job: tuple[Path, Said], lived_in: LivedIn
+) -> None:
+    number = lived_in.planted.customer.encode()
+    assert not re.search(rb"(?<![0-9])" + number + rb"(?![0-9])", by_job[1].all)
+    quoted = [b'"' + number + b'"', b"'" + number + b"'", b" " + number + b" ", b": " + number]
+    assert [q for q in quoted if q in everything_under(by_job[0] / "dagster")] == []
 
 
 # --- Dagster itself ----------------------------------------------------------------------------------

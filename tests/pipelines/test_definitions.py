@@ -1,5 +1,7 @@
 """The night as Dagster loads it: what is in the graph, when it runs, what it shows, what it never stores."""
 
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,8 +31,12 @@ HELSINKI = ZoneInfo("Europe/Helsinki")
 # what each shipped counterparty is called in the town in a box
 ENDPOINTS = {
     "sources/dvv": "dvv",
+    "sources/municipality": "municipality",
     "sources/registrations": "own_register",
+    "sources/ryhti": "ryhti",
+    "sources/ytj": "ytj",
     "recipients/finance": "finance",
+    "recipients/municipality": "municipality",
     "recipients/own_register": "own_register",
 }
 TABLES = [s for s in vars(schemas).values() if isinstance(s, Schema)]
@@ -51,7 +57,10 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "password": "p",
         "client": "a/b/c/d",
     }
-    point_at(home, {"dvv": dvv, "own_register": door(), "finance": door()})
+    ryhti = {"base_url": "http://127.0.0.1:1", "client_id": "u", "client_secret": "p"}
+    ytj = {"base_url": "http://127.0.0.1:1/v3"}
+    sftp = dict.fromkeys(("own_register", "finance", "municipality"), door())
+    point_at(home, {"dvv": dvv, "ryhti": ryhti, "ytj": ytj, **sftp})
     return load_settings(home, {})
 
 
@@ -93,6 +102,65 @@ def test_the_graph_is_the_one_that_was_reviewed(
         for spec in specs
     ]
     golden("graph.txt", "\n".join(["asset | after | group | owners | kinds | checks", *lines, ""]))
+
+
+README = Path(__file__).parents[2] / "README.md"
+PICTURE = re.compile(r"(<!-- the picture[^\n]*-->\n).*?(<!-- end of the picture -->)", re.DOTALL)
+
+
+def picture(specs: Sequence[dg.AssetSpec]) -> str:
+    """The graph in Mermaid: a box per group in the order of the night, an arrow per dependency."""
+
+    def node(key: dg.AssetKey) -> str:
+        return "_".join(key.path)
+
+    lines = ["```mermaid", "flowchart LR"]
+    specs = sorted(specs, key=lambda s: (s.group_name or "", s.key.path))
+    for group in sorted({s.group_name or "" for s in specs}):
+        lines.append(f'  subgraph night_{group}["{group.replace("_", " ")}"]')
+        lines += [f'    {node(s.key)}["{s.key.path[-1]}"]' for s in specs if s.group_name == group]
+        lines.append("  end")
+    lines += [f"  {node(d.asset_key)} --> {node(s.key)}" for s in specs for d in s.deps]
+    return "\n".join([*lines, "```", ""])
+
+
+def test_the_picture_in_the_readme_is_the_graph(
+    specs: list[dg.AssetSpec], request: pytest.FixtureRequest
+) -> None:
+    text = README.read_text("utf-8")
+    drawn = PICTURE.sub(lambda m: m[1] + picture(specs) + m[2], text)
+    if request.config.getoption("--update-golden"):
+        README.write_text(drawn, "utf-8")
+    assert README.read_text("utf-8") == drawn, "README's picture: --update-golden redraws it"
+    assert picture(specs) in drawn
+
+
+def test_the_picture_is_still_read_at_a_glance_with_five_sources_and_three_recipients() -> None:
+    def spec(layer: str, thing: str, *deps: str) -> dg.AssetSpec:
+        after = [dg.AssetKey(d.split("/")) for d in deps]
+        return dg.AssetSpec(dg.AssetKey([layer, thing]), deps=after, group_name=GROUPS[layer])
+
+    sources = ["dvv", "municipality", "registrations", "ryhti", "ytj"]
+    recipients = ["finance", "municipality", "own_register"]
+    drawn = picture(
+        [
+            *(spec("landing", s) for s in sources),
+            spec("standardised", "records", *(f"landing/{s}" for s in sources)),
+            spec("matched", "parties", "standardised/records"),
+            spec("register", "customers", "matched/parties"),
+            *(spec("extract", r, "register/customers") for r in recipients),
+            *(spec("delivery", r, f"extract/{r}") for r in recipients),
+            spec("disclosure", "log", *(f"delivery/{r}" for r in recipients)),
+            spec("night", "close", "disclosure/log"),
+        ]
+    )
+    assert drawn.count("subgraph") == drawn.count("  end\n") == len(GROUPS)
+    assert drawn.count("-->") == 5 + 1 + 1 + 3 + 3 + 3 + 1
+    assert 'landing_municipality["municipality"]' in drawn, "one name, two boxes"
+    assert 'extract_municipality["municipality"]' in drawn
+    columns = [group for group in GROUPS.values() if f"subgraph night_{group}[" in drawn]
+    assert columns == re.findall(r"subgraph night_(\w+)", drawn), "left to right as the night"
+    assert max(len(label) for label in re.findall(r'\["(.*?)"\]', drawn)) <= 16
 
 
 def test_building_the_graph_opens_nothing(defs: dg.Definitions, settings: Settings) -> None:
@@ -290,6 +358,23 @@ def test_a_hub_that_can_not_be_opened_fails_the_run_in_one_line(tmp_path: Path) 
     assert not done.success
     told = [str(event.event_specific_data) for event in done.all_events]
     assert any("run `hub migrate`" in line for line in told)
+
+
+def test_an_error_asked_for_whole_is_shown_here_and_dagster_hears_its_kind_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def opener() -> House:
+        raise ValueError("Vartiotar, Lintuhaakinpolku 77")
+
+    monkeypatch.setenv("HUB_TRACEBACK", "1")
+    settings = load_settings(tmp_path, {})
+    job = build_defs(tmp_path, settings, opener=opener).resolve_job_def(NIGHTLY)
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = job.execute_in_process(instance=instance, raise_on_error=False)
+        kept = [str(entry) for entry in instance.all_logs(done.run_id)]
+    assert "Vartiotar" in capfd.readouterr().err
+    assert any("ValueError" in line for line in kept)
+    assert [line for line in kept if "Vartiotar" in line] == []
 
 
 @pytest.mark.parametrize("value", [1, "Virtanen", [], object()])

@@ -35,7 +35,7 @@ def test_faults_can_be_set_and_cleared_over_http_and_nonsense_is_refused(town: T
     armed = control(town, "POST", "/fault", {"where": "dvv", "kind": "http_500", "times": 2}).json()
     assert armed["faults"]["dvv"] == ["http_500"]
     cleared = control(town, "POST", "/fault", {"kind": "none"}).json()
-    assert cleared["faults"] == {"dvv": [], "own_register": [], "finance": []}
+    assert cleared["faults"] == {where: [] for where in faults.CATALOGUE}
     for wrong in ({"where": "dvv", "kind": "truncated"}, {"where": "moon", "kind": "http_500"}, {}):
         assert control(town, "POST", "/fault", wrong).status_code == 400
 
@@ -160,7 +160,7 @@ async def _nothing(client: asyncssh.SFTPClient) -> None:
     await client.listdir("/")
 
 
-@pytest.mark.parametrize("where", ["own_register", "finance"])
+@pytest.mark.parametrize("where", ["own_register", "finance", "municipality"])
 def test_sftp_can_refuse_the_password(town: Town, where: str) -> None:
     town.fault(where, "unauthorised")
     with pytest.raises(asyncssh.PermissionDenied):
@@ -168,7 +168,7 @@ def test_sftp_can_refuse_the_password(town: Town, where: str) -> None:
     at(town, where, _nothing)
 
 
-@pytest.mark.parametrize("where", ["own_register", "finance"])
+@pytest.mark.parametrize("where", ["own_register", "finance", "municipality"])
 def test_sftp_can_listen_with_another_host_key(town: Town, where: str) -> None:
     town.fault(where, "wrong_host_key")
     with pytest.raises(asyncssh.HostKeyNotVerifiable):

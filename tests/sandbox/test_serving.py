@@ -16,10 +16,13 @@ from pathlib import Path
 import asyncssh
 import requests
 
+from connectors.sandbox import faults
 from connectors.sandbox.town import Town, start
 from tests.sandbox.clients import at, control
 
 ROOT = Path(__file__).parents[2]
+
+SFTP = {"own_register", "finance", "municipality"}
 
 
 @contextmanager
@@ -42,7 +45,7 @@ def test_the_command_says_when_it_is_ready_and_ends_cleanly_on_sigterm(tmp_path:
         assert process.stdout is not None
         assert "2026-12-07" in process.stdout.readline()
         addresses = json.loads((tmp_path / "addresses.json").read_bytes())
-        assert set(addresses) == {"control", "dvv", "own_register", "finance", "today"}
+        assert set(addresses) == {"control", "today", *faults.CATALOGUE}
         assert (
             requests.get(addresses["control"] + "/status", timeout=5).json()["today"]
             == "2026-12-07"

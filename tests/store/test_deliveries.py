@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 
-from pipelines.domain.schemas import GOLDEN, PARTY_RECORDS
+from pipelines.domain.schemas import GOLDEN
 from pipelines.store import deliveries, frames, nights
 from pipelines.store.engine import StoreError, transaction
 
@@ -32,7 +32,13 @@ def freeze(
     recipient: str = "finance",
     columns: tuple[str, ...] = BILLING,
     day: str = DAY,
+    returned_to: str | None = None,
 ) -> None:
+    returned = None
+    if returned_to is not None:
+        told = pd.DataFrame(list(rows))
+        returned = told.rename(columns={"customer_number": "their_key"}).assign(source=returned_to)
+        returned = returned[["their_key", "field", "value", "source"]]
     deliveries.freeze(
         conn,
         delivery_id=delivery_id,
@@ -46,12 +52,13 @@ def freeze(
         columns=columns,
         rows=pd.DataFrame(
             {
-                "row_key": [f"{r['customer_number']}|{r.get('field', 'P1')}" for r in rows],
+                "row_key": [f"{r['customer_number']}/{r.get('field', 'P1')}" for r in rows],
                 "party_id": [int(r["customer_number"][-6:]) for r in rows],
                 "content": list(rows),
             }
         ),
         now=NOW,
+        returned=returned,
     )
 
 
@@ -69,7 +76,7 @@ def test_what_was_accepted_is_what_the_recipient_holds(engine: Engine) -> None:
         some = deliveries.told_to(conn, "finance", pd.DataFrame({"party_id": [3, 9]}))
         done = deliveries.find(conn, "d1")
         rows = deliveries.rows_of(conn, "d1")
-    assert refused.to_numpy().tolist() == [[2, "000002|P1", 2, "E7"]]
+    assert refused.to_numpy().tolist() == [[2, "000002/P1", 2, "E7"]]
     assert told["party_id"].tolist() == [1, 3] and told["row"].tolist() == [row(1), row(3)]
     assert some["party_id"].tolist() == [3]
     assert (done.state, done.accepted, done.rejected) == ("acknowledged", 2, 1)
@@ -208,6 +215,12 @@ def golden(party: int, **values: str | None) -> pd.DataFrame:
         (row(1, street="PL 1"), {"street_line": "PL 1", "address_type": "postal"}, True),
         (row(1), {}, False),
         ({**row(1), "final_invoice_line": "Salatie 1"}, {}, True),
+        (
+            {**row(1), "field": "post_office", "said": "SALOLA"},
+            {},
+            True,
+        ),  # a return, its own columns
+        ({**row(2), "field": "post_office", "said": "SALOLA"}, {}, False),
         (row(2, street="Salatie 1"), {}, False),
         (row(3, street="Salatie 1"), {}, True),  # 3 has since gone into 1
     ],
@@ -288,12 +301,11 @@ def returning(key: str, field: str, value: str) -> dict[str, str]:
 
 def test_a_returned_value_is_known_as_ours_when_it_comes_back(engine: Engine) -> None:
     """DESIGN 10: an echo is confirmed, never a new source time."""
-    records = [{"source": "registrations", "source_key": f"{p:06}", "party_id": p} for p in (1, 2)]
     with transaction(engine) as conn:
-        frames.put(conn, PARTY_RECORDS, PARTY_RECORDS.frame(records))
         freeze(
             conn, "r1", returning("000001", "name", "A B"), returning("000001", "country", "FI"),
             returning("000002", "name", "C D"), recipient="own", columns=RETURNS,
+            returned_to="registrations",
         )  # fmt: skip
         send(conn, "r1")
         deliveries.acknowledge(conn, "r1", {2: "E1"}, NOW)
@@ -312,14 +324,16 @@ def test_a_returned_value_is_known_as_ours_when_it_comes_back(engine: Engine) ->
             ["name", "confirmed"],
             ["name", "overwritten"],
         ]
-        assert deliveries.overwritten_count(conn, "own") == 1
-        assert deliveries.echoes(conn, "own").to_numpy().tolist() == [
+        states = {"confirmed": 1, "overwritten": 1, "rejected": 1}
+        assert deliveries.returned_counts(conn, "own") == states
+        assert deliveries.echoes(conn).to_numpy().tolist() == [
             ["registrations", "000001", "name", "A B"]
         ]
 
 
 def test_what_an_aborted_return_would_have_said_was_not_said(engine: Engine) -> None:
     with transaction(engine) as conn:
-        freeze(conn, "r1", returning("000001", "name", "A B"), recipient="own", columns=RETURNS)
+        told = returning("000001", "name", "A B")
+        freeze(conn, "r1", told, recipient="own", columns=RETURNS, returned_to="registrations")
         deliveries.mark(conn, "r1", "aborted", NOW)
         assert deliveries.returned(conn, "own").empty

@@ -309,3 +309,51 @@ def test_r12_a_source_of_a_kind_the_notice_does_not_name_is_refused(settings: Se
 def test_codes_are_borrowed_only_from_a_source_there_is(settings: Settings) -> None:
     found = heard(settings.notice, source(settings, borrow_from="nobody"))
     assert [b.key for b in found] == ["borrow_from"]
+
+
+def returning(settings: Settings, **changes: Any) -> set[str]:
+    """The rules that the municipality's contract breaks with another population or role."""
+    shipped = settings.recipients["municipality"]
+    changed = shipped.model_copy(update=changes)
+    found = check(settings.notice, settings.sources, {changed.recipient: changed}, TODAY)
+    return {b.key for b in found}
+
+
+@pytest.mark.parametrize("source", ["registrations", "dvv", "nobody", None])
+def test_r14_records_go_back_to_the_controller_they_came_from_alone(
+    settings: Settings, source: str | None
+) -> None:
+    """R14, R43: its source has to exist and to have the recipient as its controller."""
+    population = settings.recipients["municipality"].population
+    assert returning(settings) == set()
+    wrong = population.model_copy(update={"source": source})
+    assert returning(settings, population=wrong) == {"population.source"}
+
+
+@pytest.mark.parametrize("source", ["municipality", "dvv", None])
+def test_our_own_changes_go_back_to_our_own_register_alone(
+    settings: Settings, source: str | None
+) -> None:
+    own = settings.recipients["own_register"]
+    wrong = own.model_copy(
+        update={"population": own.population.model_copy(update={"source": source})}
+    )
+    found = check(settings.notice, settings.sources, {"own_register": wrong}, TODAY)
+    assert {b.key for b in found} == {"population.source"}
+
+
+def test_who_is_returned_nothing_names_no_source(settings: Settings) -> None:
+    finance = settings.recipients["finance"]
+    population = finance.population.model_copy(update={"source": "registrations"})
+    wrong = finance.model_copy(update={"population": population})
+    found = check(settings.notice, settings.sources, {"finance": wrong}, TODAY)
+    assert {b.key for b in found} == {"population.source"}
+
+
+def test_a_death_is_not_told_to_the_municipality(settings: Settings) -> None:
+    shipped = settings.recipients["municipality"]
+    fields = tuple(
+        f.model_copy(update={"made_of": (*f.made_of, "is_deceased")}) if f.name == "value" else f
+        for f in shipped.fields
+    )
+    assert returning(settings, fields=fields) == {"fields.value"}

@@ -9,27 +9,20 @@ from hypothesis import strategies as st
 
 from pipelines.domain.extract import (
     BILLING_COLUMNS,
-    RETURN_COLUMNS,
     Contract,
     Rows,
-    answered,
     billing_events,
     billing_rows,
-    return_rows,
 )
 from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN,
     GOLDEN_POINTS,
     GOLDEN_ROLES,
-    PARTIES,
-    PARTY_RECORDS,
-    PROVENANCE,
 )
 
 TONIGHT = "2026-11-02"
 FINANCE = Contract("finance", "1", BILLING_COLUMNS)
-OWN = Contract("own_register", "1", RETURN_COLUMNS)
 HOME = {
     "street_line": "Kotikatu 1",
     "postal_code": "00100",
@@ -386,153 +379,3 @@ def test_the_order_of_rows_tells_nothing(parties: list[int], roles: list[int]) -
     ]
     found = events(bills(people, [role(n) for n in roles]), telling())
     assert found["row_key"].tolist() == sorted(found["row_key"])
-
-
-def own_record(**fields: object) -> Row:
-    base = {
-        "source": "registrations",
-        "source_key": "A1",
-        "party_type": "person",
-        "protection": "not_stated",
-    }
-    return {**base, "family_name": "Laine", "given_names": "Aino", **fields}
-
-
-def returns(
-    golden: Row,
-    own: Row,
-    places: list[Row] | None = None,
-    returned: list[tuple[str, str, str]] | None = None,
-    by: str = "dvv",
-) -> dict[str, str]:
-    where = places if places is not None else [{**HOME, "address_no": 1, "address_type": "postal"}]
-    stated = [
-        {"party_id": 1, "field": field, "value": str(value), "source": by, "source_key": "k",
-         "source_time": "2026-10-01T00:00:00Z", "rule": "update_service"}
-        for field, value in golden.items() if value is not None and field in PROVENANCE_FIELDS
-    ]  # fmt: skip
-    before = [("A1", field, value, state) for field, value, state in returned or []]
-    found = return_rows(
-        GOLDEN.frame([golden]),
-        PROVENANCE.frame(stated),
-        PARTY_RECORDS.frame([{"source": "registrations", "source_key": "A1", "party_id": 1}]),
-        PARTIES.frame([own]),
-        ADDRESSES.frame(
-            [{"source": "registrations", "source_key": "A1", **place} for place in where]
-        ),
-        pd.DataFrame(before, columns=["their_key", "field", "value", "state"], dtype="str"),
-        OWN,
-    )
-    assert list(found.columns) == ["row_key", "party_id", *RETURN_COLUMNS]
-    assert set(found["customer_number"]) <= {"A1"}
-    assert set(found["source"]) <= {by}
-    return dict(zip(found["field"], found["value"], strict=True))
-
-
-PROVENANCE_FIELDS = {"family_name", "given_names", "organisation_name", "is_deceased", *HOME}
-
-
-def test_what_another_source_states_goes_back_in_the_parts_that_differ() -> None:
-    moved = party(street_line="Rantatie 2", postal_code="00200")
-    assert returns(moved, own_record()) == {"street_line": "Rantatie 2", "postal_code": "00200"}
-    assert returns(moved, own_record(), by="registrations") == {}
-    assert returns(party(), own_record()) == {}
-
-
-def test_a_register_without_an_address_gets_the_whole_one() -> None:
-    assert returns(party(), own_record(), places=[]) == {
-        k: v for k, v in HOME.items() if k != "country"
-    }
-
-
-@pytest.mark.parametrize(
-    "fields", [{"protection": "on"}, {"address_type": "contact"}, {"postal_code": None}]
-)
-def test_a_protected_a_contact_or_half_an_address_is_not_returned(fields: Row) -> None:
-    assert returns(party(**{"street_line": "Rantatie 2", **fields}), own_record()) == {}
-
-
-@pytest.mark.parametrize(
-    "own",
-    [
-        {"family_name": "LAINE", "given_names": "aino"},
-        {"family_name": "Aino", "given_names": "Laine"},
-        {"given_names": "A"},
-        {"given_names": "Maria"},
-        {"given_names": "Aino Maria Kaarina"},
-        {"given_names": None},
-        {"family_name": None, "given_names": None},
-    ],
-)
-def test_another_spelling_of_a_name_is_not_returned(own: Row) -> None:
-    assert returns(party(given_names="Aino Maria"), own_record(**own)) == {}
-
-
-@pytest.mark.parametrize("own", [{"family_name": "Korhonen"}, {"given_names": "Eeva"}])
-def test_another_name_is_returned_whole(own: Row) -> None:
-    assert returns(party(), own_record(**own)) == {"name": "Laine Aino"}
-
-
-def test_a_company_that_changed_its_name_is_returned_and_a_legal_form_is_not() -> None:
-    firm = {"party_type": "organisation", "family_name": None, "given_names": None}
-    golden = party(**firm, organisation_name="Koivula Oy", display_name="Koivula Oy")
-    assert returns(golden, own_record(**firm, organisation_name="KOIVULA AB")) == {}
-    assert returns(golden, own_record(**firm, organisation_name="Kuusela Oy")) == {
-        "name": "Koivula Oy"
-    }
-
-
-def test_a_death_and_a_death_taken_back_are_returned() -> None:
-    assert returns(party(is_deceased=True), own_record()) == {"is_deceased": "true"}
-    assert returns(party(is_deceased=False), own_record(is_deceased=True)) == {
-        "is_deceased": "false"
-    }
-    assert returns(party(is_deceased=False), own_record()) == {}
-
-
-@pytest.mark.parametrize("state", ["sent", "confirmed", "rejected", "overwritten"])
-def test_five_nights_of_ping_pong_end_in_silence(state: str) -> None:
-    """DESIGN 10: what was returned once is a steward's case, not a nightly message."""
-    moved = party(street_line="Rantatie 2")
-    for _ in range(5):
-        assert returns(moved, own_record(), returned=[("street_line", "Rantatie 2", state)]) == {}
-
-
-def test_a_partly_new_address_goes_back_whole() -> None:
-    """Half of it would stand beside the other half of an older one."""
-    moved = party(street_line="Rantatie 2", post_office="ESPOO")
-    known = [("post_office", "ESPOO", "confirmed"), ("street_line", "Vanhatie 9", "confirmed")]
-    assert returns(moved, own_record(), returned=known) == {
-        "street_line": "Rantatie 2",
-        "post_office": "ESPOO",
-    }
-
-
-@pytest.mark.parametrize(
-    ("field", "told", "heard", "state"),
-    [
-        ("street_line", "KOTIKATU 1", None, ["confirmed"]),
-        ("name", "Aino Laine", None, ["confirmed"]),
-        ("street_line", "Rantatie 2", "2026-11-01", []),
-        ("street_line", "Rantatie 2", "2026-11-02", ["overwritten"]),
-        ("is_deceased", "true", "2026-11-02", []),
-    ],
-)
-def test_a_return_is_confirmed_by_the_next_export_or_overwritten_by_it(
-    field: str, told: str, heard: str | None, state: list[str]
-) -> None:
-    """DESIGN 10. Until the register has spoken again, or where it has no word for it, nothing is known."""
-    sent = pd.DataFrame(
-        [("A1", field, told, "sent", "2026-11-01")],
-        columns=["their_key", "field", "value", "state", "business_date"],
-        dtype="str",
-    )
-    home = {
-        "source": "registrations",
-        "source_key": "A1",
-        "address_no": 1,
-        "address_type": "postal",
-    }
-    places = ADDRESSES.frame([{**home, **HOME}])
-    found = answered(sent, PARTIES.frame([own_record()]), places, heard)
-    assert found["state"].tolist() == state

@@ -100,6 +100,12 @@ def test_r12_a_customers_own_notice_stands_unless_it_is_older_by_the_margin(
     assert origin(found, "phone") == (winner, rule)
 
 
+def test_what_one_source_alone_states_is_told_to_be_its_word_alone() -> None:
+    """However few state it and however many other sources the customer has."""
+    found = survive([record("dvv"), record("registrations"), record("vendor", phone="+358403")])
+    assert origin(found, "phone") == ("vendor", "only_source")
+
+
 def test_r12_of_two_own_notices_the_newest_stands_whichever_source_is_named_first() -> None:
     for newer, older in (("notices", "registrations"), ("registrations", "notices")):
         found = survive([record(newer, "06-20", phone="new"), record(older, "06-01", phone="old")])
