@@ -12,7 +12,7 @@ The environment overrides any value but the notice's, two underscores going one 
     HUB_LANGUAGE=sv  HUB_LETTER__SMTP__HOST=…        keys of hub.yml
     HUB_SOURCES__DVV__BASE_URL=…                     config/sources/dvv.yml
     HUB_RECIPIENTS__FINANCE__TRANSPORT__FOLDER__PASSWORD=…
-    HUB_SURVIVORSHIP__MARGIN_DAYS=30                 config/survivorship.yml
+    HUB_SURVIVORSHIP__MARGIN_DAYS=30                 config/survivorship.yml (and so matching.yml)
 
 Text, numbers and true/false as they are; lists and mappings as JSON. A secret is written in no file: it
 comes from the environment so, or by `{env: NAME}` or `{file: PATH}` (relative to HOME).
@@ -133,6 +133,14 @@ class Survivorship(Declared):
     role_owners: Mapping[Text, tuple[Text, ...]]
 
 
+class Matching(Declared):
+    """`matching.yml`, as `domain.resolution.Policy` has it."""
+
+    leaked_per_million: float = Field(gt=0, le=100_000)
+    queued_per_hundred: float = Field(ge=0)
+    least_worth_asking: float = Field(gt=0, lt=1)
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything the configuration says.
@@ -148,6 +156,7 @@ class Settings:
     sources: Mapping[str, SourceConfig]
     recipients: Mapping[str, RecipientContract]
     survivorship_rules: Survivorship
+    matching: Matching
     origins: Mapping[str, Path]
     user: str | None = None
     overridden: tuple[str, ...] = ()
@@ -200,6 +209,7 @@ def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
         sources=MappingProxyType(sources),
         recipients=MappingProxyType(recipients),
         survivorship_rules=files.model("survivorship.yml", Survivorship, {}),
+        matching=files.model("matching.yml", Matching, {}),
         origins=MappingProxyType(files.origins),
         user=next((environ[v] for v in hub.user_from if environ.get(v)), None),
         overridden=tuple(sorted(files.variables.used)),
@@ -305,8 +315,8 @@ class _Variables:
         first, *rest = variable.removeprefix(PREFIX).lower().split("__")
         if first in ("sources", "recipients") and len(rest) > 1:
             file, where = f"{first}/{rest[0]}.yml", tuple(rest[1:])
-        elif first == "survivorship" and rest:
-            file, where = "survivorship.yml", tuple(rest)
+        elif first in ("survivorship", "matching") and rest:
+            file, where = f"{first}.yml", tuple(rest)
         elif first in Hub.model_fields:
             file, where = "hub.yml", (first, *rest)
         elif first == "notice":

@@ -1,8 +1,8 @@
 """Verdicts on pairs → groups of records → parties with ids that never change hands.
 
-Belongs here: connected components, what splits one (cannot-link), minting and keeping ids (DESIGN 8).
-Does not belong here: why two records are the same (`matching`), what a party's values are
-(`survivorship`), keeping the assignment (`store`).
+Belongs here: what splits a group (cannot-link), minting and keeping ids (DESIGN 8).
+Does not belong here: components over arrays (`partition`), why two records are the same (`matching`), what
+a party's values are (`survivorship`), keeping the assignment (`store`).
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from pipelines.domain.matching import (
     positions,
     record_index,
 )
+from pipelines.domain.partition import built_up, components, contradicted
 from pipelines.domain.schemas import PARTY_RECORDS
 
 
@@ -59,15 +60,15 @@ def group(
     apart = known & (pairs["verdict"] == "different").to_numpy(dtype=bool)
     exclusive = _exclusive(index, attributes)
 
-    labels = _components(len(index), left[same], right[same])
-    torn = _contradicted(labels, left[apart], right[apart], exclusive)
+    labels = components(len(index), left[same], right[same])
+    torn = contradicted(labels, left[apart], right[apart], exclusive)
     if torn.size:
         affected = np.isin(labels, torn)
         rank = _strength(pairs["evidence"])
         edges = same & affected[left]
         order = np.lexsort((right[edges], left[edges], rank[edges]))
         vetoes = apart & affected[left] & affected[right]
-        labels[affected] = _built_up(
+        labels[affected] = built_up(
             np.flatnonzero(affected),
             list(zip(left[edges][order].tolist(), right[edges][order].tolist(), strict=True)),
             list(zip(left[vetoes].tolist(), right[vetoes].tolist(), strict=True)),
@@ -167,60 +168,3 @@ def _strength(evidence: pd.Series) -> Codes:
     order = {name: rank for rank, name in enumerate(EVIDENCE)}
     ranks = [order.get(str(text).split(",")[0], len(order)) for text in texts]
     return np.array(ranks, dtype=np.int64)[codes]
-
-
-def _components(size: int, left: Codes, right: Codes) -> Codes:
-    """The smallest member of each node's component, by hooking roots and halving paths over arrays."""
-    root = np.arange(size, dtype=np.int64)
-    while True:
-        a, b = root[left], root[right]
-        open_ = a != b
-        if not open_.any():
-            return root
-        np.minimum.at(root, np.maximum(a, b)[open_], np.minimum(a, b)[open_])
-        while not np.array_equal(root, onward := root[root]):
-            root = onward
-
-
-def _contradicted(labels: Codes, left: Codes, right: Codes, exclusive: list[Codes]) -> Codes:
-    """Labels of the components that hold a vetoed pair or two values of an exclusive attribute."""
-    torn = [labels[left[labels[left] == labels[right]]]]
-    for codes in exclusive:
-        stated = codes >= 0
-        values = np.unique(np.stack([labels[stated], codes[stated]], axis=1), axis=0)
-        owners, counts = np.unique(values[:, 0], return_counts=True)
-        torn.append(owners[counts > 1])
-    return np.unique(np.concatenate(torn))
-
-
-def _built_up(
-    nodes: Codes,
-    edges: list[tuple[int, int]],
-    vetoes: list[tuple[int, int]],
-    exclusive: list[Codes],
-) -> Codes:
-    """Constrained agglomeration of a few contradictory components; returns a label per node.
-
-    edges: strongest first. A merge that a veto or an exclusive attribute forbids is left out.
-    """
-    root = {n: n for n in nodes.tolist()}
-    members = {n: {n} for n in root}
-    enemies: dict[int, set[int]] = {n: set() for n in root}
-    for a, b in vetoes:
-        enemies[a].add(b)
-        enemies[b].add(a)
-    facts = {n: [int(codes[n]) for codes in exclusive] for n in root}
-    for left, right in edges:
-        a, b = root[left], root[right]
-        if len(members[a]) < len(members[b]):
-            a, b = b, a
-        at_odds = any(x != y and x >= 0 and y >= 0 for x, y in zip(facts[a], facts[b], strict=True))
-        if a == b or at_odds or not enemies[a].isdisjoint(members[b]):
-            continue
-        for node in members[b]:
-            root[node] = a
-        members[a] |= members.pop(b)
-        enemies[a] |= enemies.pop(b)
-        facts[a] = [max(x, y) for x, y in zip(facts[a], facts.pop(b), strict=True)]
-    smallest = {a: min(of_a) for a, of_a in members.items()}
-    return np.array([smallest[root[n]] for n in nodes.tolist()], dtype=np.int64)

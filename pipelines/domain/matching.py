@@ -40,7 +40,7 @@ SHARED_BY_AT_MOST = 20
 
 _KEY_KINDS = EVIDENCE[1:]
 IDENTIFIERS = _KEY_KINDS[:2]  # issued to one party each, however many records it has
-_LEGAL_FORMS = frozenset(
+LEGAL_FORMS = frozenset(
     {
         "oy", "ab", "oyj", "abp", "ky", "kb", "tmi", "osk", "ry", "rf", "koy", "ltd",
         "as", "asunto", "kiinteisto", "bost", "bostads",
@@ -194,7 +194,7 @@ def living_person_keys(parties: pd.DataFrame) -> pd.Series:
 def company_key(name: str) -> str | None:
     """An organisation's folded name without its legal form, for comparing only; None if none is left."""
     tokens = fold(name).split()
-    return " ".join(token for token in tokens if token not in _LEGAL_FORMS) or None
+    return " ".join(token for token in tokens if token not in LEGAL_FORMS) or None
 
 
 def record_index(records: pd.DataFrame) -> pd.MultiIndex:

@@ -134,13 +134,19 @@ def test_the_domain_reads_no_file_and_no_environment(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", [f for f in WITH_CODE if f.startswith("pipelines/")])
-def test_sql_is_written_in_the_store_only(file: str) -> None:
-    if file.startswith("pipelines/store/"):
-        return
+def test_sql_is_written_in_the_store_and_in_linkage_only(file: str) -> None:
+    """The hub's own tables through SQLAlchemy in the store, a run's tables in DuckDB in linkage (DESIGN 15)."""
+    nodes = list(ast.walk(tree(file)))
+    froms = [n for n in nodes if isinstance(n, ast.ImportFrom) and n.module]
     names = {
         alias.name
-        for node in ast.walk(tree(file))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sqlalchemy"
+        for node in froms
+        if (node.module or "").split(".")[0] == "sqlalchemy"
         for alias in node.names
     }
-    assert names <= {"Connection", "Engine"}, "types only"
+    imported = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+    imported |= {node.module or "" for node in froms}
+    if not file.startswith("pipelines/store/"):
+        assert names <= {"Connection", "Engine"}, "types only"
+    if not file.startswith("pipelines/linkage/"):
+        assert "duckdb" not in {name.split(".")[0] for name in imported}

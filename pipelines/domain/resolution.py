@@ -1,0 +1,236 @@
+"""From the chance that each pair is one party to verdicts and clusters, within a stated risk.
+
+Belongs here: rivalry between pairs that cannot all be true, vetoes inside whole components, the threshold
+that a risk allows, the queue. Does not belong here: where the chance comes from (`mixture`), which
+evidence forbids or caps a pair (`rules`), ids (`clusters`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.domain.partition import Codes, built_up, components, contradicted
+
+Chances = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+SAME, REVIEW, DIFFERENT = "same", "review", "different"
+
+CONSIDERED = 0.02
+"""A pair less likely than this is `different`; nobody is asked and it rivals nothing."""
+_CERTAIN = 1e-12
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Compared pairs, each once, as arrays of one length.
+
+    left, right: record numbers, left < right. chance: of being one party. forbidden: never one party.
+    against: evidence speaks against it, without forbidding. guarded: not to be merged without a person.
+    """
+
+    left: Codes
+    right: Codes
+    chance: Chances
+    forbidden: Flags
+    against: Flags
+    guarded: Flags
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What may be risked and what may be asked.
+
+    leaked_per_million: records per million that may be expected to lie in a cluster with somebody else's.
+    queued_per_hundred: questions to stewards per hundred records, at most. least_worth_asking: chance
+    below which nobody is asked.
+    """
+
+    leaked_per_million: float
+    queued_per_hundred: float
+    least_worth_asking: float
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What follows: per pair (in the order given) score and verdict, per record its cluster.
+
+    score: the chance in the light of all other pairs; 0 where a veto in the component excludes it.
+    cluster: the smallest record number of the record's cluster. threshold: the score from which pairs are
+    merged. expected_leaks: records per million expected in a mixed cluster. asked: pairs in review.
+    """
+
+    score: Chances
+    verdict: npt.NDArray[np.str_]
+    cluster: Codes
+    threshold: float
+    expected_leaks: float
+    asked: int
+
+
+def resolve(size: int, pairs: Pairs, exclusive: list[Codes], policy: Policy) -> Resolution:
+    """Verdicts and clusters for records 0 … size-1; neither depends on the order of the pairs.
+
+    exclusive: per attribute a code per record (-1: none); two codes never stand in one cluster.
+    """
+    chance = np.where(pairs.forbidden, 0.0, pairs.chance)
+    chance = _against_rivals(size, pairs, chance)
+    score = _without_contradictions(size, pairs, chance, exclusive)
+
+    eligible = ~pairs.guarded & (score >= 0.5)
+    threshold, leaks = _threshold(size, pairs, score, eligible, policy.leaked_per_million)
+    accepted = eligible & (score >= threshold)
+    # what is accepted lies within the components that hold no contradiction any more
+    cluster = components(size, pairs.left[accepted], pairs.right[accepted])
+
+    joined = cluster[pairs.left] == cluster[pairs.right]
+    limit = int(policy.queued_per_hundred * size / 100)
+    asked = _queue(size, pairs, score, cluster, joined, policy.least_worth_asking, limit)
+    verdict = np.where(joined & ~pairs.forbidden, SAME, np.where(asked, REVIEW, DIFFERENT))
+    return Resolution(score, verdict, cluster, threshold, leaks, int(asked.sum()))
+
+
+def _against_rivals(size: int, pairs: Pairs, chance: Chances) -> Chances:
+    """The chances when a record cannot be two parties at once.
+
+    Where a record x is tied to u and to v, and u and v are hardly one party, x is one of them at most: the
+    odds of x with u are shared with v. So a birthless record between a father and a son of its name
+    belongs to neither for certain, which no look at a single pair can tell.
+    """
+    tied = chance >= CONSIDERED
+    apart = pairs.forbidden | pairs.against & (chance < 0.95)
+    if not (tied.any() and apart.any()):
+        return chance
+    number = np.flatnonzero(tied)
+    a = np.concatenate([pairs.left[number], pairs.right[number]])
+    b = np.concatenate([pairs.right[number], pairs.left[number]])
+    edge = np.concatenate([number, number])
+    order = np.lexsort((b, a))
+    a, b, edge = a[order], b[order], edge[order]
+    ties = a * size + b
+
+    u, v, gap = pairs.left[apart], pairs.right[apart], 1.0 - chance[apart]
+    first, last = np.searchsorted(a, u, "left"), np.searchsorted(a, u, "right")
+    many = last - first
+    u_edge = np.repeat(first, many) + np.arange(many.sum()) - np.repeat(many.cumsum() - many, many)
+    between = b[u_edge]
+    wanted = np.repeat(v, many) * size + between
+    found = np.searchsorted(ties, wanted)
+    both = (found < len(ties)) & (ties[np.minimum(found, len(ties) - 1)] == wanted)
+    one, other, gap = edge[u_edge[both]], edge[found[both]], np.repeat(gap, many)[both]
+
+    odds = chance / np.maximum(1.0 - chance, _CERTAIN)
+    rival = np.zeros(len(chance))
+    np.maximum.at(rival, one, odds[other] * gap)
+    np.maximum.at(rival, other, odds[one] * gap)
+    shared = odds / (1.0 + rival)
+    return np.where(rival > 0, shared / (1.0 + shared), chance)
+
+
+def _without_contradictions(
+    size: int, pairs: Pairs, chance: Chances, exclusive: list[Codes]
+) -> Chances:
+    """The chances, with 0 for what a veto in the component excludes, at whatever threshold.
+
+    Components are built up from the likeliest pair down; a pair that would join what is forbidden, or what
+    evidence holds apart, gives way to those likelier than itself.
+    """
+    considered = chance >= CONSIDERED
+    labels = components(size, pairs.left[considered], pairs.right[considered])
+    apart = pairs.forbidden | pairs.against & (chance < 0.5)
+    torn = contradicted(labels, pairs.left[apart], pairs.right[apart], exclusive)
+    if not torn.size:
+        return chance
+    affected = np.isin(labels, torn)
+    edges = considered & affected[pairs.left]
+    vetoes = apart & affected[pairs.left] & affected[pairs.right]
+    rebuilt = labels.copy()
+    rebuilt[affected] = built_up(
+        np.flatnonzero(affected), _sorted(pairs, chance, edges), _listed(pairs, vetoes), exclusive
+    )
+    excluded = considered & (rebuilt[pairs.left] != rebuilt[pairs.right])
+    return np.where(excluded, np.minimum(chance, CONSIDERED / 2), chance)
+
+
+def _threshold(
+    size: int, pairs: Pairs, score: Chances, eligible: Flags, per_million: float
+) -> tuple[float, float]:
+    """The lowest score that keeps the expected leaks within the risk, and the leaks then expected.
+
+    A pair that is wrong with 1 - score mixes the two clusters it joins; of the pairs of one cluster only
+    a spanning tree's join anything. Both are taken from the clusters of all eligible pairs, a bit too
+    large, so the risk is a bit overstated.
+    """
+    left, right = pairs.left[eligible], pairs.right[eligible]
+    labels = components(size, left, right)
+    members = np.bincount(labels, minlength=size)
+    ties = np.bincount(labels[left], minlength=size)
+    at = labels[left]
+    joining = (members[at] - 1) / np.maximum(ties[at], 1)
+    cost = (1.0 - score[eligible]) * members[at] * joining
+    order = np.argsort(-score[eligible], kind="stable")
+    ordered = score[eligible][order]
+    leaks = np.cumsum(cost[order]) * 1e6 / max(size, 1)
+    within = np.flatnonzero(leaks <= per_million)
+    if not len(within):
+        return 1.0 + _CERTAIN, 0.0
+    # equal scores stand or fall together
+    last = int(within[-1])
+    if last + 1 < len(ordered) and ordered[last + 1] == ordered[last]:
+        last = int(np.searchsorted(-ordered, -ordered[last], "left")) - 1
+        if last < 0:
+            return 1.0 + _CERTAIN, 0.0
+    return float(ordered[last]), float(leaks[last])
+
+
+def _queue(
+    size: int,
+    pairs: Pairs,
+    score: Chances,
+    cluster: Codes,
+    joined: Flags,
+    least: float,
+    limit: int,
+) -> Flags:
+    """The pairs to ask about, those first whose answer is likely to bring most records together.
+
+    Of two clusters the likeliest pair only, and none whose answer would follow from two others: who is
+    told that a is b and b is c need not be asked about a and c. What follows from a "no" is asked the
+    next time.
+    """
+    asked = np.zeros(len(score), dtype=bool)
+    open_ = np.flatnonzero(~joined & ~pairs.forbidden & (score >= least))
+    members = np.bincount(cluster, minlength=size)
+    a, b = cluster[pairs.left[open_]], cluster[pairs.right[open_]]
+    stake = score[open_] * members[a] * members[b]
+    order = np.lexsort((pairs.right[open_], pairs.left[open_], -score[open_], -stake))
+    above: dict[int, int] = {}
+
+    def root(node: int) -> int:
+        while node in above:
+            node = above[node]
+        return node
+
+    chosen: list[int] = []
+    for place, one, other in zip(order.tolist(), a[order].tolist(), b[order].tolist(), strict=True):
+        if len(chosen) == limit:
+            break
+        one, other = root(one), root(other)
+        if one != other:
+            above[max(one, other)] = min(one, other)
+            chosen.append(place)
+    asked[open_[chosen]] = True
+    return asked
+
+
+def _sorted(pairs: Pairs, chance: Chances, edges: Flags) -> list[tuple[int, int]]:
+    order = np.lexsort((pairs.right[edges], pairs.left[edges], -chance[edges]))
+    ordered = zip(
+        pairs.left[edges][order].tolist(), pairs.right[edges][order].tolist(), strict=True
+    )
+    return list(ordered)
+
+
+def _listed(pairs: Pairs, those: Flags) -> list[tuple[int, int]]:
+    return list(zip(pairs.left[those].tolist(), pairs.right[those].tolist(), strict=True))

@@ -1,0 +1,64 @@
+"""What no likelihood overrules: which pairs are never one party, and which only a person may merge.
+
+Belongs here: hard vetoes and caps over named evidence. Does not belong here: likelihood (`mixture`), what
+follows for whole clusters (`resolution`).
+"""
+
+import numpy as np
+import pandas as pd
+
+from pipelines.domain.classes import Levels
+from pipelines.domain.evidence import ORGANISATION, PERSON
+from pipelines.domain.mixture import Flags
+
+
+def forbidden(table: str, patterns: pd.DataFrame) -> Flags:
+    """Patterns that are never one party.
+
+    Two identity codes or business ids; two births and two given names; an estate and a person, unless one
+    identity code says so.
+
+    patterns: a column per fact of the table's evidence.
+    """
+    if table == "organisation":
+        return Levels(patterns, ORGANISATION).of("key", "other")
+    facts = Levels(patterns, PERSON)
+    two_births = facts.of("birth", "other") & facts.of("given", "other") & ~facts.of("key", "same")
+    estate_and_person = facts.of("estate", "other") & ~facts.of("key", "same")
+    return facts.of("key", "other") | two_births | estate_and_person
+
+
+def against(table: str, patterns: pd.DataFrame) -> Flags:
+    """Patterns with evidence that speaks against one party without forbidding it."""
+    if table == "organisation":
+        return Levels(patterns, ORGANISATION).of("name", "other_number")
+    facts = Levels(patterns, PERSON)
+    return facts.of("birth", "other") | facts.of("second", "other")
+
+
+def guards(table: str, patterns: pd.DataFrame) -> dict[str, Flags]:
+    """By name of the rule, the patterns that only a person may merge, however likely they are.
+
+    None of them holds where identity codes or business ids are equal. `father_and_son`: a birth is missing,
+    a roof, telephone or mailbox is shared, and second given names do not agree, which is just what father
+    and son of one name look like.
+    """
+    if table == "organisation":
+        company = Levels(patterns, ORGANISATION)
+        return {"other_name": ~company.of("key", "same") & ~company.at_least("name", "near")}
+    facts = Levels(patterns, PERSON)
+    unborn = facts.of("birth", "unstated") & facts.household()
+    rules = {
+        "protected": facts.of("protected", "other"),  # R56
+        "estate": facts.of("estate", "both"),
+        "two_births": facts.of("birth", "other"),
+        "other_name": facts.of("given", "other", "unstated"),
+        "father_and_son": unborn & ~facts.of("second", "same"),
+    }
+    return {name: ~facts.of("key", "same") & flags for name, flags in rules.items()}
+
+
+def guarded(table: str, patterns: pd.DataFrame) -> Flags:
+    """Patterns that only a person may merge, by whichever rule."""
+    flags: Flags = np.logical_or.reduce(list(guards(table, patterns).values()))
+    return flags

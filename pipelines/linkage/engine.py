@@ -1,0 +1,31 @@
+"""The engine that carries set operations: DuckDB in this process, in memory.
+
+Belongs here: opening and closing it, its settings. Does not belong here: any query.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+
+@contextmanager
+def opened(threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database of its own, gone when the block ends; what does not fit into memory spills to disk.
+
+    threads: as many as there are processors where none are given.
+    """
+    with tempfile.TemporaryDirectory(prefix="hub-match-") as spill:
+        connection = duckdb.connect(":memory:")
+        try:
+            connection.execute("set temp_directory = $1", [spill])
+            connection.execute("set enable_progress_bar = false")  # it would write to stdout
+            connection.execute("set preserve_insertion_order = false")
+            connection.execute("set autoinstall_known_extensions = false")
+            connection.execute("set autoload_known_extensions = false")
+            if threads is not None:
+                connection.execute(f"set threads = {int(threads)}")
+            yield connection
+        finally:
+            connection.close()

@@ -1,0 +1,170 @@
+"""How two records compare, fact by fact: one row a pair, one column a fact, a small number a level.
+
+Belongs here: the comparisons as SQL. Does not belong here: what a level is worth (`domain.mixture`), its
+meaning in words and the order of levels (`domain.evidence`), which pairs there are (`candidates`).
+"""
+
+from collections.abc import Mapping
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipelines.domain.evidence import EVIDENCE
+
+Cases = Mapping[str, Mapping[str, str]]
+"""Fact → level → SQL condition over a (left) and b (right); the first that holds counts, `other` if none."""
+
+
+def _shares(column: str, same: str) -> dict[str, str]:
+    """Levels of an equal value by how many records have it; equal and rare says more.
+
+    Of names that are written the other way round the larger share counts: the one that is in its place.
+    """
+    share = f"greatest(a.{column}_share, b.{column}_share)"
+    return {
+        "same_very_rare": f"({same}) and {share} < 0.00003",
+        "same_rare": f"({same}) and {share} < 0.0003",
+        "same_usual": f"({same}) and {share} < 0.003",
+        "same_common": same,
+    }
+
+
+def _unstated(column: str) -> str:
+    return f"a.{column} is null or b.{column} is null"
+
+
+def _slip(column: str) -> str:
+    """One letter more, less or other, or two changed places; the cheap test goes before the dear one."""
+    return (
+        f"(abs(length(a.{column}) - length(b.{column})) <= 1 "
+        f"and jaro_winkler_similarity(a.{column}, b.{column}) >= 0.6 "
+        f"and damerau_levenshtein(a.{column}, b.{column}) <= 1)"
+    )
+
+
+def _close(column: str, likeness: float) -> str:
+    return f"jaro_winkler_similarity(a.{column}, b.{column}) >= {likeness} or {_slip(column)}"
+
+
+_SWAPPED = "a.g1 = b.f and a.f = b.g1"
+_OTHERS = """greatest(coalesce(a.others, 0), coalesce(b.others, 0))
+    - (a.place = b.place and left(a.g1, 2) <> left(b.g1, 2))::int"""
+_CONTACTS: Cases = {
+    "address": {
+        "unstated": _unstated("place"),
+        "same_home": "a.place = b.place and a.flat is not distinct from b.flat",
+        "other_flat": "a.place = b.place and a.flat <> b.flat",
+        # a flat left out or a street misspelt happens to anybody alike
+        "same_house": "a.place = b.place or a.house = b.house and left(a.code, 2) = left(b.code, 2) "
+        "and jaro_winkler_similarity(a.street, b.street) >= 0.88",
+        "same_area": "a.code = b.code",
+    },
+    "property": {"unstated": _unstated("property"), "same": "a.property = b.property"},
+    "phone": {
+        "unstated": _unstated("phone"),
+        "same": "a.phone = b.phone",
+        "near": f"length(a.phone) = length(b.phone) and {_slip('phone')}",
+    },
+    "email": {
+        "unstated": _unstated("email"),
+        "same": "a.email = b.email",
+        # a number behind a name is somebody else's mailbox, not a slip
+        "near": f"{_slip('email')} and translate(a.email, '0123456789', '') "
+        "<> translate(b.email, '0123456789', '')",
+    },
+}
+
+_PERSON: Cases = {
+    "key": {"unstated": _unstated("person_key"), "same": "a.person_key = b.person_key"},
+    "birth": {"unstated": _unstated("birth"), "same": "a.birth = b.birth"},
+    "given": {
+        "unstated": _unstated("g1"),
+        **_shares("g1", f"a.g1 = b.g1 or ({_SWAPPED})"),
+        "second": "a.g1 = b.g2 or a.g2 = b.g1",
+        "initial": "left(a.g1, 1) = left(b.g1, 1) and least(length(a.g1), length(b.g1)) = 1",
+        "near": _close("g1", 0.92),
+        "alike": "starts_with(a.g1, b.g1) or starts_with(b.g1, a.g1) "
+        "or jaro_winkler_similarity(a.g1, b.g1) >= 0.82",
+    },
+    "others": {
+        "unstated": "coalesce(a.others, b.others) is null",
+        "none": f"{_OTHERS} <= 0",
+        "one": f"{_OTHERS} = 1",
+    },
+    "second": {
+        "unstated": _unstated("g2"),
+        "same": "a.g2 = b.g2",
+        "near": _close("g2", 0.9),
+        "crossed": "a.g2 = b.g1 or a.g1 = b.g2",
+    },
+    "family": {
+        "unstated": _unstated("f"),
+        **_shares("f", f"a.f = b.f or ({_SWAPPED})"),
+        "near": _close("f", 0.92),
+        "part": "list_has_any(a.parts, b.parts)",
+    },
+    **_CONTACTS,
+    "estate": {"both": "a.estate and b.estate", "neither": "not a.estate and not b.estate"},
+    "protected": {"neither": "not a.guarded and not b.guarded"},
+}
+
+_ORGANISATION: Cases = {
+    "key": {"unstated": _unstated("business_id"), "same": "a.business_id = b.business_id"},
+    "name": {
+        "unstated": _unstated("core"),
+        "other_number": "a.numbers is distinct from b.numbers",
+        **_shares("core", "a.core = b.core"),
+        "same_words": "a.words = b.words",
+        "near": _close("core", 0.97),
+        "word_in_common": "list_has_any(a.words, b.words) "
+        "and jaro_winkler_similarity(a.core, b.core) >= 0.9",
+        "alike": "jaro_winkler_similarity(a.core, b.core) >= 0.85",
+    },
+    "form": {"unstated": _unstated("form"), "same": "a.form = b.form"},
+    "contact": {"unstated": _unstated("contact"), "same": "a.contact = b.contact"},
+    **_CONTACTS,
+}
+
+CASES: Mapping[str, Cases] = {"person": _PERSON, "organisation": _ORGANISATION}
+
+
+BITS = 4
+"""Room for one level in a pattern's code; no fact has more than sixteen."""
+
+
+def compare(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Makes `{table}_compared` out of `{table}_pair`: l, r and code, the pattern in one number.
+
+    The code has a level per fact, BITS bits each, the first fact lowest; a level's number is its place in
+    `domain.evidence`.
+    """
+    levels, cases = EVIDENCE[table].levels, CASES[table]
+    code = " | ".join(
+        f"({_case(levels[fact], cases[fact])}::ubigint << {BITS * place})"
+        for place, fact in enumerate(levels)
+    )
+    connection.execute(
+        f"""create or replace table {table}_compared as
+        select l, {table}_pair.r, {code} code
+        from {table}_pair join {table} a on a.r = l join {table} b on b.r = {table}_pair.r"""
+    )
+
+
+def unpacked(table: str, codes: npt.NDArray[np.uint64]) -> pd.DataFrame:
+    """The levels behind codes: a row per code, a column per fact."""
+    levels = EVIDENCE[table].levels
+    return pd.DataFrame(
+        {
+            fact: (codes >> np.uint64(BITS * place) & np.uint64(2**BITS - 1)).astype(np.int64)
+            for place, fact in enumerate(levels)
+        }
+    )
+
+
+def _case(levels: tuple[str, ...], conditions: Mapping[str, str]) -> str:
+    branches = " ".join(
+        f"when {condition} then {levels.index(level)}" for level, condition in conditions.items()
+    )
+    return f"(case {branches} else {levels.index('other')} end)"

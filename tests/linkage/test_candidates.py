@@ -1,0 +1,74 @@
+"""Which records meet: by any evidence that is left, and in blocks that are refined, not dropped."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.linkage import layout, normal
+from pipelines.linkage.candidates import KEYS, candidates
+from tests.linkage.conftest import Row
+
+EERO: Row = {
+    "given_names": "Eero Ilmari", "family_name": "Kuusela", "birth_key": "b1", "phone": "0401234567",
+    "email": "eero@posti.example", "street": "Koivikkotie", "house_number": "4", "postal_code": "31640",
+    "property_id": "103-1-1-1",
+}  # fmt: skip
+
+
+@pytest.fixture
+def pairs(
+    connection: duckdb.DuckDBPyConnection, listed: Callable[..., Path]
+) -> Callable[[Sequence[Row]], set[tuple[int, int]]]:
+    def found(rows: Sequence[Row]) -> set[tuple[int, int]]:
+        numbered = [{"record_id": f"{n:05}", **row} for n, row in enumerate(rows)]
+        layout.read(connection, listed(numbered))
+        normal.normalise(connection)
+        candidates(connection, "person", *KEYS["person"])
+        return {(int(a), int(b)) for a, b in connection.table("person_pair").fetchall()}
+
+    return found
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        ("given_names", "family_name"),
+        ("given_names", "birth_key"),
+        ("family_name", "birth_key"),
+        ("given_names", "phone"),
+        ("email",),
+        ("given_names", "street", "house_number", "postal_code"),
+        ("given_names", "property_id"),
+    ],
+)
+def test_a_few_facts_are_enough_to_meet(
+    pairs: Callable[[Sequence[Row]], set[tuple[int, int]]], kept: tuple[str, ...]
+) -> None:
+    assert pairs([EERO, {name: EERO[name] for name in kept}]) == {(0, 1)}
+
+
+def test_a_household_s_others_do_not_meet_over_the_roof_alone(
+    pairs: Callable[[Sequence[Row]], set[tuple[int, int]]],
+) -> None:
+    home = {k: EERO[k] for k in ("family_name", "street", "house_number", "postal_code")}
+    assert pairs([{**home, "given_names": "Eero"}, {**home, "given_names": "Aino"}]) == set()
+
+
+def test_in_a_crowd_of_one_name_those_who_share_more_still_meet(
+    pairs: Callable[[Sequence[Row]], set[tuple[int, int]]],
+) -> None:
+    name = {"given_names": "Eero", "family_name": "Kuusela"}
+    crowd = [{**name, "phone": f"04012300{n // 2:02}"} for n in range(80)]
+    found = pairs(crowd)
+    assert {(n, n + 1) for n in range(0, 80, 2)} <= found
+    assert len(found) <= 2 * len(crowd)
+
+
+def test_a_key_that_a_whole_town_shares_still_holds_its_records_together(
+    pairs: Callable[[Sequence[Row]], set[tuple[int, int]]],
+) -> None:
+    """A city has hundreds of customer numbers; they are laid in a row, not compared each with each."""
+    found = pairs([{"person_key": "k1"}] * 300)
+    assert len(found) == 299

@@ -1,0 +1,156 @@
+"""From chances to verdicts and clusters: vetoes hold, risk is kept, order does not matter."""
+
+from itertools import combinations
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.domain.resolution import Pairs, Policy, Resolution, resolve
+
+BOLD = Policy(leaked_per_million=1e6, queued_per_hundred=100, least_worth_asking=0.05)
+Pair = tuple[int, int, float, str]
+"""left, right, chance, and `forbidden`, `against`, `guarded` or nothing."""
+
+
+def resolved(
+    size: int, pairs: list[Pair], policy: Policy = BOLD, keys: list[int] | None = None
+) -> Resolution:
+    said = [kind for *_, kind in pairs]
+    return resolve(
+        size,
+        Pairs(
+            left=np.array([p[0] for p in pairs], dtype=np.int64),
+            right=np.array([p[1] for p in pairs], dtype=np.int64),
+            chance=np.array([p[2] for p in pairs], dtype=np.float64),
+            **{
+                kind: np.array([s == kind for s in said], dtype=bool)
+                for kind in ("forbidden", "against", "guarded")
+            },
+        ),
+        [] if keys is None else [np.array(keys, dtype=np.int64)],
+        policy,
+    )
+
+
+def test_likely_pairs_are_one_cluster_and_unlikely_ones_are_not() -> None:
+    found = resolved(4, [(0, 1, 0.999, ""), (1, 2, 0.99, ""), (2, 3, 0.01, "")])
+    assert found.cluster.tolist() == [0, 0, 0, 3]
+    assert found.verdict.tolist() == ["same", "same", "different"]
+
+
+def test_a_forbidden_pair_is_different_however_likely() -> None:
+    found = resolved(2, [(0, 1, 1.0, "forbidden")])
+    assert found.cluster.tolist() == [0, 1]
+    assert found.verdict.tolist() == ["different"]
+    assert found.score.tolist() == [0.0]
+
+
+def test_a_guarded_pair_is_asked_about_and_not_merged() -> None:
+    found = resolved(2, [(0, 1, 0.999, "guarded")])
+    assert found.cluster.tolist() == [0, 1]
+    assert found.verdict.tolist() == ["review"]
+
+
+def test_a_veto_anywhere_in_a_component_splits_it_at_its_weakest_pair() -> None:
+    chain: list[Pair] = [(0, 1, 0.9999, ""), (1, 2, 0.98, ""), (2, 3, 0.9999, "")]
+    found = resolved(4, [*chain, (0, 3, 0.0, "forbidden")])
+    assert found.cluster.tolist() == [0, 0, 2, 2]
+    assert found.score[1] < 0.05
+
+
+def test_two_codes_never_stand_in_one_cluster_even_if_never_compared() -> None:
+    found = resolved(3, [(0, 1, 0.9999, ""), (1, 2, 0.999, "")], keys=[7, -1, 8])
+    assert found.cluster.tolist() == [0, 0, 2]
+
+
+def test_a_record_between_a_father_and_a_son_belongs_to_neither_for_certain() -> None:
+    found = resolved(3, [(0, 2, 0.995, ""), (1, 2, 0.995, ""), (0, 1, 0.1, "against")])
+    assert max(found.score[:2]) < 0.6
+
+
+def test_a_rival_that_is_hardly_likely_changes_little() -> None:
+    found = resolved(3, [(0, 2, 0.9999, ""), (1, 2, 0.03, ""), (0, 1, 0.1, "against")])
+    assert found.score[0] > 0.999
+
+
+@pytest.mark.parametrize(("risk", "merged"), [(1e6, 2), (10_000.0, 1), (10.0, 0)])
+def test_pairs_are_merged_as_long_as_the_risk_allows(risk: float, merged: int) -> None:
+    """Ten records: a pair that is wrong once in a hundred leaks two records in a thousand."""
+    policy = Policy(leaked_per_million=risk, queued_per_hundred=0, least_worth_asking=0.05)
+    found = resolved(10, [(0, 1, 0.99, ""), (2, 3, 0.9, "")], policy)
+    assert int((found.verdict == "same").sum()) == merged
+    assert found.expected_leaks <= risk
+
+
+def test_pairs_of_one_score_are_merged_together_or_not_at_all() -> None:
+    policy = Policy(leaked_per_million=3_000, queued_per_hundred=0, least_worth_asking=0.05)
+    found = resolved(10, [(0, 1, 0.99, ""), (2, 3, 0.99, "")], policy)
+    assert set(found.verdict.tolist()) == {"different"}
+
+
+def test_a_steward_is_asked_once_about_two_clusters_and_no_more_than_was_said() -> None:
+    pairs: list[Pair] = [
+        (0, 1, 1.0, ""),
+        (2, 3, 1.0, ""),
+        (0, 2, 0.7, "guarded"),
+        (1, 3, 0.6, "guarded"),
+    ]
+    pairs += [(4, 5, 0.3, "guarded")]
+    assert resolved(6, pairs).verdict.tolist() == ["same", "same", "review", "different", "review"]
+    one = Policy(leaked_per_million=1e6, queued_per_hundred=20, least_worth_asking=0.05)
+    assert (resolved(6, pairs, one).verdict == "review").sum() == 1
+
+
+def test_what_follows_from_two_answers_is_not_asked() -> None:
+    triangle: list[Pair] = [(0, 1, 0.9, "guarded"), (1, 2, 0.8, "guarded"), (0, 2, 0.7, "guarded")]
+    assert resolved(3, triangle).verdict.tolist() == ["review", "review", "different"]
+
+
+def test_the_question_that_brings_most_records_together_comes_first() -> None:
+    twice_two: list[Pair] = [(0, 1, 1.0, ""), (2, 3, 1.0, ""), (0, 2, 0.6, "guarded")]
+    one = Policy(leaked_per_million=1e6, queued_per_hundred=100 / 6, least_worth_asking=0.05)
+    found = resolved(6, [*twice_two, (4, 5, 0.9, "guarded")], one)
+    assert found.verdict.tolist() == ["same", "same", "review", "different"]
+
+
+def test_no_pairs_are_no_trouble() -> None:
+    assert resolved(3, []).cluster.tolist() == [0, 1, 2]
+    assert resolved(0, []).cluster.tolist() == []
+
+
+SIZE = 7
+PAIRS = st.fixed_dictionaries(
+    {
+        pair: st.tuples(
+            st.sampled_from([0.0, 0.03, 0.4, 0.9, 0.97, 0.999, 1.0]),
+            st.sampled_from(["", "", "", "forbidden", "against", "guarded"]),
+        )
+        for pair in combinations(range(SIZE), 2)
+    }
+)
+KEYS = st.lists(st.sampled_from([-1, -1, 1, 2]), min_size=SIZE, max_size=SIZE)
+
+
+@settings(max_examples=150, deadline=None)
+@given(PAIRS, KEYS, st.randoms())
+def test_a_veto_is_never_violated_and_the_order_of_pairs_does_not_matter(
+    chances: dict[tuple[int, int], tuple[float, str]], keys: list[int], random: Random
+) -> None:
+    pairs: list[Pair] = [(a, b, chance, kind) for (a, b), (chance, kind) in chances.items()]
+    found = resolved(SIZE, pairs, keys=keys)
+    label = found.cluster.tolist()
+    for a, b, _, kind in pairs:
+        if label[a] == label[b]:
+            assert kind != "forbidden"
+            assert -1 in (keys[a], keys[b]) or keys[a] == keys[b]
+    shuffled = list(pairs)
+    random.shuffle(shuffled)
+    again = resolved(SIZE, shuffled, keys=keys)
+    assert again.cluster.tolist() == label
+    by_pair = {p[:2]: (s, v) for p, s, v in zip(pairs, found.score, found.verdict, strict=True)}
+    assert by_pair == {
+        p[:2]: (s, v) for p, s, v in zip(shuffled, again.score, again.verdict, strict=True)
+    }
