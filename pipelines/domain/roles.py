@@ -44,7 +44,8 @@ def reconcile(statements: pd.DataFrame, policy: Policy) -> Reconciled:
     * else it is set aside.
 
     Registers are taken one after another, best first, so the result does not depend on the rows' order.
-    rule: `only_source` where no other register has spoken, else `declared_owner`.
+    rule: `declared_owner`, or `owner_silent` where the best that speaks is another. It does not tell whether
+    others spoke too: whom nobody keeps (an owner set aside) would change it by being forgotten.
     """
     said = statements[[c for c in GOLDEN_ROLES.columns if c != "rule"]].reset_index(drop=True)
     owners = {
@@ -55,10 +56,8 @@ def reconcile(statements: pd.DataFrame, policy: Policy) -> Reconciled:
     pairs = pd.MultiIndex.from_frame(said[["role_type", "source"]])
     said["rank"] = pairs.map(owners).to_numpy(dtype="float64", na_value=np.nan)
     heard = said[said["rank"].notna()]
-    ranks = heard.groupby(_THERE)["rank"]
-    best, last = ranks.transform("min"), ranks.transform("max")
-    is_owner = heard["rank"] == best
-    rule = np.where(best == last, "only_source", "declared_owner")
+    is_owner = heard["rank"] == heard.groupby(_THERE)["rank"].transform("min")
+    rule = np.where(heard["rank"] == 0, "declared_owner", "owner_silent")
     standing = heard[is_owner].assign(rule=rule[is_owner.to_numpy()])
     lesser = heard[~is_owner]
     set_aside = 0

@@ -23,6 +23,7 @@ from pipelines.cli import main
 from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN,
+    GOLDEN_POINTS,
     GOLDEN_ROLES,
     LANDED,
     PARTIES,
@@ -61,6 +62,24 @@ def field(one: Refreshed, name: str) -> dict[str, Any]:
 def leaves(living: Living) -> int:
     with living.opened() as house, transaction(house.engine) as conn:
         return len(pd.read_sql("SELECT leaf_no FROM disclosure_leaf", conn))
+
+
+OTHERS = ("ryhti", "ytj")
+
+
+@pytest.fixture
+def hub(hub: Living) -> Living:
+    """A hub that can ask nobody on demand but the population register."""
+    for other in OTHERS:
+        hub.configure(f"sources/{other}.yml", base_url=None)
+    return hub
+
+
+@pytest.fixture
+def everybody(founded: Path, tmp_path: Path) -> Iterator[Living]:
+    """A hub that can ask every register there is."""
+    with continued(founded, tmp_path / "everybody") as living:
+        yield living
 
 
 @pytest.fixture
@@ -524,3 +543,36 @@ def test_nobody_to_ask_is_said_before_a_request_is_written_down(hub: Living) -> 
     hub.configure("sources/dvv.yml", base_url=None)
     with pytest.raises(NotRefreshed):
         refreshed(hub, hub.ordinary_payers()[0])
+
+
+# --- every register at once ---------------------------------------------------------------------------
+
+
+def test_an_organisation_is_asked_of_its_own_register_and_buildings_are_drained(
+    everybody: Living,
+) -> None:
+    """A bankruptcy of today and a demolition of today are known before the night."""
+    everybody.town.advance()
+    firm, house = everybody.number("company_bankrupt"), everybody.number("building_demolished")
+    everybody.town.advance()
+    before = everybody.cursor("ytj"), everybody.cursor("ryhti")
+    found = refreshed(everybody, firm, house)
+    of_firm, of_house = (dict(one.asked) for one in found.customers)
+    assert (of_firm["ytj"], of_firm["dvv"]) == ("answered", "does_not_concern")
+    assert (of_house["dvv"], of_house["ytj"]) == ("answered", "does_not_concern")
+    assert field(found.customers[0], "company_situation")["now"] == "bankruptcy"
+    assert {h.source: h.status for h in found.heard}["ryhti"] in ("answered", "nothing_new")
+    assert everybody.cursor("ytj") == before[0], "the night hears all again"
+    assert everybody.cursor("ryhti") != before[1], "a feed that is drained is drained for good"
+    states = everybody.table(GOLDEN_POINTS).set_index("point_ref")["building_state"]
+    assert states[everybody.story("building_demolished")["canary"]["point"]] == "demolished"
+
+
+def test_one_register_that_is_down_does_not_hold_the_others(everybody: Living) -> None:
+    firm = everybody.number("company_bankrupt")
+    everybody.town.advance()
+    everybody.town.fault("ryhti", "http_500", 99)
+    found = refreshed(everybody, firm)
+    assert found.is_partial and not found.is_empty
+    assert {h.source: h.status for h in found.heard}["ryhti"] == "down"
+    assert field(found.customers[0], "company_situation")["now"] == "bankruptcy"

@@ -196,7 +196,7 @@ def test_an_owner_building_control_names_becomes_a_customer_at_our_point(hub: Re
     owned(hub, has_sewer_connection=True)
     counts = hub.night()
     assert (counts["places_tied"], counts["places_untied"], counts["customers"]) == (1, 0, 2)
-    assert (CONTROL, "Einola", "owner", None, None, "only_source") in hub.roles()
+    assert (CONTROL, "Einola", "owner", None, None, "owner_silent") in hub.roles()
     values = hub.table(POINT_VALUES).set_index("field")
     assert values.loc["has_sewer_connection", "source"] == CONTROL
     assert values.loc["street_line", "source"] == OWN
@@ -274,7 +274,7 @@ def test_a_role_whose_place_has_not_come_waits_with_its_party(hub: Registers) ->
     assert not {role for role in hub.roles() if role[0] == CONTROL}
     hub.place(CONTROL, "b1", building_id=HOME)
     hub.night()
-    assert (CONTROL, "Einola", "owner", None, None, "only_source") in hub.roles()
+    assert (CONTROL, "Einola", "owner", None, None, "owner_silent") in hub.roles()
 
 
 def test_a_place_waits_with_our_own_point_in_quarantine(hub: Registers) -> None:

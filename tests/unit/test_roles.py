@@ -49,7 +49,7 @@ def standing(found: Reconciled) -> set[tuple[object, ...]]:
 
 
 def test_one_registers_word_is_taken_as_it_is() -> None:
-    assert standing(settled(said("ryhti", AINO))) == {("ryhti", AINO, None, None, "only_source")}
+    assert standing(settled(said("ryhti", AINO))) == {("ryhti", AINO, None, None, "owner_silent")}
 
 
 def test_r14_the_declared_owner_of_the_answer_is_believed_whoever_spoke_last() -> None:
@@ -142,7 +142,7 @@ def test_several_periods_and_several_owners_of_one_register_stay_several() -> No
         said("ryhti", EINO, "2010-01-01"),
     )
     assert len(found.roles) == 3
-    assert set(found.roles["rule"]) == {"only_source"}
+    assert set(found.roles["rule"]) == {"owner_silent"}
 
 
 def test_points_and_kinds_of_role_are_answered_one_by_one() -> None:
@@ -166,7 +166,9 @@ def test_a_register_that_has_no_say_in_a_role_says_nothing() -> None:
 def test_a_role_nobody_is_declared_for_is_the_own_registers() -> None:
     nobody = Policy((), (), 0, (), ())
     both = GOLDEN_ROLES.frame([said("registrations", AINO), said("ryhti", EINO)])
-    assert standing(reconcile(both, nobody)) == {("registrations", AINO, None, None, "only_source")}
+    assert standing(reconcile(both, nobody)) == {
+        ("registrations", AINO, None, None, "declared_owner")
+    }
 
 
 def test_nothing_said_is_nothing_told() -> None:
