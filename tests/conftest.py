@@ -60,6 +60,9 @@ def pytest_testnodedown(node: Any) -> None:
     _left_out.update(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
+@pytest.hookimpl(
+    tryfirst=True
+)  # before xdist reads the groups: later, and every process builds every world
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for marker, (variable, _) in _NEEDS.items():
         if os.environ.get(variable):
