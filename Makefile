@@ -22,7 +22,7 @@ demo: $(STAMP)   ## three nights of a small town over real HTTP and SFTP
 	$(BIN)/hub demo $(DEMO)
 
 test: $(STAMP)   ## every test this machine can run; says what was left out
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 lint: $(STAMP)   ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

@@ -60,9 +60,6 @@ def pytest_testnodedown(node: Any) -> None:
     _left_out.update(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
-@pytest.hookimpl(
-    tryfirst=True
-)  # before xdist reads the groups: later, and every process builds every world
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for marker, (variable, _) in _NEEDS.items():
         if os.environ.get(variable):
@@ -72,10 +69,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             _left_out[marker] = len(unable)
             config.hook.pytest_deselected(items=unable)
             items[:] = [item for item in items if not item.get_closest_marker(marker)]
-    for item in items:
-        # what takes long to build is built in one process only: a file's worlds, and the hub of `lived_in`
-        shared = "lived_in" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("lived_in" if shared else item.path.as_posix()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
