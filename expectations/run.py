@@ -72,7 +72,7 @@ def validate(schema: Schema, frame: pd.DataFrame) -> Findings:
 
 
 def get_ready() -> None:
-    """Import Great Expectations ahead of the first question; a thread may do it while others wait.
+    """Import Great Expectations ahead of the first question, which is where most of its time goes.
 
     Whatever is wrong with it is left to the first question to say.
     """

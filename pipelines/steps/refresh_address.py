@@ -8,7 +8,6 @@ Everything here is what the coming night would do anyhow, earlier: the cursor of
 about single customers stays, so that the night hears all again and finds it known.
 """
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -129,14 +128,12 @@ def refresh(
     configs = on_demand(night)
     before = _as_it_stands(night, numbers, who, why, detail)
     questions = _questions(night, configs, before.own_numbers, opener)
-    ready = threading.Thread(target=get_ready, name="the rule book", daemon=True)
-    ready.start()
     replies = ask_at_once(questions, night.settings.hub.refresh.patience_seconds)
     asked = time.monotonic()
     heard = {reply.config.name: _take(night, reply) for reply in replies}
     landed = time.monotonic()
     if any(h.landed for h in heard.values()):
-        ready.join()
+        get_ready()  # not while others are waited for: it would take their processor for an answer rarely new
     imported = time.monotonic()
     for step in (standardise, match, consolidate):
         step(night)

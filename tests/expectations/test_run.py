@@ -119,4 +119,4 @@ def test_warnings_and_progress_of_the_library_stay_inside(in_a_new_process):
         "found = validate(ROLES, ROLES.frame([{'source': 's', 'source_key': '1', 'role_type': 'x'}]));"
         "print(len(found.findings))"
     )
-    assert in_a_new_process(code) == "4\n"
+    assert in_a_new_process(code) == "3\n"
