@@ -1,25 +1,14 @@
-"""Verdicts on pairs → groups of records → parties with ids that never change hands.
+"""Groups of records → parties with ids that never change hands.
 
-Belongs here: what splits a group (cannot-link), minting and keeping ids (DESIGN 8).
-Does not belong here: components over arrays (`partition`), why two records are the same (`matching`), what
-a party's values are (`survivorship`), keeping the assignment (`store`).
+Belongs here: minting and keeping ids (DESIGN 8). Does not belong here: which records are a group
+(`resolution`), what a party's values are (`survivorship`), keeping the assignment (`store`).
 """
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from pipelines.domain.matching import (
-    EVIDENCE,
-    RECORD,
-    Codes,
-    codes_of,
-    living_person_keys,
-    positions,
-    record_index,
-)
-from pipelines.domain.partition import built_up, components, contradicted
+from pipelines.domain.matching import RECORD
 from pipelines.domain.schemas import PARTY_RECORDS
 
 
@@ -36,47 +25,6 @@ class Assignment:
     minted: list[int]
     merged: pd.DataFrame
     split: pd.DataFrame
-
-
-def group(
-    records: pd.DataFrame, pairs: pd.DataFrame, attributes: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """The groups that follow from verdicts on pairs, whatever the order of the rows.
-
-    records: [source, source_key]. pairs: as `matching.decide` returns them; a pair with a record that is
-    not among `records` is left out. attributes: [source, source_key, person_key, business_id and,
-    optionally, party_type and superseded_person_keys] (PARTIES will do): two different living values
-    of one of them never stand in one group, even if their records were never compared.
-
-    Returns [source, source_key, group], sorted by record; groups are numbered by their smallest record.
-    A component with no contradiction is a group. Another is built up again from its `same` pairs, the
-    strongest evidence first, leaving out every pair that would join what a veto keeps apart.
-    """
-    index = record_index(records)
-    left = positions(index, pairs, "left_source", "left_key")
-    right = positions(index, pairs, "right_source", "right_key")
-    known = (left >= 0) & (right >= 0)
-    same = known & (pairs["verdict"] == "same").to_numpy(dtype=bool)
-    apart = known & (pairs["verdict"] == "different").to_numpy(dtype=bool)
-    exclusive = _exclusive(index, attributes)
-
-    labels = components(len(index), left[same], right[same])
-    torn = contradicted(labels, left[apart], right[apart], exclusive)
-    if torn.size:
-        affected = np.isin(labels, torn)
-        rank = _strength(pairs["evidence"])
-        edges = same & affected[left]
-        order = np.lexsort((right[edges], left[edges], rank[edges]))
-        vetoes = apart & affected[left] & affected[right]
-        labels[affected] = built_up(
-            np.flatnonzero(affected),
-            list(zip(left[edges][order].tolist(), right[edges][order].tolist(), strict=True)),
-            list(zip(left[vetoes].tolist(), right[vetoes].tolist(), strict=True)),
-            exclusive,
-        )
-    grouped = index.to_frame(index=False)
-    grouped["group"] = np.unique(labels, return_inverse=True)[1]
-    return grouped
 
 
 def assign(
@@ -150,21 +98,3 @@ def _keepers(held: pd.DataFrame) -> pd.DataFrame:
         ["party_id", "native", "size", "first"], ascending=[True, False, False, True]
     )
     return parts.drop_duplicates("party_id")[["party_id", "group"]].astype("int64")
-
-
-def _exclusive(index: pd.MultiIndex, attributes: pd.DataFrame | None) -> list[Codes]:
-    """For each attribute that tells parties apart: a code per record, -1 where it has none."""
-    if attributes is None:
-        return []
-    known = attributes.assign(person_key=living_person_keys(attributes))
-    known = known.drop_duplicates(list(RECORD)).set_index(list(RECORD)).reindex(index)
-    names = [c for c in ("person_key", "business_id", "party_type") if c in known]
-    return [codes_of(known[name]) for name in names]
-
-
-def _strength(evidence: pd.Series) -> Codes:
-    """Rank of a pair's strongest ground, best first; `decide` names it first."""
-    codes, texts = pd.factorize(evidence.fillna(""))
-    order = {name: rank for rank, name in enumerate(EVIDENCE)}
-    ranks = [order.get(str(text).split(",")[0], len(order)) for text in texts]
-    return np.array(ranks, dtype=np.int64)[codes]

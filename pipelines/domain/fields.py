@@ -136,7 +136,6 @@ _ALL = (
     Field("party_source_key", "text", "pseudonym", "the party's key in the same source"),
     Field("point_source_key", "text", "internal", "the point's key in the same source"),
     # matching
-    Field("match_key", "text", "pseudonym", "one exact key of a record"),
     Field("verdict", "text", "none", "same, review or different"),
     Field("evidence", "text", "none", "named grounds of the verdict"),
     # provenance

@@ -20,6 +20,11 @@ import pandas as pd
 
 Weights = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Levels = npt.NDArray[np.int64]
+"""Levels as small numbers: a row a pattern, a column a part of a fact."""
+
+LEVELS = 16
+"""No part of a fact has more levels than this."""
 
 ROUNDS = 80
 SETTLED = 1e-4
@@ -29,15 +34,52 @@ DOUBT = 1000.0
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Probabilities per pattern (rows as in the patterns fitted) and class (columns).
+class Fact:
+    """What one fact shows in each class.
 
-    posterior: of the class given the pattern. by_fact: of the pattern's levels given the class, as
-    logarithms, per name of a fact.
+    cells: combinations of levels that were seen, one a row, in ascending order. seen: log probability of
+    each (rows) in each class (columns). singles: per part of the fact, log probability of each of its levels
+    in each class. unseen: per class what turns the sum of singles into the log probability of a combination
+    that was not seen.
     """
 
-    posterior: Weights
-    by_fact: Mapping[str, Weights]
+    cells: Levels
+    seen: Weights
+    singles: tuple[Weights, ...]
+    unseen: Weights
+
+    def log_probabilities(self, levels: Levels) -> Weights:
+        """Log probability in each class (columns) of each pattern's levels of this fact (rows)."""
+        logs: Weights = sum(
+            (single[column] for single, column in zip(self.singles, levels.T, strict=True)),
+            np.tile(self.unseen, (len(levels), 1)),
+        )
+        known, asked = _in_one_number(self.cells), _in_one_number(levels)
+        at = np.searchsorted(known, asked)
+        found = np.flatnonzero(np.isin(asked, known))
+        logs[found] = self.seen[at[found]]
+        return logs
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The classes as learnt: log share of each, and per name of a fact what it shows in them."""
+
+    shares: Weights
+    facts: Mapping[str, Fact]
+    together: Mapping[str, tuple[str, ...]]
+
+    def by_fact(self, patterns: pd.DataFrame) -> Mapping[str, Weights]:
+        """Per name of a fact, log probability of each pattern's levels (rows) in each class (columns)."""
+        return {
+            name: fact.log_probabilities(_levels(patterns, self.together[name]))
+            for name, fact in self.facts.items()
+        }
+
+    def posterior(self, patterns: pd.DataFrame, possible: Flags) -> Weights:
+        """Probability of each class (columns) given each pattern (rows), of the classes that are possible."""
+        evidence = sum(self.by_fact(patterns).values(), self.shares)
+        return _normalised(np.where(possible, evidence, -np.inf))
 
 
 def fit(
@@ -52,49 +94,75 @@ def fit(
     patterns: one row a pattern, one column a fact, levels as small integers. together: facts that are one
     fact. start and possible: rows as patterns, a column per class.
     """
-    facts = {name: _Fact(patterns[list(parts)]) for name, parts in together.items()}
+    facts = {name: _Learning(_levels(patterns, parts)) for name, parts in together.items()}
     shares = np.where(possible, start, 0.0)
     shares /= shares.sum(axis=1, keepdims=True)
     for _ in range(ROUNDS):
         weights = shares * counts[:, None]
-        by_fact = {name: fact.log_probabilities(weights) for name, fact in facts.items()}
-        totals = weights.sum(axis=0) + 1
-        evidence = sum(by_fact.values(), np.log(totals / totals.sum()))
-        onward = _normalised(np.where(possible, evidence, -np.inf))
+        by_fact = [fact.log_probabilities(weights) for fact in facts.values()]
+        onward = _normalised(np.where(possible, sum(by_fact, _class_shares(weights)), -np.inf))
         settled = float(np.abs(onward - shares).max(initial=0.0)) < SETTLED
         shares = onward
         if settled:
             break
-    return Fit(shares, by_fact)
+    weights = shares * counts[:, None]
+    learnt = {name: fact.learnt(weights) for name, fact in facts.items()}
+    return Fit(_class_shares(weights), learnt, together)
 
 
-class _Fact:
+class _Learning:
     """One fact made of several: the combination each pattern has, and the single levels it is made of."""
 
-    def __init__(self, levels: pd.DataFrame) -> None:
-        numbers = levels.to_numpy(dtype=np.int64)
-        cells, self.cell = np.unique(numbers, axis=0, return_inverse=True)
-        self.cell = self.cell.reshape(-1)
-        self.size = len(cells)
-        self.singles = [np.unique(column, return_inverse=True)[1] for column in cells.T]
+    def __init__(self, levels: Levels) -> None:
+        _, first, cell = np.unique(_in_one_number(levels), return_index=True, return_inverse=True)
+        self.cells = levels[first]
+        self.cell = cell.reshape(-1)
 
     def log_probabilities(self, weights: Weights) -> Weights:
         """Log probability of each pattern's combination in each class with these weights per pattern."""
-        columns = [self._column(weights[:, number]) for number in range(weights.shape[1])]
-        return np.stack(columns, axis=1)[self.cell]
+        return self.learnt(weights).seen[self.cell]
 
-    def _column(self, weights: Weights) -> Weights:
+    def learnt(self, weights: Weights) -> Fact:
+        """What the fact shows in each class with these weights per pattern."""
+        columns = [self._column(weights[:, number]) for number in range(weights.shape[1])]
+        seen, unseen = (np.stack([column[at] for column in columns], axis=-1) for at in (0, 2))
+        parts = zip(*(column[1] for column in columns), strict=True)
+        return Fact(self.cells, seen, tuple(np.stack(part, axis=-1) for part in parts), unseen)
+
+    def _column(self, weights: Weights) -> tuple[Weights, list[Weights], Weights]:
+        """Of one class: log probability of each combination, of each level, and `Fact.unseen`."""
         total = weights.sum()
-        seen = np.bincount(self.cell, weights=weights, minlength=self.size)
-        expected = np.ones(self.size)
-        for single in self.singles:
-            of_level = np.bincount(single, weights=seen)
-            expected *= ((of_level + 0.5) / (total + 0.5 * len(of_level)))[single]
-        if len(self.singles) > 1:
-            expected /= expected.sum()
-            expected = (seen + DOUBT * expected) / (total + DOUBT)
-        logged: Weights = np.log(expected)
-        return logged
+        seen = np.bincount(self.cell, weights=weights, minlength=len(self.cells))
+        singles = []
+        for column in self.cells.T:
+            of_level = np.bincount(column, weights=seen, minlength=LEVELS)
+            stated = len(np.unique(column))
+            singles.append(np.log((of_level + 0.5) / (total + 0.5 * stated)))
+        if len(singles) == 1:
+            return singles[0][self.cells[:, 0]], singles, np.zeros(())
+        alone = np.sum([s[c] for s, c in zip(singles, self.cells.T, strict=True)], axis=0)
+        expected = np.exp(alone)
+        norm = expected.sum() if len(expected) else 1.0
+        expected = (seen + DOUBT * expected / norm) / (total + DOUBT)
+        return np.log(expected), singles, np.log(DOUBT / norm / (total + DOUBT))
+
+
+def _class_shares(weights: Weights) -> Weights:
+    totals = weights.sum(axis=0) + 1
+    shares: Weights = np.log(totals / totals.sum())
+    return shares
+
+
+def _levels(patterns: pd.DataFrame, parts: tuple[str, ...]) -> Levels:
+    return patterns[list(parts)].to_numpy(dtype=np.int64)
+
+
+def _in_one_number(levels: Levels) -> Levels:
+    """Each row's levels as one number that sorts as the row does."""
+    number = np.zeros(len(levels), dtype=np.int64)
+    for column in levels.T:
+        number = number * LEVELS + column
+    return number
 
 
 def _normalised(logs: Weights) -> Weights:

@@ -5,7 +5,7 @@ that a risk allows, the queue. Does not belong here: where the chance comes from
 evidence forbids or caps a pair (`rules`), ids (`clusters`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from pipelines.domain.partition import Codes, built_up, components, contradicted
 Chances = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-SAME, REVIEW, DIFFERENT = "same", "review", "different"
+SAME, REVIEW, DIFFERENT, UNSURE = "same", "review", "different", "unsure"
 
 CONSIDERED = 0.02
 """A pair less likely than this is `different`; nobody is asked and it rivals nothing."""
@@ -28,6 +28,8 @@ class Pairs:
 
     left, right: record numbers, left < right. chance: of being one party. forbidden: never one party.
     against: evidence speaks against it, without forbidding. guarded: not to be merged without a person.
+    verified: never one party whatever a steward says. said: what a steward said, as `judgements.settle` has
+    it, or nothing.
     """
 
     left: Codes
@@ -36,6 +38,20 @@ class Pairs:
     forbidden: Flags
     against: Flags
     guarded: Flags
+    verified: Flags
+    said: npt.NDArray[np.str_]
+
+    def ruled(self) -> "Pairs":
+        """The same pairs with what was said put in place of what was thought."""
+        same = (self.said == SAME) & ~self.verified
+        apart, unsure = self.said == DIFFERENT, self.said == UNSURE
+        return replace(
+            self,
+            chance=np.where(same, 1.0, self.chance),
+            forbidden=self.forbidden & ~same | apart,
+            against=self.against & ~same,
+            guarded=(self.guarded | unsure) & ~same,
+        )
 
 
 @dataclass(frozen=True)
@@ -53,42 +69,69 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Where a policy draws its lines in one register; they stand until the register is learnt anew.
+
+    threshold: the score from which pairs are merged. expected_leaks: records per million expected in a
+    mixed cluster. ask_from: the stake from which pairs are asked about (see `_stakes`). least: the score
+    from which they are.
+    """
+
+    threshold: float
+    expected_leaks: float
+    ask_from: float
+    least: float
+
+
+@dataclass(frozen=True)
 class Resolution:
     """What follows: per pair (in the order given) score and verdict, per record its cluster.
 
     score: the chance in the light of all other pairs; 0 where a veto in the component excludes it.
-    cluster: the smallest record number of the record's cluster. threshold: the score from which pairs are
-    merged. expected_leaks: records per million expected in a mixed cluster. asked: pairs in review.
+    cluster: the smallest record number of the record's cluster. stake: how many pairs of records a yes is
+    likely to bring together. asked: pairs in review.
     """
 
     score: Chances
     verdict: npt.NDArray[np.str_]
     cluster: Codes
-    threshold: float
-    expected_leaks: float
+    stake: Chances
+    limits: Limits
     asked: int
 
 
-def resolve(size: int, pairs: Pairs, exclusive: list[Codes], policy: Policy) -> Resolution:
+def resolve(size: int, pairs: Pairs, exclusive: list[Codes], by: Policy | Limits) -> Resolution:
     """Verdicts and clusters for records 0 … size-1; neither depends on the order of the pairs.
 
-    exclusive: per attribute a code per record (-1: none); two codes never stand in one cluster.
+    exclusive: per attribute a code per record (-1: none); two codes never stand in one cluster. by: a policy
+    draws its limits from these very records, which then have to be a whole register; with limits that were
+    drawn before, what follows for a component depends on nothing outside it.
     """
+    pairs = pairs.ruled()
     chance = np.where(pairs.forbidden, 0.0, pairs.chance)
     chance = _against_rivals(size, pairs, chance)
     score = _without_contradictions(size, pairs, chance, exclusive)
 
     eligible = ~pairs.guarded & (score >= 0.5)
-    threshold, leaks = _threshold(size, pairs, score, eligible, policy.leaked_per_million)
-    accepted = eligible & (score >= threshold)
+    if isinstance(by, Policy):
+        threshold, leaks = _threshold(size, pairs, score, eligible, by.leaked_per_million)
+        limits = Limits(threshold, leaks, 0.0, by.least_worth_asking)
+    else:
+        limits = by
+    # what is certain adds nothing to any risk
+    accepted = eligible & (score >= min(limits.threshold, 1.0))
     # what is accepted lies within the components that hold no contradiction any more
     cluster = components(size, pairs.left[accepted], pairs.right[accepted])
 
     joined = cluster[pairs.left] == cluster[pairs.right]
-    limit = int(policy.queued_per_hundred * size / 100)
-    asked = _queue(size, pairs, score, cluster, joined, policy.least_worth_asking, limit)
+    stake = _stakes(size, pairs, score, cluster)
+    asked = _queue(pairs, score, stake, cluster, joined, limits)
+    if isinstance(by, Policy):
+        limits = replace(limits, ask_from=_ask_from(stake[asked], by.queued_per_hundred, size))
+        asked &= stake >= limits.ask_from
+    asked |= (pairs.said == UNSURE) & ~joined & ~pairs.forbidden
     verdict = np.where(joined & ~pairs.forbidden, SAME, np.where(asked, REVIEW, DIFFERENT))
-    return Resolution(score, verdict, cluster, threshold, leaks, int(asked.sum()))
+    return Resolution(score, verdict, cluster, stake, limits, int(asked.sum()))
 
 
 def _against_rivals(size: int, pairs: Pairs, chance: Chances) -> Chances:
@@ -184,14 +227,25 @@ def _threshold(
     return float(ordered[last]), float(leaks[last])
 
 
+def _stakes(size: int, pairs: Pairs, score: Chances, cluster: Codes) -> Chances:
+    """How many pairs of records a yes to each pair is likely to bring together."""
+    members = np.bincount(cluster, minlength=size)
+    stakes: Chances = score * members[cluster[pairs.left]] * members[cluster[pairs.right]]
+    return stakes
+
+
+def _ask_from(stakes: Chances, per_hundred: float, size: int) -> float:
+    """The stake that leaves at most so many questions per hundred records."""
+    limit = int(per_hundred * size / 100)
+    if len(stakes) <= limit:
+        return 0.0
+    ordered = np.sort(stakes)[::-1]
+    # questions of one stake stand or fall together
+    return float(np.nextafter(ordered[limit], np.inf))
+
+
 def _queue(
-    size: int,
-    pairs: Pairs,
-    score: Chances,
-    cluster: Codes,
-    joined: Flags,
-    least: float,
-    limit: int,
+    pairs: Pairs, score: Chances, stake: Chances, cluster: Codes, joined: Flags, limits: Limits
 ) -> Flags:
     """The pairs to ask about, those first whose answer is likely to bring most records together.
 
@@ -200,11 +254,10 @@ def _queue(
     next time.
     """
     asked = np.zeros(len(score), dtype=bool)
-    open_ = np.flatnonzero(~joined & ~pairs.forbidden & (score >= least))
-    members = np.bincount(cluster, minlength=size)
+    worth = (score >= limits.least) & (stake >= limits.ask_from)
+    open_ = np.flatnonzero(~joined & ~pairs.forbidden & worth)
     a, b = cluster[pairs.left[open_]], cluster[pairs.right[open_]]
-    stake = score[open_] * members[a] * members[b]
-    order = np.lexsort((pairs.right[open_], pairs.left[open_], -score[open_], -stake))
+    order = np.lexsort((pairs.right[open_], pairs.left[open_], -score[open_], -stake[open_]))
     above: dict[int, int] = {}
 
     def root(node: int) -> int:
@@ -214,8 +267,6 @@ def _queue(
 
     chosen: list[int] = []
     for place, one, other in zip(order.tolist(), a[order].tolist(), b[order].tolist(), strict=True):
-        if len(chosen) == limit:
-            break
         one, other = root(one), root(other)
         if one != other:
             above[max(one, other)] = min(one, other)

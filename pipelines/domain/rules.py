@@ -8,8 +8,13 @@ import numpy as np
 import pandas as pd
 
 from pipelines.domain.classes import Levels
-from pipelines.domain.evidence import ORGANISATION, PERSON
+from pipelines.domain.evidence import EVIDENCE, ORGANISATION, PERSON
 from pipelines.domain.mixture import Flags
+
+
+def verified(table: str, patterns: pd.DataFrame) -> Flags:
+    """Patterns of two identity codes or two business ids: no steward makes one party of them."""
+    return Levels(patterns, EVIDENCE[table]).of("key", "other")
 
 
 def forbidden(table: str, patterns: pd.DataFrame) -> Flags:

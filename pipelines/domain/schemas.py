@@ -159,9 +159,6 @@ ROLES = Schema(
     ),
     ("source", "source_key"),
 )
-MATCH_KEYS = Schema(
-    "match_key", ("source", "source_key", "match_key"), ("source", "source_key", "match_key")
-)
 FORMER_IDS = Schema("former_id", ("source", "source_key", "party_id"), ("source", "source_key"))
 PARTY_RECORDS = Schema(
     "party_record", ("source", "source_key", "party_id"), ("source", "source_key")

@@ -1,19 +1,24 @@
 """Which records are worth comparing: candidate keys, and blocks refined until they are small.
 
 Belongs here: keys as SQL, the size a block may have, refinement of what is larger. Does not belong here:
-reading the parts of a key (`normal`), comparing (`patterns`).
+reading the parts of a key (`normal`), comparing (`patterns`), keeping keys from night to night (`store`).
 
 Recall first: a key asks for two facts where one is common (a birthday and a name, a place and an initial),
 an address is never required, and a block too large for its key is not dropped: its records meet again in
-smaller blocks, where they share more. What is still too large after two rounds, and every large block of an
-identifier, is laid in a row by name and place, and neighbours are compared; so pairs grow with records,
-not with their square.
+smaller blocks, where they share more. A block that two rounds did not make small says nothing; the large
+block of an identifier is a star around its first record; so pairs grow with records, not with their square.
+
+Which blocks are too large is learnt from a whole register (`discover`) and then stands (table `wide`): so
+two records meet or not whatever became of a third, and a night need only look at what changed.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 
 class Key(NamedTuple):
@@ -50,7 +55,6 @@ PERSON_KEYS = (
     Key("second+family", ("f", "g2"), 4),
 )
 PERSON_REFINEMENTS = ("birth", "phone", "email", "g2", "code", "property")
-PERSON_ORDER = "f, g1, street, house"
 
 ORGANISATION_KEYS = (
     Key("business_id", ("business_id",), 40, identifies=True),
@@ -66,94 +70,150 @@ ORGANISATION_KEYS = (
     Key("property", ("property",), 4),
 )
 ORGANISATION_REFINEMENTS = ("core", "numbers", "phone", "email", "code", "property", "contact")
-ORGANISATION_ORDER = "core, place"
 
 KEYS = {
-    "person": (PERSON_KEYS, PERSON_REFINEMENTS, PERSON_ORDER),
-    "organisation": (ORGANISATION_KEYS, ORGANISATION_REFINEMENTS, ORGANISATION_ORDER),
+    "person": (PERSON_KEYS, PERSON_REFINEMENTS),
+    "organisation": (ORGANISATION_KEYS, ORGANISATION_REFINEMENTS),
 }
-
-NEIGHBOURS = 1
-"""How many followers a record is compared with in a block that no refinement made small."""
-
 
 ROUNDS = 2
 """How often a block that is too large is refined."""
 
 
-def candidates(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    keys: Sequence[Key],
-    refinements: Sequence[str],
-    order: str,
-) -> None:
-    """Makes `{table}_pair`: l and r, the records' numbers, l < r, each pair once.
+STAR = 40
+"""An identifier's block of more records than this is compared with its first record only."""
 
-    order: SQL expressions by which an irreducible block is laid in a row.
+
+class Sort:
+    """What a row of `match_key` is for."""
+
+    MEET, IDENTIFY, HOME = range(3)
+
+
+def find_keys(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
+    """Makes `match_key` (key, r, sort) out of `person` and `organisation`, each row once.
+
+    sort: records with an equal key MEET; IDENTIFY hangs together however many they are; HOME is for
+    `normal`'s count of others at an address and compares nobody. Table `wide` (key) says which blocks are
+    too large: it is made when discover, and read otherwise. Keys are this engine's hashes (`engine.HASH`).
     """
     run = connection.execute
-    run(f"create or replace temp table block as {_keyed(table, keys)}")
-    run("create or replace temp table found (l bigint, r bigint)")
-    for round_ in range(ROUNDS + 1):
-        run(
-            """create or replace temp table sized as
-            select key, count(*) > any_value(most) large from block group by key having count(*) > 1"""
-        )
-        # most keys are one record's; they are out before anything is joined with itself
-        run(
-            """create or replace temp table small as
-            select key, r from block semi join (select key from sized where not large) using (key)"""
-        )
-        run(
-            """insert into found
-            select a.r, b.r from small a join small b on a.key = b.key and a.r < b.r"""
-        )
-        run(
-            """create or replace temp table wide as
-            select * from block semi join (select key from sized where large) using (key)"""
-        )
-        if round_ == 0:
-            run(_in_a_row(table, order, "identifies"))
-        if round_ < ROUNDS:
-            run(f"create or replace temp table block as {_refined(table, refinements)}")
-    run(_in_a_row(table, order, "true"))
-    run(f"create or replace table {table}_pair as select distinct l, r from found")
-    for used in ("block", "found", "sized", "small", "wide"):
-        run(f"drop table {used}")
+    run("create or replace table match_key (key bigint, r bigint, sort tinyint)")
+    if discover:
+        run("create or replace table wide (key bigint)")
+    run(
+        f"""insert into match_key
+        select distinct {_hashed("'home'", "place", "flat")}, r, {Sort.HOME} from person
+        where place is not null"""
+    )
+    for table, (keys, refinements) in KEYS.items():
+        run(f"create or replace temp table seen as {_seen(table)}")
+        run(f"create or replace temp table block as {_keyed(table, keys)}")
+        for round_ in range(ROUNDS + 1):
+            if discover:
+                run(
+                    f"""insert into wide select key from block where sort = {Sort.MEET}
+                    group by key having count(*) > any_value(most)"""
+                )
+            run(
+                """insert into match_key
+                select key, r, sort from block anti join wide using (key)"""
+            )
+            if round_ < ROUNDS:
+                run(f"create or replace temp table block as {_refined(refinements)}")
+    run("drop table block")
+    run("drop table seen")
 
 
-def _in_a_row(table: str, order: str, which: str) -> str:
-    """SQL that compares each record of a wide block with those that follow it by name and place."""
-    ahead = ", ".join(f"lead(wide.r, {n}) over in_row" for n in range(1, NEIGHBOURS + 1))
-    return f"""insert into found
-        with neighbours as (
-            select wide.r a, unnest([{ahead}]) b from wide join {table} using (r) where {which}
-            window in_row as (partition by key order by {order}, wide.r)
-        )
-        select least(a, b), greatest(a, b) from neighbours where b is not null"""
+def find_pairs(connection: duckdb.DuckDBPyConnection, *, touching: bool = False) -> None:
+    """Makes `pair` out of `match_key`: l and r, the records' numbers, l < r, each pair once.
+
+    touching: only pairs with a side in table `touched` (r); `match_key` then holds all rows of their keys.
+    """
+    run = connection.execute
+    # most keys are one record's; they are out before anything is joined with itself
+    run(
+        f"""create or replace temp table block as
+        with sized as (
+            select key, any_value(sort) = {Sort.IDENTIFY} and count(*) > {STAR} star, min(r) first
+            from match_key where sort <> {Sort.HOME} group by key having count(*) > 1
+        ) select key, r, star, first from match_key join sized using (key) where sort <> {Sort.HOME}"""
+    )
+    either = "and (a.r in (from touched) or b.r in (from touched))" if touching else ""
+    run(
+        f"""create or replace table pair as
+        select distinct a.r l, b.r r from block a join block b
+        on a.key = b.key and a.r < b.r and (not a.star or a.r = a.first) {either}"""
+    )
+    run("drop table block")
+
+
+def add_pairs(connection: duckdb.DuckDBPyConnection, judged: pd.DataFrame) -> None:
+    """Adds pairs that have to be compared whatever keys they share: left_no, right_no."""
+    connection.register("judged", judged[["left_no", "right_no"]])
+    connection.execute("insert into pair select left_no, right_no from judged except from pair")
+    connection.unregister("judged")
+
+
+def hold_keys(
+    connection: duckdb.DuckDBPyConnection, keys: pd.DataFrame, touched: npt.NDArray[np.int64]
+) -> None:
+    """Makes `match_key` of rows that were kept (match_key, record_no, sort), and `touched`."""
+    kept = {"key": keys["match_key"], "r": keys["record_no"], "sort": keys["sort"]}
+    for name, frame in (
+        (
+            "match_key",
+            pd.DataFrame({name: values.to_numpy(dtype=np.int64) for name, values in kept.items()}),
+        ),
+        ("touched", pd.DataFrame({"r": touched})),
+    ):
+        connection.register("held", frame)
+        connection.execute(f"create or replace table {name} as from held")
+        connection.unregister("held")
+
+
+def paired(connection: duckdb.DuckDBPyConnection) -> npt.NDArray[np.int64]:
+    """The records that stand in `pair` or `touched`, ascending."""
+    found = connection.execute(
+        "select l r from pair union select r from pair union from touched order by r"
+    ).fetchnumpy()["r"]
+    return np.asarray(found, dtype=np.int64)
+
+
+def _seen(table: str) -> str:
+    """SQL for the table with a row more for every other place, property and retired identity of a record."""
+    replaced = ("place", "property", *(["person_key"] if table == "person" else []))
+    instead = ", ".join(f"coalesce(read_place.{n}, {table}.{n}) as {n}" for n in replaced)
+    return f"""from {table} union all by name
+        select {table}.* replace ({instead})
+        from {table} join read_place on read_place.r = {table}.r and not own"""
 
 
 def _keyed(table: str, keys: Sequence[Key]) -> str:
-    """SQL for every key of every record: key (a hash), most, identifies, r."""
+    """SQL for every key of every record: key (a hash), most, sort, r."""
     selects = []
     for number, key in enumerate(keys):
+        sort = Sort.IDENTIFY if key.identifies else Sort.MEET
         for other in key.alternatives or (None,):
             parts = [*key.parts, *([other] if other else [])]
+            hashed = _hashed(f"'{table}'", str(number), *parts)
             stated = " and ".join(f"{part} is not null" for part in parts)
             selects.append(
-                f"select hash({number}, {', '.join(parts)}) key, {key.most} most, "
-                f"{key.identifies} identifies, r "
-                f"from {table} where {stated}"
+                f"select distinct {hashed} key, {key.most} most, {sort} sort, r "
+                f"from seen where {stated}"
             )
     return " union all ".join(selects)
 
 
-def _refined(table: str, refinements: Sequence[str]) -> str:
+def _refined(refinements: Sequence[str]) -> str:
     """SQL for the keys of the blocks that were too wide, each with one more fact."""
-    facts = " union all ".join(
-        f"select key, most, r, hash({number}, {fact}) fact "
-        f"from wide join {table} using (r) where {fact} is not null"
+    return " union all ".join(
+        f"select distinct {_hashed('block.key', str(number), fact)} key, most, sort, r "
+        f"from block semi join wide using (key) join seen using (r) where {fact} is not null"
         for number, fact in enumerate(refinements)
     )
-    return f"select hash(key, fact) key, most, false identifies, r from ({facts})"
+
+
+def _hashed(*parts: str) -> str:
+    """SQL for a key of these parts that fits into a signed whole number of any database."""
+    return f"(hash({', '.join(parts)}) >> 1)::bigint"

@@ -20,6 +20,12 @@ COLUMNS = (
 """All but record_id may be missing or empty. person_key and birth_key are equality tokens. kind is person
 or organisation. protection is `on` where a protective order holds."""
 
+FROM_THE_REGISTER = ("living_key", "name_role")
+"""What only the register tells: the identity code that stands once corrections are heard, an estate's name."""
+
+PLACE = ("street", "house_number", "apartment", "postal_code", "post_office", "property_id")
+"""What says where a record is; the register may know several places of one (table `elsewhere`)."""
+
 _READERS = {
     ".csv": "read_csv('{}', all_varchar = true, header = true, nullstr = '', delim = ',', quote = '\"')",
     ".parquet": "read_parquet('{}')",
@@ -32,7 +38,7 @@ class FileError(HubError):
 
 
 def read(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
-    """Makes table `record` (r: 0 … n-1 in order of record_id, then COLUMNS as text); returns n.
+    """Makes table `record` (r: 0 … n-1 in order of record_id, COLUMNS and more as text); returns n.
 
     Raises FileError.
     """
@@ -66,12 +72,21 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     # the ids alone are sorted, not the whole rows
     connection.execute(
         """create or replace table record as
-        select r, stated.* from stated join (
+        select r, stated.*, person_key living_key, null::varchar name_role from stated join (
             select record_id, row_number() over (order by record_id) - 1 r from stated
         ) using (record_id)"""
     )
     connection.execute("drop table stated")
+    nowhere_else(connection)
     return rows
+
+
+def nowhere_else(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes table `elsewhere` without a row: a file states one place a record."""
+    places = ", ".join(f"{name} varchar" for name in PLACE)
+    connection.execute(
+        f"create or replace table elsewhere (r bigint, person_key varchar, {places})"
+    )
 
 
 def columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:

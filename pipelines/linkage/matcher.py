@@ -2,7 +2,7 @@
 
 Belongs here: the order of the stages and what is handed from one to the next. Does not belong here: SQL of
 a stage (`normal`, `candidates`, `patterns`), decisions (`domain.mixture`, `rules`, `resolution`), files
-(`layout`).
+(`layout`), the register's night (`steps.match`).
 
     record → normal → candidates → patterns → counts of patterns → fit → chance per pattern
            → chance per pair → resolution → clusters and pairs
@@ -11,11 +11,12 @@ Everything up to the counts is a set operation that another engine can run; ever
 patterns, of which there are few, and three numbers a pair.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipelines.domain import classes, mixture, rules
@@ -27,25 +28,30 @@ from pipelines.linkage import candidates, normal, patterns
 EXCLUSIVE = ("person_key", "business_id", "kind")
 """Columns of which two values never stand in one cluster."""
 
-
-@dataclass(frozen=True)
-class Learnt:
-    """What one kind of record taught: its patterns, how often each was seen, and the fit."""
-
-    table: str
-    patterns: pd.DataFrame
-    counts: mixture.Weights
-    fit: mixture.Fit
+Fits = Mapping[str, mixture.Fit]
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Compared pairs of one kind, and the row of `learnt.patterns` that each pair shows."""
+    """Compared pairs of one kind of record, by the pattern each shows.
 
-    learnt: Learnt
+    left, right: record numbers, left < right, ascending. pattern: the row of `levels` that a pair shows.
+    codes: the patterns as numbers, ascending. levels: a row a pattern, a column a fact.
+    """
+
+    table: str
     left: Codes
     right: Codes
     pattern: Codes
+    codes: Codes
+    levels: pd.DataFrame
+
+    @classmethod
+    def of(cls, table: str, left: Codes, right: Codes, code: Codes) -> "Compared":
+        """code: the pattern of each pair (`patterns.compare`)."""
+        codes, pattern = np.unique(code, return_inverse=True)
+        levels = patterns.unpacked(table, codes)
+        return cls(table, left, right, pattern.reshape(-1).astype(np.int64), codes, levels)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class Matched:
 
     records: int
     compared: tuple[Compared, ...]
+    fits: Fits
     pairs: Pairs
     resolution: Resolution
 
@@ -67,49 +74,63 @@ def match(
     """Matches the records of table `record` (see `layout.read`); progress is told each stage as it begins."""
     progress("reading names, numbers and places")
     normal.normalise(connection)
-    compared = tuple(_compare(connection, table, progress) for table in EVIDENCE)
+    progress("looking for pairs")
+    candidates.find_keys(connection, discover=True)
+    candidates.find_pairs(connection)
+    progress("comparing pairs")
+    compared = compare(connection)
+    progress("learning from the register")
+    fits = {part.table: learn(part) for part in compared}
     progress("drawing clusters")
-    parts = [_judged(part) for part in compared]
-    pairs = Pairs(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    pairs = weighed(compared, fits)
     exclusive = [_codes(connection, column) for column in EXCLUSIVE]
-    return Matched(records, compared, pairs, resolve(records, pairs, exclusive, policy))
+    resolution = resolve(records, pairs, exclusive, policy)
+    return Matched(records, compared, fits, pairs, resolution)
 
 
-def learn(table: str, levels: pd.DataFrame, counts: mixture.Weights) -> Learnt:
-    """What patterns of a kind of record teach; levels: a row a pattern, a column a fact."""
-    start, possible = classes.start(table, levels)
-    together = EVIDENCE[table].together
-    return Learnt(table, levels, counts, mixture.fit(levels, counts, together, start, possible))
+def compare(connection: duckdb.DuckDBPyConnection) -> tuple[Compared, ...]:
+    """The pairs of table `pair`, compared: one result a kind of record."""
+    results = []
+    for table in EVIDENCE:
+        patterns.compare(connection, table)
+        found = connection.execute(
+            f"select l, r, code::bigint code from {table}_compared order by l, r"
+        ).fetchnumpy()
+        left, right, code = (np.asarray(found[name], dtype=np.int64) for name in ("l", "r", "code"))
+        results.append(Compared.of(table, left, right, code))
+    return tuple(results)
 
 
-def _compare(
-    connection: duckdb.DuckDBPyConnection, table: str, progress: Callable[[str], None]
-) -> Compared:
-    progress(f"looking for pairs of {table}s")
-    candidates.candidates(connection, table, *candidates.KEYS[table])
-    progress(f"comparing {table}s")
-    patterns.compare(connection, table)
-    found = connection.execute(
-        f"select l, r, code from {table}_compared order by l, r"
-    ).fetchnumpy()
-    progress(f"learning from {table}s")
-    codes, pattern = np.unique(found["code"], return_inverse=True)
-    counts = np.bincount(pattern, minlength=len(codes)).astype(np.float64)
-    learnt = learn(table, patterns.unpacked(table, codes), counts)
-    left, right = (np.asarray(found[side], dtype=np.int64) for side in ("l", "r"))
-    return Compared(learnt, left, right, pattern.astype(np.int64))
+def learn(part: Compared) -> mixture.Fit:
+    """What the pairs of one kind of record teach."""
+    start, possible = classes.start(part.table, part.levels)
+    counts = np.bincount(part.pattern, minlength=len(part.codes)).astype(np.float64)
+    return mixture.fit(part.levels, counts, EVIDENCE[part.table].together, start, possible)
 
 
-def _judged(part: Compared) -> dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]]:
-    """The fields of `Pairs` for the pairs of one kind."""
-    table, levels = part.learnt.table, part.learnt.patterns
+def posterior(part: Compared, fit: mixture.Fit) -> mixture.Weights:
+    """Chance of each class (columns) for each pattern (rows)."""
+    _, possible = classes.start(part.table, part.levels)
+    return fit.posterior(part.levels, possible)
+
+
+def weighed(compared: Sequence[Compared], fits: Fits) -> Pairs:
+    """What the pairs are worth under these fits, in the order of `compared`; nobody said anything."""
+    parts = [_weighed(part, fits[part.table]) for part in compared]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return Pairs(**columns, said=np.full(len(columns["left"]), "", dtype="<U9"))
+
+
+def _weighed(part: Compared, fit: mixture.Fit) -> dict[str, npt.NDArray[np.generic]]:
+    table, levels = part.table, part.levels
     return {
         "left": part.left,
         "right": part.right,
-        "chance": part.learnt.fit.posterior[:, classes.SAME][part.pattern],
+        "chance": posterior(part, fit)[:, classes.SAME][part.pattern],
         "forbidden": rules.forbidden(table, levels)[part.pattern],
         "against": rules.against(table, levels)[part.pattern],
         "guarded": rules.guarded(table, levels)[part.pattern],
+        "verified": rules.verified(table, levels)[part.pattern],
     }
 
 

@@ -1,8 +1,8 @@
 """Records in the form they are compared in: one table of persons, one of organisations.
 
-Belongs here: folding, reading names, numbers and places apart, in SQL and whole columns at a time. Does not
-belong here: which records are compared (`candidates`), how (`patterns`). What is made here is for comparing
-only and is never shown or stored.
+Belongs here: folding, reading names, numbers and places apart, in SQL and whole columns at a time; how
+common a name is. Does not belong here: which records are compared (`candidates`), how (`patterns`). What is
+made here is for comparing only and is never shown or stored, but for the shares of common names.
 
 The fold is `domain.names.fold` and a test holds the two equal; here it runs over columns.
 """
@@ -45,11 +45,11 @@ _READERS = {
 }
 
 
-def _read_once(column: str, readings: str) -> str:
+def _read_once(column: str, readings: str, source: str = "record") -> str:
     """A table of a column's distinct values and what is read from each: text costs once a value."""
     return (
         f"create or replace temp table read_{column} as select {column}, {readings} "
-        f"from (select distinct {column} from record where {column} is not null)"
+        f"from (select distinct {column} from {source} where {column} is not null)"
     )
 
 
@@ -74,72 +74,152 @@ _READINGS = (
         "nullif(trim(regexp_replace(core, '[^0-9]+', ' ', 'g')), '') numbers, "
         f"nullif(array_to_string(list_sort(regexp_extract_all(whole, '{_FORMS}')), ' '), '') form",
     ),
-    _read_once("street", "fold(street) folded"),
-    _read_once("post_office", "fold(post_office) folded"),
-    # every record's way to be reached, of persons and organisations alike
+    # every place a record is known at: its own first, then what stands in `elsewhere`
     """
-    create or replace temp table placed as
-    select r, number_of(phone) phone, lower(email) email, read_street.folded street,
+    create or replace temp table stated_place as
+    select r, true own, null::varchar person_key, street, house_number, apartment, postal_code, post_office, property_id
+    from record
+    union all
+    select r, false, person_key, street, house_number, apartment, postal_code, post_office, property_id
+    from elsewhere
+    """,
+    _read_once("street", "fold(street) folded", "stated_place"),
+    _read_once("post_office", "fold(post_office) folded", "stated_place"),
+    """
+    create or replace temp table read_place as
+    select r, own, person_key, read_street.folded street,
         nullif(replace(fold(house_number), ' ', ''), '') house,
         nullif(replace(fold(apartment), ' ', ''), '') flat,
         nullif(replace(upper(postal_code), ' ', ''), '') code,
         read_post_office.folded office, property_id property,
         read_street.folded || '|' || coalesce(house, '')
-            || '|' || coalesce(code, read_post_office.folded, '') place
-    from record left join read_street using (street) left join read_post_office using (post_office)
+            || '|' || coalesce(code, read_post_office.folded, '') place,
+        place || '|' || coalesce(flat, '') home
+    from stated_place
+    left join read_street using (street) left join read_post_office using (post_office)
+    """,
+    # who is known at several places is compared at each; where nobody is, no lists are made
+    """
+    create or replace temp table everywhere as
+    select r, list(distinct place) filter (place is not null) places,
+        list(distinct home) filter (home is not null) homes,
+        list(distinct property) filter (property is not null) properties
+    from read_place where exists (from elsewhere) group by r
+    """,
+    # every record's way to be reached, of persons and organisations alike
+    """
+    create or replace temp table placed as
+    select r, number_of(phone) phone, lower(email) email, places, homes, properties,
+        read_place.* exclude (r, own, person_key, home)
+    from record join read_place using (r) left join everywhere using (r) where own
     """,
 )
 
-_PERSONS = """
+_PERSONS_READ = """
+create or replace temp table person_read as
+select r, person_key, living_key, birth_key birth, coalesce(protection = 'on', false) guarded, g1, g2, f, parts,
+    coalesce(name_role = 'death_estate', false) or coalesce(read_given_names.estate, false)
+        or coalesce(read_family_name.estate, false) estate,
+    placed.* exclude (r)
+from record
+join placed using (r)
+left join read_given_names using (given_names)
+left join read_family_name using (family_name)
+where kind is distinct from 'organisation'
+"""
+
+_ORGANISATIONS_READ = """
+create or replace temp table organisation_read as
+select r, business_id, whole, core, words, numbers, form, fold(contact_name) contact, placed.* exclude (r)
+from record join placed using (r) left join read_organisation_name using (organisation_name)
+where kind = 'organisation'
+"""
+
+HELD_BY = 3
+"""A name that fewer records bear has no share of its own; it counts as one that one less than this bear."""
+SELDOM = -1
+"""Stands for every such name in `name_share`; no hash is negative."""
+
+
+def _share(part: str, name: str, table: str) -> str:
+    """SQL for the shares of a table's names, which stand as hashes."""
+    records = f"(select greatest(count(*), 1) from {table})"
+    return f"""
+        select '{part}' part, {_hashed(name)} "name", count(*) / {records} share
+        from {table} where {name} is not null group by {name} having count(*) >= {HELD_BY}
+        union all
+        select '{part}', {SELDOM}, {HELD_BY - 1} / {records}"""
+
+
+def _hashed(name: str) -> str:
+    return f"(hash({name}) >> 1)::bigint"
+
+
+def _share_of(part: str) -> str:
+    """SQL for the share of a name joined under the part's name."""
+    seldom = f"(select share from name_share where part = '{part}' and name = {SELDOM})"
+    return f"coalesce({part}.share, {seldom})"
+
+
+def _joined(part: str, name: str) -> str:
+    return (
+        f"left join name_share {part} on {part}.part = '{part}' and {part}.name = {_hashed(name)}"
+    )
+
+
+_SHARES = "create or replace table name_share as " + " union all ".join(
+    (
+        _share("given", "g1", "person_read"),
+        _share("family", "f", "person_read"),
+        _share("organisation", "core", "organisation_read"),
+    )
+)
+
+_PERSONS = f"""
 create or replace table person as
-with read as (
-    select r, person_key, birth_key birth, coalesce(protection = 'on', false) guarded, g1, g2, f, parts,
-        coalesce(read_given_names.estate, false) or coalesce(read_family_name.estate, false) estate,
-        placed.* exclude (r)
-    from record
-    join placed using (r)
-    left join read_given_names using (given_names)
-    left join read_family_name using (family_name)
-    where kind is distinct from 'organisation'
-), given as (
-    select g1, count(*) / (select count(*) from read) g1_share from read group by g1
-), family as (
-    select f, count(*) / (select count(*) from read) f_share from read group by f
-), home as (
-    select place, flat, count(distinct left(g1, 2)) - 1 others from read
+with home as (
+    select place, flat, count(distinct left(g1, 2)) - 1 others from person_read
     where place is not null group by place, flat
 )
-select read.*, g1_share, f_share, others
-from read
-left join given on given.g1 = read.g1
-left join family on family.f = read.f
-left join home on home.place = read.place and home.flat is not distinct from read.flat
+select person_read.*, {_share_of("given")} g1_share, {_share_of("family")} f_share, others
+from person_read {_joined("given", "g1")} {_joined("family", "f")}
+left join home on home.place = person_read.place and home.flat is not distinct from person_read.flat
 """
 
-_ORGANISATIONS = """
+_ORGANISATIONS = f"""
 create or replace table organisation as
-with read as (
-    select r, business_id, whole, core, words, numbers, form, fold(contact_name) contact,
-        placed.* exclude (r)
-    from record join placed using (r) left join read_organisation_name using (organisation_name)
-    where kind = 'organisation'
-), name as (
-    select core, count(*) / (select count(*) from read) core_share from read group by core
-)
-select read.*, core_share from read left join name on name.core = read.core
+select organisation_read.*, {_share_of("organisation")} core_share
+from organisation_read {_joined("organisation", "core")}
 """
 
 
-def normalise(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes tables `person` and `organisation` out of `record`.
+def statements() -> tuple[str, ...]:
+    """Everything that says how values are read, in order."""
+    macros = (f"create or replace macro {name} as {body}" for name, body in _READERS.items())
+    return (
+        *macros,
+        *_READINGS,
+        _PERSONS_READ,
+        _ORGANISATIONS_READ,
+        _SHARES,
+        _PERSONS,
+        _ORGANISATIONS,
+    )
 
-    person: r, person_key, birth, guarded, estate, g1 and g2 (first and second given name), f (family name)
-    and its parts, phone, email, street, house, flat, code, office, property, place (street, house and code in one),
-    g1_share and f_share (of the persons' records), others (people of other names at that address).
+
+def normalise(connection: duckdb.DuckDBPyConnection, *, shares_known: bool = False) -> None:
+    """Makes tables `person` and `organisation` out of `record` and `elsewhere` (see `layout`).
+
+    person: r, person_key, living_key, birth, guarded, estate, g1 and g2 (first and second given name), f (family name)
+    and its parts, phone, email, street, house, flat, code, office, property, place (street, house and code in
+    one), places, homes and properties (of who is known at several), g1_share and f_share (of the persons'
+    records), others (people of other names at that address).
     organisation: r, business_id, whole and core (name with and without legal form), form, words, numbers,
     contact, core_share and the same places.
+
+    shares_known: `name_share` (part, name, share) stands already, learnt from a larger register; a name
+    that is not in it is very rare. Otherwise it is made from these records.
     """
-    for name, body in _READERS.items():
-        connection.execute(f"create or replace macro {name} as {body}")
-    for statement in (*_READINGS, _PERSONS, _ORGANISATIONS):
-        connection.execute(statement)
+    for statement in statements():
+        if not (shares_known and statement is _SHARES):
+            connection.execute(statement)

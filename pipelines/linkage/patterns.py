@@ -54,14 +54,18 @@ _OTHERS = """greatest(coalesce(a.others, 0), coalesce(b.others, 0))
 _CONTACTS: Cases = {
     "address": {
         "unstated": _unstated("place"),
-        "same_home": "a.place = b.place and a.flat is not distinct from b.flat",
+        "same_home": "a.place = b.place and a.flat is not distinct from b.flat "
+        "or list_has_any(a.homes, b.homes)",
         "other_flat": "a.place = b.place and a.flat <> b.flat",
         # a flat left out or a street misspelt happens to anybody alike
-        "same_house": "a.place = b.place or a.house = b.house and left(a.code, 2) = left(b.code, 2) "
+        "same_house": "a.place = b.place or list_has_any(a.places, b.places) or a.house = b.house and left(a.code, 2) = left(b.code, 2) "
         "and jaro_winkler_similarity(a.street, b.street) >= 0.88",
         "same_area": "a.code = b.code",
     },
-    "property": {"unstated": _unstated("property"), "same": "a.property = b.property"},
+    "property": {
+        "unstated": _unstated("property"),
+        "same": "a.property = b.property or list_has_any(a.properties, b.properties)",
+    },
     "phone": {
         "unstated": _unstated("phone"),
         "same": "a.phone = b.phone",
@@ -77,7 +81,7 @@ _CONTACTS: Cases = {
 }
 
 _PERSON: Cases = {
-    "key": {"unstated": _unstated("person_key"), "same": "a.person_key = b.person_key"},
+    "key": {"unstated": _unstated("living_key"), "same": "a.living_key = b.living_key"},
     "birth": {"unstated": _unstated("birth"), "same": "a.birth = b.birth"},
     "given": {
         "unstated": _unstated("g1"),
@@ -135,31 +139,28 @@ BITS = 4
 
 
 def compare(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Makes `{table}_compared` out of `{table}_pair`: l, r and code, the pattern in one number.
+    """Makes `{table}_compared` out of `pair`: l, r and code, the pattern in one number.
 
     The code has a level per fact, BITS bits each, the first fact lowest; a level's number is its place in
     `domain.evidence`.
     """
     levels, cases = EVIDENCE[table].levels, CASES[table]
     code = " | ".join(
-        f"({_case(levels[fact], cases[fact])}::ubigint << {BITS * place})"
+        f"({_case(levels[fact], cases[fact])}::bigint << {BITS * place})"
         for place, fact in enumerate(levels)
     )
     connection.execute(
         f"""create or replace table {table}_compared as
-        select l, {table}_pair.r, {code} code
-        from {table}_pair join {table} a on a.r = l join {table} b on b.r = {table}_pair.r"""
+        select l, pair.r, {code} code
+        from pair join {table} a on a.r = l join {table} b on b.r = pair.r"""
     )
 
 
-def unpacked(table: str, codes: npt.NDArray[np.uint64]) -> pd.DataFrame:
+def unpacked(table: str, codes: npt.NDArray[np.int64]) -> pd.DataFrame:
     """The levels behind codes: a row per code, a column per fact."""
     levels = EVIDENCE[table].levels
     return pd.DataFrame(
-        {
-            fact: (codes >> np.uint64(BITS * place) & np.uint64(2**BITS - 1)).astype(np.int64)
-            for place, fact in enumerate(levels)
-        }
+        {fact: codes >> (BITS * place) & (2**BITS - 1) for place, fact in enumerate(levels)}
     )
 
 

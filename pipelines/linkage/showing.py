@@ -12,13 +12,13 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from pipelines.domain import rules
+from pipelines.domain import mixture, rules
 from pipelines.domain.classes import SAME
 from pipelines.domain.evidence import EVIDENCE
 from pipelines.domain.resolution import REVIEW
 from pipelines.domain.wording import GUARDS, phrase, strength
 from pipelines.linkage.layout import COLUMNS, write
-from pipelines.linkage.matcher import Compared, Matched
+from pipelines.linkage.matcher import Compared, Matched, posterior
 
 _SECRET = {"person_key", "birth_key"}
 
@@ -83,25 +83,25 @@ def explained(
             float(resolution.score[number]),
             str(resolution.verdict[number]),
             _side_by_side(connection, left, right),
-            _evidence(part, pattern),
+            evidence_of(part, pattern, matched.fits[part.table]),
         )
 
 
-def _evidence(part: Compared, pattern: int) -> list[tuple[str, str]]:
-    """What the pair shows, fact by fact, against the likeliest other class."""
-    evidence, fit = EVIDENCE[part.learnt.table], part.learnt.fit
-    numbers = part.learnt.patterns.iloc[pattern]
-    levels = {fact: names[int(numbers[fact])] for fact, names in evidence.levels.items()}
-    others = fit.posterior[pattern].copy()
+def evidence_of(part: Compared, pattern: int, fit: mixture.Fit) -> list[tuple[str, str]]:
+    """What a pattern of a kind shows, fact by fact, against the likeliest other class."""
+    evidence, row = EVIDENCE[part.table], part.levels.iloc[[pattern]]
+    levels = {fact: names[int(row[fact].iloc[0])] for fact, names in evidence.levels.items()}
+    others = posterior(part, fit)[pattern].copy()
     others[SAME] = -1.0
     rival = int(others.argmax())
+    logs = fit.by_fact(row)
     shown = []
     for name, facts in evidence.together.items():
         said = phrase(levels, facts)
         if said:
-            log_odds = fit.by_fact[name][pattern, SAME] - fit.by_fact[name][pattern, rival]
+            log_odds = logs[name][0, SAME] - logs[name][0, rival]
             shown.append((said, strength(float(np.exp(log_odds)))))
-    guards = rules.guards(part.learnt.table, part.learnt.patterns.iloc[[pattern]])
+    guards = rules.guards(part.table, row)
     shown += [(GUARDS[name], "a person has to look") for name, holds in guards.items() if holds[0]]
     return shown
 

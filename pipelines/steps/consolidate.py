@@ -15,7 +15,6 @@ from pipelines.domain.schemas import (
     GOLDEN_POINTS,
     GOLDEN_ROLES,
     LANDED,
-    MATCH_KEYS,
     PARTIES,
     PARTY_RECORDS,
     POINT_TIES,
@@ -27,7 +26,7 @@ from pipelines.domain.schemas import (
 from pipelines.domain.survivorship import golden
 from pipelines.steps.night import Night, StepResult, StepRun, executing
 from pipelines.steps.place import Placed, forget_refused_places, forget_roles, place
-from pipelines.store import deliveries, frames, judgements, nights, quarantine
+from pipelines.store import deliveries, frames, judgements, linkage, nights, quarantine
 
 _RECORD = ("source", "source_key")
 _EVER = "0000-00-00"
@@ -237,7 +236,8 @@ def _forget(step: StepRun, records: pd.DataFrame) -> None:
     waiting = _waiting_roles(step).merge(named, on=["source", "party_source_key"])
     roles = frames.read_matching(step.conn, ROLES, named, ("source", "party_source_key"))
     forget_roles(step, pd.concat([roles[list(_RECORD)], waiting[list(_RECORD)]]))
-    for schema in (PARTIES, ADDRESSES, MATCH_KEYS, PARTY_RECORDS, FORMER_IDS):
+    linkage.forget(step.conn, keys, step.id)
+    for schema in (PARTIES, ADDRESSES, PARTY_RECORDS, FORMER_IDS):
         frames.remove(step.conn, schema, keys, _RECORD)
     landed = keys.assign(kind="party")
     frames.remove(step.conn, LANDED, landed, ("source", "kind", "source_key"))

@@ -1,137 +1,392 @@
 """Decide which records are the same party, for what changed and whoever it touches.
 
-Belongs here: gathering the affected records, asking the domain, keeping ids and the review queue. Does
-not belong here: what makes two records the same (`domain.matching`).
+Belongs here: what a change touches, comparing that, asking the domain, keeping ids and the review queue. Does
+not belong here: what makes two records the same (`linkage`, `domain.resolution`).
+
+A small night and a full one come to the same: everything that is read off a whole register stands in the
+model, so that two records are weighed by themselves, and what follows for one component of the register
+depends on nothing outside it.
 """
 
+from dataclasses import replace
+
+import duckdb
+import numpy as np
 import pandas as pd
 
-from pipelines.domain import matching
-from pipelines.domain.clusters import assign, group
-from pipelines.domain.schemas import ADDRESSES, FORMER_IDS, MATCH_KEYS, PARTIES, PARTY_RECORDS
+from pipelines.domain.clusters import assign
+from pipelines.domain.evidence import EVIDENCE
+from pipelines.domain.judgements import PAIR, left_first, settle
+from pipelines.domain.matching import codes_of, living_person_keys
+from pipelines.domain.partition import Codes
+from pipelines.domain.resolution import (
+    CONSIDERED,
+    DIFFERENT,
+    REVIEW,
+    Limits,
+    Pairs,
+    Policy,
+    resolve,
+)
+from pipelines.domain.schemas import FORMER_IDS, PARTIES, PARTY_RECORDS
+from pipelines.errors import HubError
+from pipelines.linkage import candidates, matcher, normal, register
+from pipelines.linkage.candidates import Sort
+from pipelines.linkage.engine import opened
+from pipelines.linkage.matcher import Compared, Fits
+from pipelines.linkage.model import Model, learnt_shares, learnt_wide, program, recall
 from pipelines.steps.night import Night, StepResult, StepRun, executing
-from pipelines.store import frames, judgements, nights
+from pipelines.store import frames, judgements, linkage, nights
+from pipelines.store.linkage import Numbers
 
 _RECORD = ("source", "source_key")
+_NOBODY: Numbers = np.empty(0, dtype=np.int64)
+FEW = 20_000
+"""Records that one thread compares sooner than several are started."""
+
+
+class Contradicted(HubError):
+    """What was learnt anew would merge or part what a steward had decided otherwise; nothing was written."""
 
 
 def match(night: Night) -> StepResult:
-    """Golden ids for every record that changed and every record it could belong with."""
+    """Golden ids for every record that changed and every record it could belong with.
+
+    Raises Contradicted, with nothing changed, where new rules contradict old judgements.
+    """
     with executing(night, "match") as step:
-        changed = _changed(step)
-        if changed.empty:
-            step.counts.update(
-                records=0,
-                merged=0,
-                split=0,
-                waiting_for_review=judgements.queue_length(step.conn),
-            )
-            return _result(step)
-        affected = _reach(step, changed, _refresh_keys(step, changed))
-        parties = frames.read_matching(step.conn, PARTIES, affected, _RECORD)
-        addresses = frames.read_matching(step.conn, ADDRESSES, affected, _RECORD)
-        keys = frames.read_matching(step.conn, MATCH_KEYS, affected, _RECORD)
-        pairs = matching.decide(parties, addresses, keys, judgements.living(step.conn, affected))
-        groups = group(parties[list(_RECORD)], pairs, parties)
-        previous = frames.read_matching(step.conn, PARTY_RECORDS, affected, _RECORD)
-        first = nights.peek_id(step.conn, "party")
-        former = frames.read_matching(step.conn, FORMER_IDS, affected, _RECORD)
-        assigned = assign(groups, previous, first, former)
-        if assigned.minted:
-            nights.next_id(step.conn, "party", max(assigned.minted) + 1 - first)
-        moved = assigned.records.merge(
-            previous, on=[*_RECORD, "party_id"], how="left", indicator=True
+        policy = Policy(**night.settings.matching.model_dump())
+        numbers = np.union1d(
+            linkage.number(step.conn, _changed(step)),
+            linkage.touched_since(step.conn, step.since),
         )
-        moved = moved.loc[moved["_merge"] == "left_only", list(PARTY_RECORDS.columns)]
-        frames.put(step.conn, PARTY_RECORDS, moved, step.id)
-        merged = previous[previous["party_id"].isin(assigned.merged["party_id"])]
-        frames.put(step.conn, FORMER_IDS, _without(merged, former), step.id)
-        nights.redirect(step.conn, assigned.merged, assigned.split, night.business_date)
-        nights.revive(step.conn, assigned.records[["party_id"]].drop_duplicates())
-        review = pairs[pairs["verdict"] == "review"]
-        judgements.replace_queue(step.conn, affected, review, night.business_date, night.now())
-        step.counts.update(
-            records=len(parties),
-            minted=len(assigned.minted),
-            merged=len(assigned.merged),
-            split=len(assigned.split),
-            waiting_for_review=judgements.queue_length(step.conn),
-        )
-    return _result(step)
-
-
-def _result(step: StepRun) -> StepResult:
+        model = _model(step, policy)
+        step.counts.update(records=0, minted=0, merged=0, split=0)
+        if model is None or night.full:
+            _match_all(step, night, model, policy)
+        elif len(numbers):
+            _match_changed(step, night, model, numbers)
+        step.counts["waiting_for_review"] = judgements.queue_length(step.conn)
     waiting = step.counts["waiting_for_review"]
     return StepResult(status="attention" if waiting else "ok", counts=dict(step.counts))
+
+
+def _changed(step: StepRun) -> pd.DataFrame:
+    """source, source_key of the parties whose words, places or judgements changed."""
+    return pd.concat(
+        [
+            frames.keys_changed_since(step.conn, PARTIES, step.since),
+            linkage.placed_since(step.conn, step.since),
+            judgements.touched_since(step.conn, step.since),
+        ]
+    ).drop_duplicates(ignore_index=True)
+
+
+def _model(step: StepRun, policy: Policy) -> Model | None:
+    """What was learnt, if it still fits the program, the policy and the register."""
+    found = linkage.latest_model(step.conn)
+    if found is None:
+        return None
+    model = Model.of(found[1])
+    outgrown = model.is_outgrown(linkage.count(step.conn))
+    return None if outgrown or not model.fits_program(policy) else model
+
+
+def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy) -> None:
+    """Every record by its keys of today; without a model one is learnt first."""
+    linkage.number(step.conn, frames.keys_changed_since(step.conn, PARTIES, 0))
+    everybody = linkage.records_of(step.conn)
+    judged = _judged(step, everybody)
+    with opened() as engine:
+        if model is not None:
+            recall(engine, model)
+        _hold(step, engine, None)
+        normal.normalise(engine, shares_known=model is not None)
+        candidates.find_keys(engine, discover=model is None)
+        linkage.replace_keys(step.conn, None, _keys_found(engine))
+        candidates.find_pairs(engine)
+        candidates.add_pairs(engine, judged)
+        compared = matcher.compare(engine)
+        learnt = model or Model(
+            program=program(),
+            records=len(everybody),
+            policy=policy,
+            limits=None,
+            fits={part.table: matcher.learn(part) for part in compared},
+            shares=learnt_shares(engine),
+            wide=learnt_wide(engine),
+        )
+    pairs = _weighed(compared, learnt.fits)
+    linkage.replace_pairs(step.conn, None, pairs)
+    limits = _resolve(step, night, everybody, pairs, judged, learnt)
+    if model is None:
+        content = replace(learnt, limits=limits).content()
+        linkage.keep_model(step.conn, content, learnt.records, night.business_date, night.now())
+        step.counts["learnt"] = 1
+
+
+def _match_changed(step: StepRun, night: Night, model: Model, numbers: Numbers) -> None:
+    """What changed, who is compared otherwise because of it, and whoever hangs together with them."""
+    former = linkage.keys_of(step.conn, numbers)
+    with opened(threads=1 if len(numbers) < FEW else None) as engine:
+        recall(engine, model)
+        _hold(step, engine, numbers)
+        normal.normalise(engine, shares_known=True)
+        candidates.find_keys(engine, discover=False)
+        keys = _keys_found(engine)
+        linkage.replace_keys(step.conn, numbers, keys)
+        touched = _touched(step, numbers, pd.concat([former, keys]))
+        asked = _those(linkage.keys_of(step.conn, touched), Sort.MEET, Sort.IDENTIFY)
+        candidates.hold_keys(engine, linkage.sharing(step.conn, asked), touched)
+        candidates.find_pairs(engine, touching=True)
+        candidates.add_pairs(engine, _judged(step, linkage.records_of(step.conn, touched)))
+        _hold(step, engine, _compared_with(step, candidates.paired(engine)))
+        normal.normalise(engine, shares_known=True)
+        compared = matcher.compare(engine)
+    before = linkage.pairs_of(step.conn, touched)
+    linkage.replace_pairs(step.conn, touched, _weighed(compared, model.fits))
+    affected = _hanging_together(step, np.union1d(touched, _sides(before)))
+    records = linkage.records_of(step.conn, affected)
+    pairs = _in_order(linkage.pairs_of(step.conn, affected))
+    inside = np.isin(pairs["left_no"], affected) & np.isin(pairs["right_no"], affected)
+    pairs = pairs[inside].reset_index(drop=True)
+    _resolve(step, night, records, pairs, _judged(step, records), model)
+
+
+def _resolve(
+    step: StepRun,
+    night: Night,
+    records: pd.DataFrame,
+    pairs: pd.DataFrame,
+    judged: pd.DataFrame,
+    model: Model,
+) -> Limits:
+    """Verdicts, groups and ids of records whose pairs are all here; a model without limits draws them now."""
+    numbers = records["record_no"].to_numpy(dtype=np.int64)
+    weighed = matcher.weighed(_compared(pairs), model.fits)
+    weighed = replace(
+        weighed,
+        left=np.searchsorted(numbers, weighed.left),
+        right=np.searchsorted(numbers, weighed.right),
+        said=_said(pairs, judged),
+    )
+    found = resolve(len(numbers), weighed, _exclusive(step, numbers), model.limits or model.policy)
+    _refuse_contradictions(step, pairs, weighed, found.limits)
+    decided = pairs.assign(score=found.score, verdict=found.verdict)
+    changed = (decided["score"] != pairs["score"]) | (decided["verdict"] != pairs["verdict"])
+    linkage.decide_pairs(step.conn, decided[changed])
+    _keep_ids(step, night, records.assign(group=found.cluster))
+    asked = _named(records, pairs[found.verdict == REVIEW])
+    judgements.replace_queue(
+        step.conn,
+        records,
+        asked.assign(stake=found.stake[found.verdict == REVIEW]),
+        night.business_date,
+        night.now(),
+    )
+    return found.limits
+
+
+def _keep_ids(step: StepRun, night: Night, groups: pd.DataFrame) -> None:
+    """Ids for groups (source, source_key, group), minted, kept, redirected or living again (DESIGN 8)."""
+    previous = frames.read_matching(step.conn, PARTY_RECORDS, groups, _RECORD)
+    former = frames.read_matching(step.conn, FORMER_IDS, groups, _RECORD)
+    first = nights.peek_id(step.conn, "party")
+    assigned = assign(groups[[*_RECORD, "group"]], previous, first, former)
+    if assigned.minted:
+        nights.next_id(step.conn, "party", max(assigned.minted) + 1 - first)
+    moved = assigned.records.merge(previous, on=[*_RECORD, "party_id"], how="left", indicator=True)
+    moved = moved.loc[moved["_merge"] == "left_only", list(PARTY_RECORDS.columns)]
+    frames.put(step.conn, PARTY_RECORDS, moved, step.id)
+    merged = previous[previous["party_id"].isin(assigned.merged["party_id"])]
+    frames.put(step.conn, FORMER_IDS, _without(merged, former), step.id)
+    nights.redirect(step.conn, assigned.merged, assigned.split, night.business_date)
+    nights.revive(step.conn, assigned.records[["party_id"]].drop_duplicates())
+    step.counts.update(
+        records=len(groups),
+        minted=len(assigned.minted),
+        merged=len(assigned.merged),
+        split=len(assigned.split),
+    )
+
+
+def _refuse_contradictions(
+    step: StepRun, pairs: pd.DataFrame, weighed: Pairs, limits: Limits
+) -> None:
+    """Judgements are the tests of what is learnt: one given before the model must not be at odds with it."""
+
+
+# ---- what has to be looked at
+
+
+def _touched(step: StepRun, numbers: Numbers, keys: pd.DataFrame) -> Numbers:
+    """Whoever is compared otherwise because these records have, or had, these keys.
+
+    That is everybody at the same home (who lives there is evidence) and everybody who shares an identity
+    with a changed record, to the end of the chain (a correction tells which code is living).
+    """
+    homes = linkage.sharing(step.conn, _those(keys, Sort.HOME))["record_no"]
+    return np.union1d(np.union1d(numbers, _chained(step, keys)), homes.to_numpy(dtype=np.int64))
+
+
+def _chained(step: StepRun, keys: pd.DataFrame) -> Numbers:
+    """Every record that an identity joins to these keys, directly or over others."""
+    reached, followed = _NOBODY, set[int]()
+    asked = set(_those(keys, Sort.IDENTIFY))
+    while asked:
+        followed |= asked
+        found = linkage.sharing(step.conn, asked)["record_no"].to_numpy(dtype=np.int64)
+        fresh = np.setdiff1d(found, reached)
+        reached = np.union1d(reached, fresh)
+        asked = set(_those(linkage.keys_of(step.conn, fresh), Sort.IDENTIFY)) - followed
+    return reached
+
+
+def _compared_with(step: StepRun, numbers: Numbers) -> Numbers:
+    """Records to be compared, with all that a comparison reads of others: their homes and identities."""
+    keys = linkage.keys_of(step.conn, numbers)
+    return np.union1d(numbers, _touched(step, numbers, keys))
+
+
+def _hanging_together(step: StepRun, numbers: Numbers) -> Numbers:
+    """The whole components of these records: over pairs that are considered, judgements and golden ids.
+
+    Each round only follows the records found in the round before, so the cost is that of the affected
+    components, not of the register.
+    """
+    reached = fresh = numbers
+    while len(fresh):
+        pairs = linkage.pairs_of(step.conn, fresh)
+        records = linkage.records_of(step.conn, fresh)
+        ids = frames.read_matching(step.conn, PARTY_RECORDS, records, _RECORD)
+        fellows = frames.read_matching(
+            step.conn, PARTY_RECORDS, ids[["party_id"]].drop_duplicates(), ("party_id",)
+        )
+        found = np.concatenate(
+            [
+                _sides(pairs[pairs["chance"] >= CONSIDERED]),
+                linkage.known(step.conn, fellows),
+                _sides(_judged(step, records)),
+            ]
+        )
+        fresh = np.setdiff1d(found, reached)
+        reached = np.union1d(reached, fresh)
+    return reached
+
+
+# ---- frames
+
+
+def _hold(step: StepRun, engine: duckdb.DuckDBPyConnection, numbers: Numbers | None) -> None:
+    register.hold(
+        engine,
+        linkage.parties(step.conn, numbers),
+        linkage.addresses(step.conn, numbers),
+        linkage.properties(step.conn, numbers),
+    )
+
+
+def _weighed(compared: tuple[Compared, ...], fits: Fits) -> pd.DataFrame:
+    """`linkage.PAIRS` of compared pairs; what becomes of them is open."""
+    weighed = matcher.weighed(compared, fits)
+    return pd.DataFrame(
+        {
+            "left_no": weighed.left,
+            "right_no": weighed.right,
+            "party_type": [part.table for part in compared for _ in range(len(part.left))],
+            "pattern": np.concatenate([part.codes[part.pattern] for part in compared]),
+            "chance": weighed.chance,
+            "score": np.where(weighed.forbidden, 0.0, weighed.chance),
+            "verdict": DIFFERENT,
+        }
+    )
+
+
+def _compared(pairs: pd.DataFrame) -> list[Compared]:
+    """`linkage.PAIRS` in the order of `_in_order`, as the matcher has them."""
+    parts = []
+    for table in EVIDENCE:
+        of_kind = pairs[pairs["party_type"] == table]
+        columns = (
+            of_kind[name].to_numpy(dtype=np.int64) for name in ("left_no", "right_no", "pattern")
+        )
+        parts.append(Compared.of(table, *columns))
+    return parts
+
+
+def _in_order(pairs: pd.DataFrame) -> pd.DataFrame:
+    """One kind of record after the other, as `EVIDENCE` has them."""
+    kinds = pd.Categorical(pairs["party_type"], list(EVIDENCE))
+    ordered = pairs.assign(kind=kinds).sort_values(["kind", "left_no", "right_no"])
+    return ordered.drop(columns="kind").reset_index(drop=True)
+
+
+def _judged(step: StepRun, records: pd.DataFrame) -> pd.DataFrame:
+    """left_no, right_no, verdict, decided_at of the standing judgements with a side among the records."""
+    living = judgements.living(step.conn, records)
+    said = settle(living)
+    if said.empty:
+        return said.assign(left_no=0, right_no=0)[["left_no", "right_no", "verdict"]]
+    sides = [said[list(PAIR[i : i + 2])].set_axis(list(_RECORD), axis=1) for i in (0, 2)]
+    numbered = linkage.numbered(step.conn, pd.concat(sides))
+    left, right = (
+        side.merge(numbered, on=list(_RECORD), how="left")["record_no"] for side in sides
+    )
+    both = pd.DataFrame(
+        {"one": left, "other": right, "verdict": said["verdict"].to_numpy()}
+    ).dropna()
+    return pd.DataFrame(
+        {
+            "left_no": both[["one", "other"]].min(axis=1).astype("int64"),
+            "right_no": both[["one", "other"]].max(axis=1).astype("int64"),
+            "verdict": both["verdict"],
+        }
+    )
+
+
+def _said(pairs: pd.DataFrame, judged: pd.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.str_]]":
+    """What a steward said of each pair, or nothing."""
+    said = (
+        pairs[["left_no", "right_no"]]
+        .astype("int64")
+        .merge(judged, on=["left_no", "right_no"], how="left")
+    )
+    return said["verdict"].fillna("").to_numpy(dtype="<U9")
+
+
+def _named(records: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """PAIR of pairs of numbers, the lesser record on the left."""
+    by_number = records.set_index("record_no")
+    sides = [by_number.loc[pairs[side], list(_RECORD)] for side in ("left_no", "right_no")]
+    named = pd.concat([side.reset_index(drop=True) for side in sides], axis=1).set_axis(
+        list(PAIR), axis=1
+    )
+    return left_first(named)
+
+
+def _exclusive(step: StepRun, numbers: Numbers) -> list[Codes]:
+    """For each attribute that tells parties apart: a code per record, -1 where it has none."""
+    parties = linkage.identities(step.conn, numbers).set_index("record_no").reindex(numbers)
+    living = parties.assign(person_key=living_person_keys(parties))
+    return [codes_of(living[name]) for name in ("person_key", "business_id", "party_type")]
+
+
+def _keys_found(engine: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    return engine.execute("select key match_key, r record_no, sort from match_key").df()
+
+
+def _those(keys: pd.DataFrame, *sorts: int) -> list[int]:
+    """The different keys of some sorts."""
+    wanted: list[int] = keys.loc[keys["sort"].isin(sorts), "match_key"].unique().tolist()
+    return wanted
+
+
+def _sides(pairs: pd.DataFrame) -> Numbers:
+    return np.union1d(
+        pairs["left_no"].to_numpy(dtype=np.int64), pairs["right_no"].to_numpy(dtype=np.int64)
+    )
 
 
 def _without(records: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
     others_keys = pd.MultiIndex.from_frame(others[list(_RECORD)])
     return records[~pd.MultiIndex.from_frame(records[list(_RECORD)]).isin(others_keys)]
-
-
-def _changed(step: StepRun) -> pd.DataFrame:
-    parties = frames.changed_since(step.conn, PARTIES, step.since)[list(_RECORD)]
-    judged = judgements.touched_since(step.conn, step.since)
-    return pd.concat([parties, judged]).drop_duplicates(ignore_index=True)
-
-
-def _refresh_keys(step: StepRun, changed: pd.DataFrame) -> pd.DataFrame:
-    """Give the changed records their keys of today; returns the keys they had."""
-    before = frames.read_matching(step.conn, MATCH_KEYS, changed, _RECORD)
-    parties = frames.read_matching(step.conn, PARTIES, changed, _RECORD)
-    addresses = frames.read_matching(step.conn, ADDRESSES, changed, _RECORD)
-    frames.remove(step.conn, MATCH_KEYS, changed, _RECORD)
-    frames.put(step.conn, MATCH_KEYS, matching.match_keys(parties, addresses), step.id)
-    return before
-
-
-def _reach(step: StepRun, changed: pd.DataFrame, former: pd.DataFrame) -> pd.DataFrame:
-    """Everybody who shares a key or a golden id with what changed, to the end of the chain.
-
-    Each round only follows the records found in the round before, so the cost is that of the affected
-    groups, not of the register. former: keys the changed records had; who still holds one is affected.
-    """
-    reached = changed
-    fresh = changed
-    keys = former
-    while not fresh.empty:
-        held = frames.read_matching(step.conn, MATCH_KEYS, fresh, _RECORD)
-        keys = pd.concat([keys, held])
-        ids = frames.read_matching(step.conn, PARTY_RECORDS, fresh, _RECORD)[["party_id"]]
-        fellows = frames.read_matching(
-            step.conn, PARTY_RECORDS, ids.drop_duplicates(), ("party_id",)
-        )
-        judged = judgements.living(step.conn, fresh)
-        found = pd.concat(
-            [
-                _sharing(step, keys)[list(_RECORD)],
-                fellows[list(_RECORD)],
-                *(
-                    judged[[f"{side}_source", f"{side}_key"]].set_axis(list(_RECORD), axis=1)
-                    for side in ("left", "right")
-                ),
-            ]
-        ).drop_duplicates()
-        fresh = _without(found, reached)
-        reached = pd.concat([reached, fresh], ignore_index=True)
-        keys = keys.iloc[:0]
-    return reached
-
-
-def _sharing(step: StepRun, keys: pd.DataFrame) -> pd.DataFrame:
-    """Records that hold one of the keys, of blocks small enough to mean something.
-
-    A block that these very records have just made too large is followed once more: whom it held
-    together must be looked at again without it.
-    """
-    asked = keys["match_key"].value_counts()
-    sharing = frames.read_matching(
-        step.conn, MATCH_KEYS, keys[["match_key"]].drop_duplicates(), ("match_key",)
-    )
-    size = sharing["match_key"].map(sharing["match_key"].value_counts())
-    grown = sharing["match_key"].map(asked).fillna(0)
-    identifies = (
-        sharing["match_key"].str.extract("^([^:]*)", expand=False).isin(matching.IDENTIFIERS)
-    )
-    return sharing[identifies | (size - grown <= matching.SHARED_BY_AT_MOST)]

@@ -55,8 +55,8 @@ def match_file(
         clusters=len(set(resolution.cluster.tolist())),
         pairs=len(resolution.score),
         **verdicts,
-        threshold=resolution.threshold,
-        expected_leaked_per_million=resolution.expected_leaks,
+        threshold=resolution.limits.threshold,
+        expected_leaked_per_million=resolution.limits.expected_leaks,
         explained=laid_open,
     )
 

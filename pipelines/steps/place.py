@@ -25,7 +25,7 @@ from pipelines.domain.schemas import (
 )
 from pipelines.domain.survivorship import Policy
 from pipelines.steps.night import StepRun
-from pipelines.store import frames, nights, quarantine
+from pipelines.store import frames, linkage, nights, quarantine
 
 _RECORD = ("source", "source_key")
 _LANDED = ("source", "kind", "source_key")
@@ -64,6 +64,8 @@ def place(step: StepRun, policy: Policy) -> Placed:
 def forget_roles(step: StepRun, roles: pd.DataFrame) -> int:
     """Take roles (source, source_key) out of every table that holds a word of them; returns how many."""
     landed = roles[list(_RECORD)].drop_duplicates().assign(kind="role")
+    # a role's property is evidence of whose record it is
+    linkage.touch(step.conn, linkage.holders_of(step.conn, landed), step.id)
     frames.remove(step.conn, ROLES, landed, _RECORD)
     frames.remove(step.conn, LANDED, landed, _LANDED)
     quarantine.forget(step.conn, landed)

@@ -36,7 +36,13 @@ from pipelines.domain.schemas import Schema
 from pipelines.store.engine import StoreError, without_values
 from pipelines.store.tables import table_of
 
-_DTYPES = {"integer": "Int64", "boolean": "boolean", "json": "object", "bytes": "object"}
+_DTYPES = {
+    "integer": "Int64",
+    "boolean": "boolean",
+    "real": "float64",
+    "json": "object",
+    "bytes": "object",
+}
 _PLAIN: dict[str, Callable[[Any], Any]] = {
     "json": canonical_json,
     "integer": int,  # a numpy integer would reach SQLite as a blob
@@ -73,6 +79,13 @@ def read_matching(
 def changed_since(conn: Connection, schema: Schema, step_run: int) -> pd.DataFrame:
     """The rows written by a later step execution than `step_run`."""
     return read(conn, schema, table_of(schema).c.step_run > step_run)
+
+
+def keys_changed_since(conn: Connection, schema: Schema, step_run: int) -> pd.DataFrame:
+    """The keys of the rows written by a later step execution than `step_run`."""
+    table = table_of(schema)
+    keys = select(*(table.c[name] for name in schema.key))
+    return rows(conn, keys.where(table.c.step_run > step_run))
 
 
 def has_changed(conn: Connection, schema: Schema, step_run: int) -> bool:

@@ -1,7 +1,7 @@
 """Stewards' verdicts on pairs of records, and the pairs that wait for one.
 
 Belongs here: keeping, superseding and forgetting verdicts; the queue. Does not belong here: what a set
-of verdicts adds up to (`domain.judgements`), which pairs are doubtful (`domain.matching`).
+of verdicts adds up to (`domain.judgements`), which pairs are doubtful (`domain.resolution`).
 
 A pair is kept with its lesser side first, so that each has one spelling.
 """
@@ -9,7 +9,7 @@ A pair is kept with its lesser side first, so that each has one spelling.
 from typing import Literal
 
 import pandas as pd
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, desc, func, insert, or_, select, update
 
 from pipelines.store import frames
 from pipelines.store.engine import StoreError
@@ -110,28 +110,32 @@ def touched_since(conn: Connection, step_run: int) -> pd.DataFrame:
 
 
 def replace_queue(
-    conn: Connection, records: pd.DataFrame, pairs: pd.DataFrame, business_date: str, now: str
+    conn: Connection,
+    records: pd.DataFrame | None,
+    pairs: pd.DataFrame,
+    business_date: str,
+    now: str,
 ) -> None:
-    """Of the pairs with a side among `records` (source, source_key), exactly `pairs` wait from now on.
+    """Of the pairs with a side among `records` (source, source_key), or of all, exactly `pairs` wait now.
 
-    pairs: left_source, left_key, right_source, right_key, evidence. One that waited keeps its date.
+    pairs: left_source, left_key, right_source, right_key, stake. One that waited keeps its number and date.
     """
     waiting = queue(conn, records)
-    left, right = _sides(records)
-    frames.remove_from(conn, review_pair, left, PAIR[:2])
-    frames.remove_from(conn, review_pair, right, PAIR[2:])
-    since = pairs[[*PAIR, "evidence"]].merge(
-        waiting[[*PAIR, "opened_at", "business_date"]], on=list(PAIR), how="left"
+    offered = pairs[[*PAIR, "stake"]].merge(
+        waiting[["review_no", *PAIR, "opened_at", "business_date"]], on=list(PAIR), how="left"
     )
-    since["opened_at"] = since["opened_at"].fillna(now)
-    since["business_date"] = since["business_date"].fillna(business_date)
-    frames.upsert(conn, review_pair, since)
+    answered = waiting[~waiting["review_no"].isin(offered["review_no"].dropna())]
+    frames.remove_from(conn, review_pair, answered, ("review_no",))
+    stays = offered["review_no"].notna()
+    frames.upsert(conn, review_pair, offered[stays])
+    fresh = offered.loc[~stays, [*PAIR, "stake"]]
+    frames.append(conn, review_pair, fresh.assign(opened_at=now, business_date=business_date))
 
 
 def queue(conn: Connection, records: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The pairs that wait for a steward, oldest first, all columns; with a side among `records`."""
+    """The pairs that wait for a steward, most at stake first, all columns; with a side among `records`."""
     statement = select(review_pair).order_by(
-        review_pair.c.opened_at, *(review_pair.c[name] for name in PAIR)
+        desc(review_pair.c.stake), review_pair.c.opened_at, review_pair.c.review_no
     )
     if records is not None:
         left, right = _sides(records)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Dialect,
+    Double,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -35,7 +36,6 @@ from pipelines.domain.schemas import (
     GOLDEN_POINTS,
     GOLDEN_ROLES,
     LANDED,
-    MATCH_KEYS,
     PARTIES,
     PARTY_RECORDS,
     POINT_TIES,
@@ -46,7 +46,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -87,6 +87,7 @@ _TYPES: dict[str, TypeEngine[Any]] = {
     "json": CanonicalJson(),
     "integer": _WHOLE,
     "boolean": Boolean(),
+    "real": Double(),
     "bytes": LargeBinary(),
 }
 
@@ -144,7 +145,6 @@ standard_party = _frame_table(PARTIES)
 standard_address = _frame_table(ADDRESSES)
 standard_point = _frame_table(POINTS, ("property_id",), ("building_id",))
 standard_role = _frame_table(ROLES, ("source", "party_source_key"), ("source", "point_source_key"))
-match_key = _frame_table(MATCH_KEYS, ("match_key",))
 party_record = _frame_table(PARTY_RECORDS, ("party_id",))
 former_id = _frame_table(FORMER_IDS)  # the id each record had before a merge first redirected it
 party = _frame_table(GOLDEN)
@@ -159,7 +159,7 @@ _BY_SCHEMA = {
     **{
         table.name: table
         for table in (
-            standard_party, standard_address, standard_point, standard_role, match_key, party_record, former_id,
+            standard_party, standard_address, standard_point, standard_role, party_record, former_id,
             party, party_value, point, point_value, point_tie, role,
         )
     },
@@ -260,13 +260,54 @@ judgement = _table(
 )
 review_pair = _table(
     "review_pair",
-    _key("left_source"),
-    _key("left_key"),
-    _key("right_source"),
-    _key("right_key"),
-    _must("evidence"),
+    _key("review_no", "integer", counted=True),
+    _must("left_source"),
+    _must("left_key"),
+    _must("right_source"),
+    _must("right_key"),
+    _must("stake", "real"),
     _must("opened_at", "instant"),
     _must("business_date", "date"),
+    UniqueConstraint("left_source", "left_key", "right_source", "right_key"),
+)
+
+# ---- matching, from night to night: numbers in place of keys, so that a register's worth of pairs stays small
+match_record = _table(
+    "match_record",
+    _key("record_no", "integer"),
+    _must("source"),
+    _must("source_key"),
+    _may("step_run", "integer"),  # who last touched it: matching looks again
+    UniqueConstraint("source", "source_key"),
+    Index(None, "step_run"),
+)
+match_key = _table(
+    "match_key",
+    _key("match_key", "integer"),
+    _key("record_no", "integer"),
+    _must("sort", "integer"),  # linkage.candidates.Sort
+    Index(None, "record_no"),
+)
+match_key.dialect_options["sqlite"]["with_rowid"] = False  # the key is all there is
+match_pair = _table(
+    "match_pair",
+    _key("left_no", "integer"),
+    _key("right_no", "integer"),
+    _must("party_type"),
+    _must("pattern", "integer"),  # linkage.patterns
+    _must("chance", "real"),
+    _must("score", "real"),
+    _must("verdict"),  # same, review, different
+    Index(None, "right_no"),
+)
+match_pair.dialect_options["sqlite"]["with_rowid"] = False
+match_model = _table(
+    "match_model",
+    _key("model_no", "integer", counted=True),
+    _must("content", "json"),
+    _must("records", "integer"),
+    _must("business_date", "date"),
+    _must("learnt_at", "instant"),
 )
 refresh_request = _table(
     "refresh_request",
