@@ -1,0 +1,340 @@
+"""What matching remembers from night to night: numbered records, candidate keys, compared pairs, the model.
+
+Belongs here: keeping and finding them by number, telling what has to be looked at again, forgetting. Does not
+belong here: what a key or a pattern means (`linkage`), verdicts and ids (`domain`), judgements.
+
+Keys and pairs stand under a record's number, which is minted once and never given again, so that a register of
+a million records stays small; a number means nothing outside these tables.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sqlalchemy import Connection, and_, delete, desc, func, insert, or_, select, update
+
+from pipelines.domain.schemas import ROLES
+from pipelines.store import frames, nights
+from pipelines.store.tables import (
+    match_key,
+    match_model,
+    match_pair,
+    match_record,
+    standard_address,
+    standard_party,
+    standard_point,
+    standard_role,
+    table_of,
+)
+
+Numbers = npt.NDArray[np.int64]
+KEYS = ("match_key", "record_no", "sort")
+PAIRS = ("left_no", "right_no", "party_type", "pattern", "chance", "score", "verdict")
+_RECORD = ("source", "source_key")
+_PARTY = (
+    "party_type", "given_names", "family_name", "organisation_name", "name_role", "person_key",
+    "superseded_person_keys", "birth_key", "business_id", "phone", "email", "protection",
+)  # fmt: skip
+_ADDRESS = (
+    "address_no", "address_type", "street_line", "street_name", "house", "stair", "apartment", "split",
+    "postal_code", "post_office",
+)  # fmt: skip
+
+
+# ---- records
+
+
+def number(conn: Connection, records: pd.DataFrame) -> Numbers:
+    """The numbers of those of the records (source, source_key) that stand as parties, ascending.
+
+    Who has none yet gets one.
+    """
+    standing = frames.rows(
+        conn,
+        select(*(standard_party.c[name] for name in _RECORD)).where(
+            frames.matching(conn, standard_party, records, _RECORD)
+        ),
+    )
+    held = numbered(conn, standing)
+    missing = standing.merge(held, on=list(_RECORD), how="left")
+    missing = missing.loc[missing["record_no"].isna(), list(_RECORD)].sort_values(list(_RECORD))
+    if len(missing):
+        first = nights.next_id(conn, "match_record", len(missing))
+        minted = missing.assign(record_no=np.arange(first, first + len(missing)))
+        frames.append(conn, match_record, minted)
+        held = pd.concat([held, minted])
+    return np.sort(held["record_no"].to_numpy(dtype=np.int64))
+
+
+def numbered(conn: Connection, records: pd.DataFrame) -> pd.DataFrame:
+    """record_no, source, source_key of those of the records that have a number."""
+    return _numbered(conn, frames.matching(conn, match_record, records, _RECORD))
+
+
+def known(conn: Connection, records: pd.DataFrame) -> Numbers:
+    """The numbers of those of the records that have one, ascending."""
+    return np.sort(numbered(conn, records)["record_no"].to_numpy(dtype=np.int64))
+
+
+def records_of(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame:
+    """record_no, source, source_key by number; of everybody if none are given."""
+    if numbers is None:
+        return _numbered(conn)
+    return _numbered(conn, _among(conn, "record_no", numbers))
+
+
+def count(conn: Connection) -> int:
+    """How many records are numbered."""
+    return conn.scalar(select(func.count()).select_from(match_record)) or 0
+
+
+def touched_since(conn: Connection, step_run: int) -> Numbers:
+    """Numbers of the records marked by a later step execution than `step_run` (`touch`)."""
+    marked = select(match_record.c.record_no).where(match_record.c.step_run > step_run)
+    return np.array(sorted(conn.scalars(marked)), dtype=np.int64)
+
+
+def touch(conn: Connection, numbers: Numbers, step_run: int) -> None:
+    """Mark records to be looked at again by the next matching."""
+    if len(numbers):
+        conn.execute(
+            update(match_record).where(_among(conn, "record_no", numbers)).values(step_run=step_run)
+        )
+
+
+def parties(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame:
+    """record_no, source and what is compared of a party, by number; of everybody if none are given."""
+    columns = (standard_party.c[name] for name in ("source", *_PARTY))
+    return frames.rows(
+        conn,
+        select(match_record.c.record_no, *columns)
+        .join(standard_party, _same_record(standard_party))
+        .where(*_of(conn, numbers))
+        .order_by(match_record.c.record_no),
+    )
+
+
+def identities(conn: Connection, numbers: Numbers) -> pd.DataFrame:
+    """record_no and what tells parties apart: identity codes, business id, kind."""
+    names = ("person_key", "superseded_person_keys", "business_id", "party_type")
+    return frames.rows(
+        conn,
+        select(match_record.c.record_no, *(standard_party.c[name] for name in names))
+        .join(standard_party, _same_record(standard_party))
+        .where(*_of(conn, numbers))
+        .order_by(match_record.c.record_no),
+    )
+
+
+def addresses(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame:
+    """record_no and the parts of each of its addresses."""
+    columns = (standard_address.c[name] for name in _ADDRESS)
+    return frames.rows(
+        conn,
+        select(match_record.c.record_no, *columns)
+        .join(standard_address, _same_record(standard_address))
+        .where(*_of(conn, numbers))
+        .order_by(match_record.c.record_no, standard_address.c.address_no),
+    )
+
+
+def properties(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame:
+    """record_no, property_id of every point at which a record has a role, each once."""
+    role, point = standard_role, standard_point
+    return frames.rows(
+        conn,
+        select(match_record.c.record_no, point.c.property_id)
+        .distinct()
+        .join(
+            role,
+            and_(
+                role.c.source == match_record.c.source,
+                role.c.party_source_key == match_record.c.source_key,
+            ),
+        )
+        .join(
+            point,
+            and_(point.c.source == role.c.source, point.c.source_key == role.c.point_source_key),
+        )
+        .where(*_of(conn, numbers), point.c.property_id.is_not(None))
+        .order_by(match_record.c.record_no, point.c.property_id),
+    )
+
+
+def placed_since(conn: Connection, step_run: int) -> pd.DataFrame:
+    """source, source_key of the parties whose role, or the point of whose role, was written later."""
+    role, point = standard_role, standard_point
+    return frames.rows(
+        conn,
+        select(role.c.source, role.c.party_source_key.label("source_key"))
+        .distinct()
+        .outerjoin(
+            point,
+            and_(point.c.source == role.c.source, point.c.source_key == role.c.point_source_key),
+        )
+        .where(
+            or_(role.c.step_run > step_run, point.c.step_run > step_run),
+            role.c.party_source_key.is_not(None),
+        ),
+    )
+
+
+def holders_of(conn: Connection, roles: pd.DataFrame) -> Numbers:
+    """Numbers of the parties that roles (source, source_key) name."""
+    role = table_of(ROLES)
+    named = frames.rows(
+        conn,
+        select(role.c.source, role.c.party_source_key.label("source_key"))
+        .distinct()
+        .where(frames.matching(conn, role, roles, _RECORD)),
+    )
+    return known(conn, named)
+
+
+# ---- keys
+
+
+def keys_of(conn: Connection, numbers: Numbers) -> pd.DataFrame:
+    """KEYS of records."""
+    return _keys(conn, frames.matching(conn, match_key, _frame(numbers), ("record_no",)))
+
+
+def sharing(conn: Connection, keys: Iterable[int]) -> pd.DataFrame:
+    """KEYS: every record that has one of the keys."""
+    wanted = pd.DataFrame({"match_key": pd.Series(list(keys), dtype="Int64")})
+    return _keys(conn, frames.matching(conn, match_key, wanted, ("match_key",)))
+
+
+def replace_keys(conn: Connection, numbers: Numbers | None, keys: pd.DataFrame) -> None:
+    """These are the keys of these records from now on; of everybody if no numbers are given."""
+    if numbers is None:
+        conn.execute(delete(match_key))
+    else:
+        frames.remove_from(conn, match_key, _frame(numbers), ("record_no",))
+    ordered = keys[list(KEYS)].sort_values(["match_key", "record_no"])
+    frames.append(conn, match_key, ordered)
+
+
+# ---- pairs
+
+
+def pairs_of(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame:
+    """PAIRS with a side among the numbers, in order; all if none are given."""
+    statement = select(*(match_pair.c[name] for name in PAIRS))
+    if numbers is not None:
+        statement = statement.where(_either_side(conn, numbers))
+    return frames.rows(conn, statement.order_by(match_pair.c.left_no, match_pair.c.right_no))
+
+
+def replace_pairs(conn: Connection, numbers: Numbers | None, pairs: pd.DataFrame) -> None:
+    """Of the pairs with a side among the numbers, or of all, exactly these are known from now on."""
+    if numbers is None:
+        conn.execute(delete(match_pair))
+    else:
+        conn.execute(delete(match_pair).where(_either_side(conn, numbers)))
+    frames.append(conn, match_pair, pairs[list(PAIRS)].sort_values(["left_no", "right_no"]))
+
+
+def decide_pairs(conn: Connection, pairs: pd.DataFrame) -> None:
+    """Write the rows of PAIRS over those of the same two records."""
+    frames.upsert(conn, match_pair, pairs[list(PAIRS)])
+
+
+def estimates(conn: Connection) -> Mapping[str, tuple[int, float]]:
+    """verdict → how many pairs have it, and how many of them are one party by their scores."""
+    counted = select(match_pair.c.verdict, func.count(), func.sum(match_pair.c.score)).group_by(
+        match_pair.c.verdict
+    )
+    return {verdict: (int(n), float(expected)) for verdict, n, expected in conn.execute(counted)}
+
+
+# ---- the model
+
+
+def latest_model(conn: Connection) -> tuple[int, Any] | None:
+    """Number and content of the model in force; None before anything was learnt."""
+    found = conn.execute(
+        select(match_model.c.model_no, match_model.c.content)
+        .order_by(desc(match_model.c.model_no))
+        .limit(1)
+    ).first()
+    return None if found is None else (int(found[0]), found[1])
+
+
+def learnt_at(conn: Connection) -> str | None:
+    """When the model in force was learnt."""
+    found: str | None = conn.scalar(
+        select(match_model.c.learnt_at).order_by(desc(match_model.c.model_no)).limit(1)
+    )
+    return found
+
+
+def keep_model(conn: Connection, content: Any, records: int, business_date: str, now: str) -> int:
+    """A new model is in force; older ones go. Returns its number."""
+    number_: int = conn.execute(
+        insert(match_model)
+        .values(content=content, records=records, business_date=business_date, learnt_at=now)
+        .returning(match_model.c.model_no)
+    ).scalar_one()
+    conn.execute(delete(match_model).where(match_model.c.model_no < number_))
+    return number_
+
+
+# ---- forgetting
+
+
+def forget(conn: Connection, records: pd.DataFrame, step_run: int) -> None:
+    """Delete what is known of records (source, source_key); who was compared with them is looked at again."""
+    gone = known(conn, records)
+    if not len(gone):
+        return
+    fellows = sharing(conn, keys_of(conn, gone).query("sort > 0")["match_key"])["record_no"]
+    pairs = pairs_of(conn, gone)
+    beside = np.unique(
+        np.concatenate(
+            [
+                values.to_numpy(dtype=np.int64)
+                for values in (fellows, pairs["left_no"], pairs["right_no"])
+            ]
+        )
+    )
+    touch(conn, np.setdiff1d(beside, gone), step_run)
+    replace_keys(conn, gone, pd.DataFrame(columns=list(KEYS)))
+    replace_pairs(conn, gone, pd.DataFrame(columns=list(PAIRS)))
+    conn.execute(delete(match_record).where(_among(conn, "record_no", gone)))
+
+
+def _numbered(conn: Connection, *where: Any) -> pd.DataFrame:
+    columns = (match_record.c[name] for name in ("record_no", *_RECORD))
+    return frames.rows(conn, select(*columns).where(*where).order_by(match_record.c.record_no))
+
+
+def _keys(conn: Connection, *where: Any) -> pd.DataFrame:
+    return frames.rows(conn, select(*(match_key.c[name] for name in KEYS)).where(*where))
+
+
+def _same_record(table: Any) -> Any:
+    return and_(*(table.c[name] == match_record.c[name] for name in _RECORD))
+
+
+def _of(conn: Connection, numbers: Numbers | None) -> list[Any]:
+    return [] if numbers is None else [_among(conn, "record_no", numbers)]
+
+
+def _among(conn: Connection, column: str, numbers: Numbers) -> Any:
+    return frames.matching(conn, match_record, _frame(numbers), (column,))
+
+
+def _either_side(conn: Connection, numbers: Numbers) -> Any:
+    return or_(
+        *(
+            frames.matching(conn, match_pair, _frame(numbers, side), (side,))
+            for side in ("left_no", "right_no")
+        )
+    )
+
+
+def _frame(numbers: Numbers, name: str = "record_no") -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(numbers, dtype="Int64")})
