@@ -136,7 +136,7 @@ class _Learning:
         singles = []
         for column in self.cells.T:
             of_level = np.bincount(column, weights=seen, minlength=LEVELS)
-            stated = len(np.unique(column))
+            stated = max(len(np.unique(column)), 1)
             singles.append(np.log((of_level + 0.5) / (total + 0.5 * stated)))
         if len(singles) == 1:
             return singles[0][self.cells[:, 0]], singles, np.zeros(())

@@ -20,6 +20,8 @@ SAME, REVIEW, DIFFERENT, UNSURE = "same", "review", "different", "unsure"
 CONSIDERED = 0.02
 """A pair less likely than this is `different`; nobody is asked and it rivals nothing."""
 _CERTAIN = 1e-12
+FEW = 50
+"""So many questions are never too many, however small the register."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +238,7 @@ def _stakes(size: int, pairs: Pairs, score: Chances, cluster: Codes) -> Chances:
 
 def _ask_from(stakes: Chances, per_hundred: float, size: int) -> float:
     """The stake that leaves at most so many questions per hundred records."""
-    limit = int(per_hundred * size / 100)
+    limit = max(int(per_hundred * size / 100), FEW)
     if len(stakes) <= limit:
         return 0.0
     ordered = np.sort(stakes)[::-1]

@@ -194,14 +194,18 @@ def _keyed(table: str, keys: Sequence[Key]) -> str:
     selects = []
     for number, key in enumerate(keys):
         sort = Sort.IDENTIFY if key.identifies else Sort.MEET
-        for other in key.alternatives or (None,):
-            parts = [*key.parts, *([other] if other else [])]
-            hashed = _hashed(f"'{table}'", str(number), *parts)
-            stated = " and ".join(f"{part} is not null" for part in parts)
-            selects.append(
-                f"select distinct {hashed} key, {key.most} most, {sort} sort, r "
-                f"from seen where {stated}"
-            )
+        start = (f"'{table}'", str(number), *key.parts)
+        hashes = (
+            f"case when {other} is not null then {_hashed(*start, other)} end"
+            for other in key.alternatives
+        )
+        # two alternatives may say the same
+        found = f"list_distinct([{', '.join(hashes)}])" if key.alternatives else f"[{_hashed(*start)}]"
+        stated = " and ".join(f"{part} is not null" for part in key.parts)
+        selects.append(
+            f"select distinct unnest({found}) key, {key.most} most, {sort} sort, r "
+            f"from seen where {stated}"
+        )
     return " union all ".join(selects)
 
 

@@ -45,34 +45,39 @@ _READERS = {
 }
 
 
-def _read_once(column: str, readings: str, source: str = "record") -> str:
-    """A table of a column's distinct values and what is read from each: text costs once a value."""
-    return (
-        f"create or replace temp table read_{column} as select {column}, {readings} "
-        f"from (select distinct {column} from {source} where {column} is not null)"
-    )
+def _read_once(column: str, *levels: str, source: str = "record") -> str:
+    """A table of a column's distinct values and what is read from each: text costs once a value.
+
+    levels: each reads what the ones before it made; written as one, an expression would be planned anew for
+    every use of it.
+    """
+    read = f"select distinct {column} from {source} where {column} is not null"
+    for level in levels:
+        read = f"select *, {level} from ({read})"
+    return f"create or replace temp table read_{column} as {read}"
 
 
 _READINGS = (
     _read_once(
         "family_name",
-        "fold(before_care_of(family_name)) folded, without_estate(folded) spaced, "
-        "replace(spaced, ' ', '') f, string_split(spaced, ' ') parts, is_estate(folded) estate",
+        "fold(before_care_of(family_name)) folded",
+        "without_estate(folded) spaced, is_estate(folded) estate",
+        "replace(spaced, ' ', '') f, string_split(spaced, ' ') parts",
     ),
     _read_once(
         "given_names",
         # a hyphenated name is one name
-        "fold(replace(before_care_of(given_names), '-', '')) folded, "
-        "string_split(without_estate(folded), ' ') given, given[1] g1, given[2] g2, "
-        "is_estate(folded) estate",
+        "fold(replace(before_care_of(given_names), '-', '')) folded",
+        "string_split(without_estate(folded), ' ') given, is_estate(folded) estate",
+        "given[1] g1, given[2] g2",
     ),
     _read_once(
         "organisation_name",
-        "fold(before_care_of(organisation_name)) whole, "
+        "fold(before_care_of(organisation_name)) whole",
         f"coalesce(single_spaced(regexp_replace(whole, '{_FORMS}', ' ', 'g')), whole) core, "
-        "list_sort(string_split(core, ' ')) words, "
-        "nullif(trim(regexp_replace(core, '[^0-9]+', ' ', 'g')), '') numbers, "
         f"nullif(array_to_string(list_sort(regexp_extract_all(whole, '{_FORMS}')), ' '), '') form",
+        "list_sort(string_split(core, ' ')) words, "
+        "nullif(trim(regexp_replace(core, '[^0-9]+', ' ', 'g')), '') numbers",
     ),
     # every place a record is known at: its own first, then what stands in `elsewhere`
     """
@@ -83,20 +88,19 @@ _READINGS = (
     select r, false, person_key, street, house_number, apartment, postal_code, post_office, property_id
     from elsewhere
     """,
-    _read_once("street", "fold(street) folded", "stated_place"),
-    _read_once("post_office", "fold(post_office) folded", "stated_place"),
+    _read_once("street", "fold(street) folded", source="stated_place"),
+    _read_once("post_office", "fold(post_office) folded", source="stated_place"),
     """
     create or replace temp table read_place as
-    select r, own, person_key, read_street.folded street,
+    select *, place || '|' || coalesce(flat, '') home
+    from (select *, street || '|' || coalesce(house, '') || '|' || coalesce(code, office, '') place
+    from (select r, own, person_key, read_street.folded street,
         nullif(replace(fold(house_number), ' ', ''), '') house,
         nullif(replace(fold(apartment), ' ', ''), '') flat,
         nullif(replace(upper(postal_code), ' ', ''), '') code,
-        read_post_office.folded office, property_id property,
-        read_street.folded || '|' || coalesce(house, '')
-            || '|' || coalesce(code, read_post_office.folded, '') place,
-        place || '|' || coalesce(flat, '') home
+        read_post_office.folded office, property_id property
     from stated_place
-    left join read_street using (street) left join read_post_office using (post_office)
+    left join read_street using (street) left join read_post_office using (post_office)))
     """,
     # who is known at several places is compared at each; where nobody is, no lists are made
     """

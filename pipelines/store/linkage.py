@@ -166,9 +166,9 @@ def properties(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame
 def placed_since(conn: Connection, step_run: int) -> pd.DataFrame:
     """source, source_key of the parties whose role, or the point of whose role, was written later."""
     role, point = standard_role, standard_point
-    return frames.rows(
+    found = frames.rows(
         conn,
-        select(role.c.source, role.c.party_source_key.label("source_key"))
+        select(role.c.source, role.c.party_source_key)
         .distinct()
         .outerjoin(
             point,
@@ -179,6 +179,7 @@ def placed_since(conn: Connection, step_run: int) -> pd.DataFrame:
             role.c.party_source_key.is_not(None),
         ),
     )
+    return found.set_axis(list(_RECORD), axis=1)
 
 
 def holders_of(conn: Connection, roles: pd.DataFrame) -> Numbers:
@@ -186,11 +187,11 @@ def holders_of(conn: Connection, roles: pd.DataFrame) -> Numbers:
     role = table_of(ROLES)
     named = frames.rows(
         conn,
-        select(role.c.source, role.c.party_source_key.label("source_key"))
+        select(role.c.source, role.c.party_source_key)
         .distinct()
         .where(frames.matching(conn, role, roles, _RECORD)),
     )
-    return known(conn, named)
+    return known(conn, named.set_axis(list(_RECORD), axis=1))
 
 
 # ---- keys
