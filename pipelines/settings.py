@@ -138,6 +138,7 @@ class Matching(Declared):
 
     leaked_per_million: float = Field(gt=0, le=100_000)
     queued_per_hundred: float = Field(ge=0)
+    queued_at_least: int = Field(ge=0)
     least_worth_asking: float = Field(gt=0, lt=1)
 
 

@@ -20,8 +20,6 @@ SAME, REVIEW, DIFFERENT, UNSURE = "same", "review", "different", "unsure"
 CONSIDERED = 0.02
 """A pair less likely than this is `different`; nobody is asked and it rivals nothing."""
 _CERTAIN = 1e-12
-FEW = 50
-"""So many questions are never too many, however small the register."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +59,13 @@ class Policy:
     """What may be risked and what may be asked.
 
     leaked_per_million: records per million that may be expected to lie in a cluster with somebody else's.
-    queued_per_hundred: questions to stewards per hundred records, at most. least_worth_asking: chance
-    below which nobody is asked.
+    queued_per_hundred: questions to stewards per hundred records, at most; queued_at_least: so many are never
+    too many, however small the register. least_worth_asking: chance below which nobody is asked.
     """
 
     leaked_per_million: float
     queued_per_hundred: float
+    queued_at_least: int
     least_worth_asking: float
 
 
@@ -129,7 +128,7 @@ def resolve(size: int, pairs: Pairs, exclusive: list[Codes], by: Policy | Limits
     stake = _stakes(size, pairs, score, cluster)
     asked = _queue(pairs, score, stake, cluster, joined, limits)
     if isinstance(by, Policy):
-        limits = replace(limits, ask_from=_ask_from(stake[asked], by.queued_per_hundred, size))
+        limits = replace(limits, ask_from=_ask_from(stake[asked], by, size))
         asked &= stake >= limits.ask_from
     asked |= (pairs.said == UNSURE) & ~joined & ~pairs.forbidden
     verdict = np.where(joined & ~pairs.forbidden, SAME, np.where(asked, REVIEW, DIFFERENT))
@@ -236,9 +235,9 @@ def _stakes(size: int, pairs: Pairs, score: Chances, cluster: Codes) -> Chances:
     return stakes
 
 
-def _ask_from(stakes: Chances, per_hundred: float, size: int) -> float:
-    """The stake that leaves at most so many questions per hundred records."""
-    limit = max(int(per_hundred * size / 100), FEW)
+def _ask_from(stakes: Chances, policy: Policy, size: int) -> float:
+    """The stake that leaves at most so many questions."""
+    limit = max(int(policy.queued_per_hundred * size / 100), policy.queued_at_least)
     if len(stakes) <= limit:
         return 0.0
     ordered = np.sort(stakes)[::-1]

@@ -200,7 +200,9 @@ def _keyed(table: str, keys: Sequence[Key]) -> str:
             for other in key.alternatives
         )
         # two alternatives may say the same
-        found = f"list_distinct([{', '.join(hashes)}])" if key.alternatives else f"[{_hashed(*start)}]"
+        found = (
+            f"list_distinct([{', '.join(hashes)}])" if key.alternatives else f"[{_hashed(*start)}]"
+        )
         stated = " and ".join(f"{part} is not null" for part in key.parts)
         selects.append(
             f"select distinct unnest({found}) key, {key.most} most, {sort} sort, r "

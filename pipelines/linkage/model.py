@@ -12,7 +12,7 @@ several records bear.
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import duckdb
@@ -35,7 +35,14 @@ SHARES = ("part", "name", "share")
 
 def program() -> str:
     """A digest of everything that makes a stored key or pattern mean what it means."""
-    told = (duckdb.__version__, EVIDENCE, candidates.KEYS, patterns.CASES, normal.statements())
+    told = (
+        duckdb.__version__,
+        EVIDENCE,
+        candidates.KEYS,
+        patterns.CASES,
+        normal.statements(),
+        [field.name for kept in (Policy, Limits, Fact) for field in fields(kept)],
+    )
     return hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()
 
 
@@ -53,10 +60,6 @@ class Model:
     fits: Fits
     shares: pd.DataFrame
     wide: npt.NDArray[np.int64]
-
-    def fits_program(self, policy: Policy) -> bool:
-        """Whether stored keys and patterns still mean the same, and the policy is still this one."""
-        return self.program == program() and self.policy == policy
 
     def is_outgrown(self, records: int) -> bool:
         """Whether the register has become another one since it was learnt."""
@@ -77,8 +80,10 @@ class Model:
         }
 
     @classmethod
-    def of(cls, content: Mapping[str, Any]) -> "Model":
-        """From its JSON."""
+    def of(cls, content: Mapping[str, Any]) -> "Model | None":
+        """From its JSON; None if stored keys and patterns mean something else to this program."""
+        if content["program"] != program():
+            return None
         return cls(
             program=content["program"],
             records=content["records"],

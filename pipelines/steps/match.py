@@ -85,11 +85,10 @@ def _changed(step: StepRun) -> pd.DataFrame:
 def _model(step: StepRun, policy: Policy) -> Model | None:
     """What was learnt, if it still fits the program, the policy and the register."""
     found = linkage.latest_model(step.conn)
-    if found is None:
+    model = None if found is None else Model.of(found[1])
+    if model is None or model.policy != policy:
         return None
-    model = Model.of(found[1])
-    outgrown = model.is_outgrown(linkage.count(step.conn))
-    return None if outgrown or not model.fits_program(policy) else model
+    return None if model.is_outgrown(linkage.count(step.conn)) else model
 
 
 def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy) -> None:

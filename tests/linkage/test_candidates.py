@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from pipelines.linkage import layout, normal
-from pipelines.linkage.candidates import KEYS, candidates
+from pipelines.linkage.candidates import find_keys, find_pairs
 from tests.linkage.conftest import Row
 
 EERO: Row = {
@@ -25,8 +25,9 @@ def pairs(
         numbered = [{"record_id": f"{n:05}", **row} for n, row in enumerate(rows)]
         layout.read(connection, listed(numbered))
         normal.normalise(connection)
-        candidates(connection, "person", *KEYS["person"])
-        return {(int(a), int(b)) for a, b in connection.table("person_pair").fetchall()}
+        find_keys(connection, discover=True)
+        find_pairs(connection)
+        return {(int(a), int(b)) for a, b in connection.table("pair").fetchall()}
 
     return found
 
@@ -69,6 +70,6 @@ def test_in_a_crowd_of_one_name_those_who_share_more_still_meet(
 def test_a_key_that_a_whole_town_shares_still_holds_its_records_together(
     pairs: Callable[[Sequence[Row]], set[tuple[int, int]]],
 ) -> None:
-    """A city has hundreds of customer numbers; they are laid in a row, not compared each with each."""
+    """A city has hundreds of customer numbers; they make a star, and are not compared each with each."""
     found = pairs([{"person_key": "k1"}] * 300)
     assert len(found) == 299

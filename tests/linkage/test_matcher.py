@@ -13,7 +13,9 @@ from pipelines.linkage import layout
 from pipelines.linkage.matcher import Matched, match
 from tests.linkage.conftest import Row, town
 
-POLICY = Policy(leaked_per_million=1_000, queued_per_hundred=20, least_worth_asking=0.05)
+POLICY = Policy(
+    leaked_per_million=1_000, queued_per_hundred=20, queued_at_least=0, least_worth_asking=0.05
+)
 KUUSELA: Row = {
     "given_names": "Eero", "family_name": "Kuusela", "street": "Koivikkotie", "house_number": "4",
     "postal_code": "31640",

@@ -31,8 +31,10 @@ def read(
 def test_a_text_is_folded_as_the_domain_folds_it(
     connection: duckdb.DuckDBPyConnection, texts: list[str]
 ) -> None:
-    rows = ", ".join(f"null::varchar {column}" for column in layout.COLUMNS)
+    columns = (*layout.COLUMNS, *layout.FROM_THE_REGISTER)
+    rows = ", ".join(f"null::varchar {column}" for column in columns)
     connection.execute(f"create or replace table record as select 0 r, {rows}")
+    layout.nowhere_else(connection)
     normalise(connection)
     for text in texts:
         row = connection.execute("select fold($1)", [text]).fetchone()

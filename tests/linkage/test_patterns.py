@@ -27,7 +27,7 @@ def compared(
         table = "organisation" if left.get("kind") == "organisation" else "person"
         layout.read(connection, listed([left, right]))
         normal.normalise(connection)
-        connection.execute(f"create or replace table {table}_pair as select 0 l, 1 r")
+        connection.execute("create or replace table pair as select 0 l, 1 r")
         compare(connection, table)
         code = connection.table(f"{table}_compared").project("code").fetchnumpy()["code"]
         row = unpacked(table, np.asarray(code)).iloc[0]

@@ -4,7 +4,7 @@ Belongs here: standard rows written as a step would, and what came of them. Does
 whole nights (`tests/journeys`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +14,12 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from pipelines.domain.judgements import PAIR
 from pipelines.domain.schemas import ADDRESSES, PARTIES, PARTY_RECORDS
 from pipelines.settings import load_settings
 from pipelines.steps.match import match
 from pipelines.steps.night import Night, StepResult, executing
 from pipelines.store import frames, judgements, linkage
-from pipelines.store.engine import reading, transaction
+from pipelines.store.engine import reading
 from pipelines.store.linkage import PAIRS
 
 SOURCE = "registrations"

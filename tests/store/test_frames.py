@@ -11,7 +11,6 @@ from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN,
     LANDED,
-    MATCH_KEYS,
     PARTIES,
     PARTY_RECORDS,
     Schema,
@@ -147,12 +146,12 @@ def test_matching_never_scans_the_table_once_per_key(tmp_path: object, engine: E
     assert not any("CORRELATED" in step for step in plan)
 
 
-def test_a_frame_of_keys_only_is_put_without_anything_to_replace(engine: Engine) -> None:
-    keys = MATCH_KEYS.frame([{"source": "own", "source_key": "1", "match_key": "k"}])
+def test_a_row_of_keys_only_is_written_again_without_anything_to_replace(engine: Engine) -> None:
+    tied = pd.DataFrame({"match_key": [7], "record_no": [1]})
     with transaction(engine) as conn:
-        frames.put(conn, MATCH_KEYS, keys, 1)
-        frames.put(conn, MATCH_KEYS, keys, 2)
-        assert len(frames.changed_since(conn, MATCH_KEYS, 1)) == 1
+        frames.upsert(conn, tables.match_key, tied.assign(sort=0))
+        frames.upsert(conn, tables.match_key, tied.assign(sort=1))
+        assert conn.execute(tables.match_key.select()).all() == [(7, 1, 1)]
         frames.upsert(conn, tables.id_counter, pd.DataFrame({"name": ["a"], "next_value": [1]}))
 
 

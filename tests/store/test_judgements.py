@@ -16,8 +16,11 @@ def records(*keys: tuple[str, str]) -> pd.DataFrame:
 
 
 def pairs(*sides: tuple[tuple[str, str], tuple[str, str]]) -> pd.DataFrame:
-    rows = [(*left, *right, "same_name") for left, right in sides]
-    return pd.DataFrame(rows, columns=[*judgements.PAIR, "evidence"], dtype="str")
+    """Pairs that wait, with less at stake from one to the next."""
+    rows = pd.DataFrame(
+        [(*left, *right) for left, right in sides], columns=[*judgements.PAIR], dtype="str"
+    )
+    return rows.assign(stake=[1.0 / n for n in range(1, len(rows) + 1)])
 
 
 def test_a_later_verdict_supersedes_whichever_way_the_pair_is_named(engine: Engine) -> None:
@@ -77,8 +80,9 @@ def test_the_queue_of_affected_records_is_replaced_and_keeps_its_dates(engine: E
             ["b", "c", "2026-11-02"],
             ["a", "c", "2026-11-03"],
         ]
+        numbers = queue["review_no"].tolist()
         judgements.replace_queue(conn, records(A), pairs(), "2026-11-04", NOW)
-        assert judgements.queue(conn)["left_key"].tolist() == ["b"]
+        assert judgements.queue(conn)["review_no"].tolist() == numbers[1:2]
 
 
 def test_a_judged_pair_waits_no_longer(engine: Engine) -> None:

@@ -1,43 +1,13 @@
-"""Groups follow from verdicts in any order, vetoes hold for whole groups, and ids never change hands."""
+"""Ids never change hands."""
 
-from itertools import combinations
 from random import Random
 
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.domain.clusters import Assignment, assign, group
-from pipelines.domain.judgements import PAIR
-from pipelines.domain.schemas import PARTIES, PARTY_RECORDS
-
-Pair = tuple[str, str, str, str]
-
-
-def records(keys: str) -> pd.DataFrame:
-    return pd.DataFrame({"source": "registrations", "source_key": list(keys)}, dtype="str")
-
-
-def pairs(*rows: Pair) -> pd.DataFrame:
-    full = [("registrations", a, "registrations", b, verdict, why) for a, b, verdict, why in rows]
-    return pd.DataFrame(full, columns=[*PAIR, "verdict", "evidence"], dtype="str")
-
-
-def same(text: str, why: str = "person_key") -> list[Pair]:
-    return [(a, b, "same", why) for a, b in text.split()]
-
-
-def facts(**keys: str) -> pd.DataFrame:
-    rows = [{"source": "registrations", "source_key": k, "person_key": v} for k, v in keys.items()]
-    return PARTIES.frame(rows)
-
-
-def parts(grouped: pd.DataFrame) -> list[str]:
-    return sorted("".join(sorted(keys)) for _, keys in grouped.groupby("group")["source_key"])
-
-
-def partition(keys: str, *rows: Pair, attributes: pd.DataFrame | None = None) -> list[str]:
-    return parts(group(records(keys), pairs(*rows), attributes))
+from pipelines.domain.clusters import Assignment, assign
+from pipelines.domain.schemas import PARTY_RECORDS
 
 
 def grouped(*keys: str) -> pd.DataFrame:
@@ -62,72 +32,6 @@ def ids(assignment: Assignment) -> dict[str, int]:
 
 def moves(frame: pd.DataFrame) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in frame.itertuples(index=False)]
-
-
-def test_records_that_are_the_same_in_a_chain_are_one_group() -> None:
-    assert partition("abcde", *same("ab bc de")) == ["abc", "de"]
-
-
-def test_review_joins_nobody() -> None:
-    assert partition("ab", ("a", "b", "review", "name+phone")) == ["a", "b"]
-
-
-def test_a_pair_with_a_record_that_is_not_there_joins_nobody() -> None:
-    assert partition("ab", *same("az zb")) == ["a", "b"]
-
-
-def test_a_veto_anywhere_in_a_group_splits_it_at_the_weakest_evidence() -> None:
-    weak = same("bc", "name+birth")
-    assert partition("abcd", *same("ab cd"), *weak, ("a", "d", "different", "judgement")) == [
-        "ab",
-        "cd",
-    ]
-
-
-def test_two_living_person_keys_never_share_a_group_though_their_records_were_never_compared() -> (
-    None
-):
-    chain = [*same("ab", "person_key"), *same("bc", "name+birth")]
-    assert partition("abc", *chain, attributes=facts(a="k1", c="k2")) == ["ab", "c"]
-    assert partition("abc", *chain, attributes=facts(a="k1", c="k1")) == ["abc"]
-
-
-def test_a_superseded_person_key_keeps_nobody_apart() -> None:
-    known = facts(a="old", b="new")
-    known["superseded_person_keys"] = pd.Series([[], ["old"]], dtype="object")
-    assert partition("ab", *same("ab"), attributes=known) == ["ab"]
-
-
-def test_a_split_leaves_other_groups_as_they_are() -> None:
-    torn = [*same("ab bc"), ("a", "c", "different", "judgement")]
-    assert partition("abcxyz", *torn, *same("xy yz")) == ["ab", "c", "xyz"]
-
-
-EDGES = st.dictionaries(
-    st.sampled_from(list(combinations("abcdefgh", 2))),
-    st.tuples(
-        st.sampled_from(["same", "same", "review", "different"]),
-        st.sampled_from(["judgement", "person_key", "name+birth"]),
-    ),
-    max_size=14,
-)
-KEYS = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from(["k1", "k2", "k3"]))
-
-
-@settings(max_examples=15, deadline=None)
-@given(EDGES, KEYS, st.randoms())
-def test_groups_do_not_depend_on_row_order_and_hold_no_veto(
-    edges: dict[tuple[str, str], tuple[str, str]], keys: dict[str, str], random: Random
-) -> None:
-    rows = [(a, b, verdict, why) for (a, b), (verdict, why) in edges.items()]
-    shuffled, names = list(rows), list("abcdefgh")
-    random.shuffle(shuffled)
-    random.shuffle(names)
-    found = partition("abcdefgh", *rows, attributes=facts(**keys))
-    assert found == partition("".join(names), *shuffled, attributes=facts(**keys).iloc[::-1])
-    for part in found:
-        assert len({keys[k] for k in part if k in keys}) <= 1
-        assert not any(a in part and b in part and v == "different" for a, b, v, _ in rows)
 
 
 def test_a_new_group_gets_the_next_id_in_the_order_of_its_smallest_record() -> None:

@@ -29,10 +29,10 @@ def start_from_the_name(patterns: pd.DataFrame) -> np.ndarray:
 def test_patterns_that_agree_are_likelier_one_party() -> None:
     patterns, counts = mixed(5000, 5000)
     found = fit(patterns, counts, FACTS, start_from_the_name(patterns), np.ones((4, 2), bool))
-    chance = found.posterior[:, 0]
+    chance = found.posterior(patterns, np.ones((4, 2), bool))[:, 0]
     assert chance[3] > 0.9
     assert chance[0] < 0.1
-    assert np.allclose(found.posterior.sum(axis=1), 1.0)
+    assert np.allclose(found.posterior(patterns, np.ones((4, 2), bool)).sum(axis=1), 1.0)
 
 
 def test_a_class_that_is_excluded_has_no_chance() -> None:
@@ -40,8 +40,7 @@ def test_a_class_that_is_excluded_has_no_chance() -> None:
     possible = np.ones((4, 2), bool)
     possible[3, 0] = False
     found = fit(patterns, counts, FACTS, start_from_the_name(patterns), possible)
-    assert found.posterior[3, 0] == 0.0
-    assert found.posterior[3, 1] == 1.0
+    assert found.posterior(patterns, possible)[3].tolist() == [0.0, 1.0]
 
 
 def test_facts_that_come_together_count_once() -> None:
@@ -52,14 +51,14 @@ def test_facts_that_come_together_count_once() -> None:
 
     def weight(facts: tuple[str, ...]) -> float:
         found = fit(known, counts, {"home": facts}, class_of.astype(float), class_of)
-        log_odds = found.by_fact["home"][1]
+        log_odds = found.by_fact(known)["home"][1]
         return float(log_odds[0] - log_odds[1])
 
     assert weight(("street", "phone")) == pytest.approx(weight(("street",)), abs=0.1)
     counted_twice = fit(
         known, counts, {"a": ("street",), "b": ("phone",)}, class_of.astype(float), class_of
     )
-    twice = sum(found[1, 0] - found[1, 1] for found in counted_twice.by_fact.values())
+    twice = sum(found[1, 0] - found[1, 1] for found in counted_twice.by_fact(known).values())
     assert twice == pytest.approx(2 * weight(("street",)), abs=0.1)
 
 
@@ -67,8 +66,16 @@ def test_the_order_of_patterns_does_not_matter() -> None:
     patterns, counts = mixed(400, 900)
     start, possible = start_from_the_name(patterns), np.ones((4, 2), bool)
     order = np.array([2, 0, 3, 1])
-    straight = fit(patterns, counts, FACTS, start, possible).posterior
-    turned = fit(
-        patterns.iloc[order].reset_index(drop=True), counts[order], FACTS, start[order], possible
-    ).posterior
+    straight = fit(patterns, counts, FACTS, start, possible).posterior(patterns, possible)
+    other = patterns.iloc[order].reset_index(drop=True)
+    turned = fit(other, counts[order], FACTS, start[order], possible).posterior(other, possible)
     assert np.allclose(straight[order], turned)
+
+
+def test_a_pattern_that_was_never_seen_is_weighed_by_its_single_facts() -> None:
+    patterns, counts = mixed(5000, 5000)
+    possible = np.ones((len(patterns), 2), bool)
+    found = fit(patterns, counts, FACTS, start_from_the_name(patterns), possible)
+    unseen = pd.DataFrame({"name": [1, 0], "street": [1, 0], "phone": [0, 1]})
+    likely, unlikely = found.posterior(unseen, possible[:2])[:, 0]
+    assert unlikely < 0.5 < likely

@@ -8,15 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.domain.resolution import Pairs, Policy, Resolution, resolve
+from pipelines.domain.resolution import Limits, Pairs, Policy, Resolution, resolve
 
-BOLD = Policy(leaked_per_million=1e6, queued_per_hundred=100, least_worth_asking=0.05)
+BOLD = Policy(
+    leaked_per_million=1e6, queued_per_hundred=100, queued_at_least=0, least_worth_asking=0.05
+)
 Pair = tuple[int, int, float, str]
-"""left, right, chance, and `forbidden`, `against`, `guarded` or nothing."""
+"""left, right, chance, and what is so (`forbidden`, `against`, `guarded`, `verified`) or said (SAID)."""
+SAID = ("same", "different", "unsure")
 
 
 def resolved(
-    size: int, pairs: list[Pair], policy: Policy = BOLD, keys: list[int] | None = None
+    size: int, pairs: list[Pair], by: Policy | Limits = BOLD, keys: list[int] | None = None
 ) -> Resolution:
     said = [kind for *_, kind in pairs]
     return resolve(
@@ -27,11 +30,12 @@ def resolved(
             chance=np.array([p[2] for p in pairs], dtype=np.float64),
             **{
                 kind: np.array([s == kind for s in said], dtype=bool)
-                for kind in ("forbidden", "against", "guarded")
+                for kind in ("forbidden", "against", "guarded", "verified")
             },
+            said=np.array([s if s in SAID else "" for s in said], dtype="<U9"),
         ),
         [] if keys is None else [np.array(keys, dtype=np.int64)],
-        policy,
+        by,
     )
 
 
@@ -79,14 +83,18 @@ def test_a_rival_that_is_hardly_likely_changes_little() -> None:
 @pytest.mark.parametrize(("risk", "merged"), [(1e6, 2), (10_000.0, 1), (10.0, 0)])
 def test_pairs_are_merged_as_long_as_the_risk_allows(risk: float, merged: int) -> None:
     """Ten records: a pair that is wrong once in a hundred leaks two records in a thousand."""
-    policy = Policy(leaked_per_million=risk, queued_per_hundred=0, least_worth_asking=0.05)
+    policy = Policy(
+        leaked_per_million=risk, queued_per_hundred=0, queued_at_least=0, least_worth_asking=0.05
+    )
     found = resolved(10, [(0, 1, 0.99, ""), (2, 3, 0.9, "")], policy)
     assert int((found.verdict == "same").sum()) == merged
-    assert found.expected_leaks <= risk
+    assert found.limits.expected_leaks <= risk
 
 
 def test_pairs_of_one_score_are_merged_together_or_not_at_all() -> None:
-    policy = Policy(leaked_per_million=3_000, queued_per_hundred=0, least_worth_asking=0.05)
+    policy = Policy(
+        leaked_per_million=3_000, queued_per_hundred=0, queued_at_least=0, least_worth_asking=0.05
+    )
     found = resolved(10, [(0, 1, 0.99, ""), (2, 3, 0.99, "")], policy)
     assert set(found.verdict.tolist()) == {"different"}
 
@@ -100,7 +108,9 @@ def test_a_steward_is_asked_once_about_two_clusters_and_no_more_than_was_said() 
     ]
     pairs += [(4, 5, 0.3, "guarded")]
     assert resolved(6, pairs).verdict.tolist() == ["same", "same", "review", "different", "review"]
-    one = Policy(leaked_per_million=1e6, queued_per_hundred=20, least_worth_asking=0.05)
+    one = Policy(
+        leaked_per_million=1e6, queued_per_hundred=20, queued_at_least=0, least_worth_asking=0.05
+    )
     assert (resolved(6, pairs, one).verdict == "review").sum() == 1
 
 
@@ -111,7 +121,12 @@ def test_what_follows_from_two_answers_is_not_asked() -> None:
 
 def test_the_question_that_brings_most_records_together_comes_first() -> None:
     twice_two: list[Pair] = [(0, 1, 1.0, ""), (2, 3, 1.0, ""), (0, 2, 0.6, "guarded")]
-    one = Policy(leaked_per_million=1e6, queued_per_hundred=100 / 6, least_worth_asking=0.05)
+    one = Policy(
+        leaked_per_million=1e6,
+        queued_per_hundred=100 / 6,
+        queued_at_least=0,
+        least_worth_asking=0.05,
+    )
     found = resolved(6, [*twice_two, (4, 5, 0.9, "guarded")], one)
     assert found.verdict.tolist() == ["same", "same", "review", "different"]
 
@@ -154,3 +169,18 @@ def test_a_veto_is_never_violated_and_the_order_of_pairs_does_not_matter(
     assert by_pair == {
         p[:2]: (s, v) for p, s, v in zip(shuffled, again.score, again.verdict, strict=True)
     }
+
+
+def test_what_a_steward_said_stands_over_likelihood_and_caution() -> None:
+    assert resolved(2, [(0, 1, 0.0, "same")]).cluster.tolist() == [0, 0]
+    assert resolved(2, [(0, 1, 1.0, "different")]).cluster.tolist() == [0, 1]
+    assert resolved(2, [(0, 1, 1.0, "unsure")]).verdict.tolist() == ["review"]
+
+
+def test_with_limits_that_stand_what_follows_for_a_component_depends_on_nothing_else() -> None:
+    here: list[Pair] = [(0, 1, 0.999, ""), (1, 2, 0.7, ""), (0, 3, 0.3, "")]
+    there: list[Pair] = [(n, n + 1, 0.9, "") for n in range(4, 40)]
+    whole = resolved(60, [*here, *there])
+    alone = resolved(4, here, whole.limits)
+    assert alone.verdict.tolist() == whole.verdict.tolist()[:3]
+    assert alone.cluster.tolist() == whole.cluster.tolist()[:4]

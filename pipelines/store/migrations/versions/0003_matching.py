@@ -34,7 +34,9 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.Text(), nullable=False),
         sa.Column("business_date", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("review_no", name="pk_review_pair"),
-        sa.UniqueConstraint(*pair, name="uq_review_pair_left_source"),
+        sa.UniqueConstraint(
+            *pair, name="uq_review_pair_left_source_left_key_right_source_right_key"
+        ),
         sqlite_autoincrement=True,
     )
     op.create_table(
@@ -44,7 +46,7 @@ def upgrade() -> None:
         sa.Column("source_key", sa.Text(), nullable=False),
         _number("step_run", null=True),
         sa.PrimaryKeyConstraint("record_no", name="pk_match_record"),
-        sa.UniqueConstraint("source", "source_key", name="uq_match_record_source"),
+        sa.UniqueConstraint("source", "source_key", name="uq_match_record_source_source_key"),
     )
     op.create_index("ix_match_record_step_run", "match_record", ["step_run"])
     op.create_table(
