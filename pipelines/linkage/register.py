@@ -5,6 +5,8 @@ into the engine. Does not belong here: reading the database (`store.linkage`), a
 """
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
 import duckdb
 import numpy as np
@@ -52,11 +54,8 @@ def _places(addresses: pd.DataFrame) -> pd.DataFrame:
     rank = addresses["address_type"].map({name: n for n, name in enumerate(_HOME_FIRST)})
     ordered = addresses.assign(rank=rank).sort_values(["record_no", "rank", "address_no"])
     house = ordered["house"].str.extract(r"^(\d*)(.*)$")
-    flat = (
-        house[1]
-        .fillna("")
-        .str.cat([ordered[name].fillna("") for name in ("stair", "apartment", "split")])
-    )
+    parts = [house[1], *(ordered[name] for name in ("stair", "apartment", "split"))]
+    flat = reduce(add, [part.fillna("") for part in parts])
     return pd.DataFrame(
         {
             "record_no": ordered["record_no"],

@@ -23,8 +23,8 @@ from pipelines.domain.resolution import (
     CONSIDERED,
     DIFFERENT,
     REVIEW,
+    SAME,
     Limits,
-    Pairs,
     Policy,
     resolve,
 )
@@ -35,12 +35,14 @@ from pipelines.linkage.candidates import Sort
 from pipelines.linkage.engine import opened
 from pipelines.linkage.matcher import Compared, Fits
 from pipelines.linkage.model import Model, learnt_shares, learnt_wide, program, recall
-from pipelines.steps.night import Night, StepResult, StepRun, executing
+from pipelines.steps.night import Night, StepResult, StepRun, executing, rehearsing
 from pipelines.store import frames, judgements, linkage, nights
+from pipelines.store.engine import transaction
 from pipelines.store.linkage import Numbers
 
 _RECORD = ("source", "source_key")
 _NOBODY: Numbers = np.empty(0, dtype=np.int64)
+_BLOCKED = "matching_blocked_since"
 FEW = 20_000
 """Records that one thread compares sooner than several are started."""
 
@@ -54,21 +56,61 @@ def match(night: Night) -> StepResult:
 
     Raises Contradicted, with nothing changed, where new rules contradict old judgements.
     """
-    with executing(night, "match") as step:
-        policy = Policy(**night.settings.matching.model_dump())
-        numbers = np.union1d(
-            linkage.number(step.conn, _changed(step)),
-            linkage.touched_since(step.conn, step.since),
-        )
-        model = _model(step, policy)
-        step.counts.update(records=0, minted=0, merged=0, split=0)
-        if model is None or night.full:
-            _match_all(step, night, model, policy)
-        elif len(numbers):
-            _match_changed(step, night, model, numbers)
-        step.counts["waiting_for_review"] = judgements.queue_length(step.conn)
+    try:
+        with executing(night, "match") as step:
+            blocking = int(rematch(step, night)["blocks"].sum())
+            if blocking:
+                raise Contradicted(
+                    f"{blocking} judgements contradict what matching now follows: `hub match check` "
+                    "lists them; put config/matching.yml back, or state them again or undo them with "
+                    "`hub review`"
+                )
+            if nights.fact(step.conn, _BLOCKED):
+                nights.put_fact(step.conn, _BLOCKED, "")
+    except Contradicted:
+        with transaction(night.engine) as conn:
+            if not nights.fact(conn, _BLOCKED):
+                nights.put_fact(conn, _BLOCKED, night.now())
+        raise
     waiting = step.counts["waiting_for_review"]
     return StepResult(status="attention" if waiting else "ok", counts=dict(step.counts))
+
+
+def check(night: Night) -> pd.DataFrame:
+    """The judgements that are at odds with the rules and thresholds of now (`rematch`); nothing is written."""
+    with rehearsing(night, "match") as step:
+        at_odds = rematch(step, night)
+    return at_odds
+
+
+def rematch(step: StepRun, night: Night) -> pd.DataFrame:
+    """Match within a step; returns the judgements that are at odds with what matching thinks.
+
+    judgement_id, verdict, decided_by, decided_at, the records (`judgements.PAIR`), `thought` (`same` where
+    the records would be merged but for the judgement, `never` where they can't be one party) and `blocks`:
+    what was learnt just now thinks so, what was in force did not, and who judged could not know. Whoever
+    undoes a wrong merge knows; so does whoever states a judgement again after it was listed here.
+    """
+    policy = Policy(**night.settings.matching.model_dump())
+    numbers = np.union1d(
+        linkage.number(step.conn, _changed(step)),
+        linkage.touched_since(step.conn, step.since),
+    )
+    in_force = _readable(step)
+    _mark_knowing(step, in_force)
+    model = _still_fits(step, in_force, policy)
+    step.counts.update(records=0, minted=0, merged=0, split=0)
+    if model is None or night.full:
+        model = _match_all(step, night, model, policy)
+    elif len(numbers):
+        _match_changed(step, night, model, numbers)
+    step.counts["waiting_for_review"] = judgements.queue_length(step.conn)
+    at_odds = _at_odds(step, model)
+    excused = at_odds["knowing"].astype(bool)
+    if in_force is not None:
+        excused |= at_odds["judgement_id"].isin(_at_odds(step, in_force)["judgement_id"])
+    blocks = ~excused if "learnt" in step.counts else excused & False
+    return at_odds.drop(columns="knowing").assign(blocks=blocks).reset_index(drop=True)
 
 
 def _changed(step: StepRun) -> pd.DataFrame:
@@ -82,16 +124,20 @@ def _changed(step: StepRun) -> pd.DataFrame:
     ).drop_duplicates(ignore_index=True)
 
 
-def _model(step: StepRun, policy: Policy) -> Model | None:
-    """What was learnt, if it still fits the program, the policy and the register."""
+def _readable(step: StepRun) -> Model | None:
+    """The model in force, if this program can read it."""
     found = linkage.latest_model(step.conn)
-    model = None if found is None else Model.of(found[1])
+    return None if found is None else Model.of(found[1])
+
+
+def _still_fits(step: StepRun, model: Model | None, policy: Policy) -> Model | None:
+    """The model in force, unless policy or register have changed so that it has to be learnt anew."""
     if model is None or model.policy != policy:
         return None
     return None if model.is_outgrown(linkage.count(step.conn)) else model
 
 
-def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy) -> None:
+def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy) -> Model:
     """Every record by its keys of today; without a model one is learnt first."""
     linkage.number(step.conn, frames.keys_changed_since(step.conn, PARTIES, 0))
     everybody = linkage.records_of(step.conn)
@@ -119,9 +165,11 @@ def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy)
     linkage.replace_pairs(step.conn, None, pairs)
     limits = _resolve(step, night, everybody, pairs, judged, learnt)
     if model is None:
-        content = replace(learnt, limits=limits).content()
+        learnt = replace(learnt, limits=limits)
+        content = learnt.content()
         linkage.keep_model(step.conn, content, learnt.records, night.business_date, night.now())
         step.counts["learnt"] = 1
+    return learnt
 
 
 def _match_changed(step: StepRun, night: Night, model: Model, numbers: Numbers) -> None:
@@ -170,7 +218,6 @@ def _resolve(
         said=_said(pairs, judged),
     )
     found = resolve(len(numbers), weighed, _exclusive(step, numbers), model.limits or model.policy)
-    _refuse_contradictions(step, pairs, weighed, found.limits)
     decided = pairs.assign(score=found.score, verdict=found.verdict)
     changed = (decided["score"] != pairs["score"]) | (decided["verdict"] != pairs["verdict"])
     linkage.decide_pairs(step.conn, decided[changed])
@@ -209,10 +256,43 @@ def _keep_ids(step: StepRun, night: Night, groups: pd.DataFrame) -> None:
     )
 
 
-def _refuse_contradictions(
-    step: StepRun, pairs: pd.DataFrame, weighed: Pairs, limits: Limits
-) -> None:
-    """Judgements are the tests of what is learnt: one given before the model must not be at odds with it."""
+def _mark_knowing(step: StepRun, model: Model | None) -> None:
+    """Of judgements not looked at yet: were they given against what matching thought, by the model in force?"""
+    living = judgements.living(step.conn)
+    fresh = living[living["knowing"].isna()]
+    if fresh.empty:
+        return
+    blocked = nights.fact(step.conn, _BLOCKED)
+    again = fresh["decided_at"] >= blocked if blocked else fresh["decided_at"].isna()
+    knowing = set(fresh.loc[again, "judgement_id"])
+    if model is not None:
+        knowing |= set(_at_odds(step, model)["judgement_id"]) & set(fresh["judgement_id"])
+    judgements.mark_knowing(step.conn, map(int, knowing), True)
+    judgements.mark_knowing(step.conn, map(int, set(fresh["judgement_id"]) - knowing), False)
+
+
+def _at_odds(step: StepRun, model: Model) -> pd.DataFrame:
+    """The judgements that a model would not follow by itself; see `rematch`.
+
+    A judgement on what would only have been asked, or on what seemed unlikely, is at odds with nothing: that
+    is what stewards are for.
+    """
+    judged = _numbered_sides(step, judgements.living(step.conn))
+    pairs = _in_order(
+        linkage.pairs_of(step.conn, _sides(judged)).merge(
+            judged[["left_no", "right_no"]].drop_duplicates(), on=["left_no", "right_no"]
+        )
+    )
+    weighed = matcher.weighed(_compared(pairs), model.fits)
+    threshold = 1.0 if model.limits is None else min(model.limits.threshold, 1.0)
+    merges = ~weighed.forbidden & ~weighed.guarded & (weighed.chance >= threshold)
+    pairs = pairs.assign(thought=np.select([weighed.verified, merges], ["never", SAME], ""))
+    found = judged.merge(pairs[["left_no", "right_no", "thought"]], on=["left_no", "right_no"])
+    at_odds = (found["verdict"] == DIFFERENT) & (found["thought"] == SAME) | (
+        found["verdict"] == SAME
+    ) & (found["thought"] == "never")
+    columns = ["judgement_id", "verdict", "decided_by", "decided_at", *PAIR, "thought", "knowing"]
+    return found.loc[at_odds, columns]
 
 
 # ---- what has to be looked at
@@ -321,26 +401,22 @@ def _in_order(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _judged(step: StepRun, records: pd.DataFrame) -> pd.DataFrame:
-    """left_no, right_no, verdict, decided_at of the standing judgements with a side among the records."""
-    living = judgements.living(step.conn, records)
-    said = settle(living)
-    if said.empty:
-        return said.assign(left_no=0, right_no=0)[["left_no", "right_no", "verdict"]]
-    sides = [said[list(PAIR[i : i + 2])].set_axis(list(_RECORD), axis=1) for i in (0, 2)]
+    """left_no, right_no, verdict of the judgements that stand, with a side among the records."""
+    said = settle(judgements.living(step.conn, records))
+    return _numbered_sides(step, said)[["left_no", "right_no", "verdict"]]
+
+
+def _numbered_sides(step: StepRun, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs (PAIR) whose records are numbered, with left_no < right_no."""
+    sides = [pairs[list(PAIR[i : i + 2])].set_axis(list(_RECORD), axis=1) for i in (0, 2)]
     numbered = linkage.numbered(step.conn, pd.concat(sides))
-    left, right = (
-        side.merge(numbered, on=list(_RECORD), how="left")["record_no"] for side in sides
+    numbers = [side.merge(numbered, on=list(_RECORD), how="left")["record_no"] for side in sides]
+    found = pairs.assign(
+        left_no=pd.concat(numbers, axis=1).min(axis=1).to_numpy(),
+        right_no=pd.concat(numbers, axis=1).max(axis=1).to_numpy(),
     )
-    both = pd.DataFrame(
-        {"one": left, "other": right, "verdict": said["verdict"].to_numpy()}
-    ).dropna()
-    return pd.DataFrame(
-        {
-            "left_no": both[["one", "other"]].min(axis=1).astype("int64"),
-            "right_no": both[["one", "other"]].max(axis=1).astype("int64"),
-            "verdict": both["verdict"],
-        }
-    )
+    found = found[np.logical_and.reduce([number.notna().to_numpy() for number in numbers])]
+    return found.astype({"left_no": "int64", "right_no": "int64"})
 
 
 def _said(pairs: pd.DataFrame, judged: pd.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.str_]]":

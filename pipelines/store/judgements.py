@@ -6,6 +6,7 @@ of verdicts adds up to (`domain.judgements`), which pairs are doubtful (`domain.
 A pair is kept with its lesser side first, so that each has one spelling.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import pandas as pd
@@ -16,6 +17,7 @@ from pipelines.store.engine import StoreError
 from pipelines.store.tables import judgement, review_pair
 
 PAIR = ("left_source", "left_key", "right_source", "right_key")
+_DECISION = ("verdict", "decided_at", "judgement_id", "decided_by", "knowing")
 Verdict = Literal["same", "different", "unsure", "undone"]
 RecordKey = tuple[str, str]
 
@@ -66,12 +68,12 @@ def record(
 
 
 def living(conn: Connection, records: pd.DataFrame | None = None) -> pd.DataFrame:
-    """left_source, left_key, right_source, right_key, verdict, decided_at of the verdicts that stand.
+    """PAIR, verdict, decided_at, judgement_id, decided_by, knowing of the verdicts that stand.
 
     records (source, source_key): only pairs with a side among them.
     """
     statement = (
-        select(*(judgement.c[name] for name in (*PAIR, "verdict", "decided_at")))
+        select(*(judgement.c[name] for name in (*PAIR, *_DECISION)))
         .where(judgement.c.superseded_by.is_(None), judgement.c.verdict != "undone")
         .order_by(judgement.c.judgement_id)
     )
@@ -84,6 +86,15 @@ def living(conn: Connection, records: pd.DataFrame | None = None) -> pd.DataFram
             )
         )
     return frames.rows(conn, statement)
+
+
+def mark_knowing(conn: Connection, numbers: Iterable[int], knowing: bool) -> None:
+    """Keep whether judgements were given against what matching thought at the time."""
+    wanted = list(numbers)
+    if wanted:
+        conn.execute(
+            update(judgement).where(judgement.c.judgement_id.in_(wanted)).values(knowing=knowing)
+        )
 
 
 def history(conn: Connection, one: RecordKey, other: RecordKey) -> pd.DataFrame:

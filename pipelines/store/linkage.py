@@ -264,14 +264,6 @@ def latest_model(conn: Connection) -> tuple[int, Any] | None:
     return None if found is None else (int(found[0]), found[1])
 
 
-def learnt_at(conn: Connection) -> str | None:
-    """When the model in force was learnt."""
-    found: str | None = conn.scalar(
-        select(match_model.c.learnt_at).order_by(desc(match_model.c.model_no)).limit(1)
-    )
-    return found
-
-
 def keep_model(conn: Connection, content: Any, records: int, business_date: str, now: str) -> int:
     """A new model is in force; older ones go. Returns its number."""
     number_: int = conn.execute(

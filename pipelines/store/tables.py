@@ -254,6 +254,7 @@ judgement = _table(
     _must("reason"),
     _may("authority"),
     _may("superseded_by", "integer"),
+    _may("knowing", "boolean"),  # given against what matching thought then; null: not looked at yet
     _may("step_run", "integer"),
     Index(None, "step_run"),
     Index(None, "left_source", "left_key", "right_source", "right_key"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.steps.match import Contradicted, check
 from tests.steps.conftest import Register
 
 MATTI: dict[str, Any] = {"family_name": "Mäki-Petäjä", "given_names": "Matti Juhani"}
@@ -161,3 +162,45 @@ def test_small_nights_come_to_what_a_full_one_comes_to(register: Register, seed:
     assert any(pair[-1] == "same" for pair in small[0])
     register.match(full=True, day=9)
     assert (register.pairs(), register.ids(), register.waiting()) == small
+
+
+# ---- decisions as the tests of what is learnt
+
+
+def test_a_new_threshold_that_contradicts_a_judgement_changes_nothing_until_it_is_stated_again(
+    register: Register,
+) -> None:
+    alike = {**MATTI, "birth_key": "b", "phone": "+358401234567", "home": HOME}
+    register.write(a=alike, b=alike, c=alike)
+    register.environ["HUB_MATCHING__LEAKED_PER_MILLION"] = "0.001"
+    register.match()
+    assert register.groups() == {frozenset("a"), frozenset("b"), frozenset("c")}
+    register.judge("a", "b", "different")
+    register.match()
+    register.environ["HUB_MATCHING__LEAKED_PER_MILLION"] = "100000"
+    before = register.ids()
+    with pytest.raises(Contradicted, match="1 judgements contradict"):
+        register.match(day=3)
+    assert register.ids() == before
+    (contradicted,) = check(register.night(day=3)).to_dict("records")
+    assert contradicted["blocks"]
+    assert (contradicted["verdict"], contradicted["thought"]) == ("different", "same")
+    register.judge("b", "a", "different", at="2026-11-03T08:00:00Z")
+    register.match(day=3)
+    assert frozenset("ab") not in register.groups()
+
+
+def test_whoever_undoes_a_wrong_merge_knows_what_matching_thinks_and_holds_nobody_up(
+    register: Register,
+) -> None:
+    alike = {**MATTI, "birth_key": "b", "phone": "+358401234567", "home": HOME}
+    register.write(a=alike, b=alike)
+    register.environ["HUB_MATCHING__LEAKED_PER_MILLION"] = "100000"
+    register.match()
+    assert register.groups() == {frozenset("ab")}
+    register.judge("a", "b", "different")
+    register.match()
+    register.environ["HUB_MATCHING__LEAKED_PER_MILLION"] = "90000"
+    register.match()
+    assert register.groups() == {frozenset("a"), frozenset("b")}
+    assert not check(register.night())["blocks"].any()

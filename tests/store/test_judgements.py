@@ -31,7 +31,10 @@ def test_a_later_verdict_supersedes_whichever_way_the_pair_is_named(engine: Engi
             )  # fmt: skip
         living = judgements.living(conn)
         history = judgements.history(conn, B, A)
-    assert living.to_numpy().tolist() == [[*A, *B, "different", NOW], [*B, *C, "same", NOW]]
+    assert living[[*judgements.PAIR, "verdict", "decided_at"]].to_numpy().tolist() == [
+        [*A, *B, "different", NOW],
+        [*B, *C, "same", NOW],
+    ]
     assert history[["verdict", "superseded_by"]].fillna(0).to_numpy().tolist() == [
         ["same", 2],
         ["different", 0],

@@ -23,6 +23,7 @@ def _number(name: str, *, null: bool = False) -> sa.Column[int]:
 
 def upgrade() -> None:
     """Replace the exact matcher's keys; add the rest."""
+    op.add_column("judgement", sa.Column("knowing", sa.Boolean()))
     op.drop_table("match_key")
     op.drop_table("review_pair")
     pair = ("left_source", "left_key", "right_source", "right_key")
