@@ -1,26 +1,34 @@
-"""Commands of matching: match file, match evaluate.
+"""Commands of matching: match file, match evaluate, match check, match preview.
 
 Belongs here: asking the step and laying the answer out. Does not belong here: deciding anything. People
 are shown by `--explain` only.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli import Invocation, answer, json_option
+from pipelines.cli import Failed, Invocation, answer, json_option
+
+if TYPE_CHECKING:
+    from pipelines.steps.night import Night
 
 _FILE = click.Path(path_type=Path)
 
 
 @click.group()
 def match() -> None:
-    """Which records are the same party: try it on a list, measure it.
+    """Which records are the same party: try it on a list, measure it, see what a change would do.
 
     \b
     Examples:
+      hub match check
+      hub match preview --leaked-per-million 20
       hub match file customers.csv --out clusters.csv
       hub match evaluate clusters.csv --truth truth.csv
     """
@@ -118,6 +126,132 @@ def evaluate(clusters: Path, truth: Path, as_json: bool) -> None:
         f"leaked    {found.leaked_per_million:.1f} records per million ({found.leaked_records})",
     ]
     answer(as_json, payload, lines)
+
+
+@match.command()
+@json_option
+@click.pass_obj
+def check(invocation: Invocation, as_json: bool) -> None:
+    """Hold every judgement against the rules and thresholds of now; nothing is written.
+
+    Lists the judgements that matching would decide otherwise by itself. One that `blocks` stops the night at
+    the matched parties, until config/matching.yml is put back, or the judgement is undone or stated again
+    (`hub review`). Ends with 1 if any blocks.
+
+    \b
+    Examples:
+      hub match check
+      HUB_MATCHING__LEAKED_PER_MILLION=500 hub match check
+    """
+    from pipelines.steps.match import check as replayed
+
+    with _undisturbed(invocation) as night:
+        at_odds = replayed(night)
+    rows = at_odds.drop(columns=["left_key", "right_key"]).to_dict("records")
+    lines = [
+        f"judgement {row['judgement_id']}: {row['verdict']} said {row['decided_by']} on "
+        f"{str(row['decided_at'])[:10]} of a record of {row['left_source']} and one of {row['right_source']}; "
+        f"{_THOUGHT[row['thought']]}{'; blocks the night' if row['blocks'] else ''}"
+        for row in rows
+    ]
+    blocking = int(at_odds["blocks"].sum())
+    answer(
+        as_json,
+        {"at_odds": rows, "blocking": blocking},
+        lines or ["every judgement agrees with the rules and thresholds of now"],
+    )
+    if blocking:
+        raise Failed(f"{blocking} judgements block the night")
+
+
+_THOUGHT = {
+    "same": "matching would merge them",
+    "never": "they have two identity codes or business ids and can't be one party",
+}
+
+
+@match.command()
+@click.option("--leaked-per-million", type=click.FloatRange(min=0, min_open=True, max=100_000))
+@click.option("--queued-per-hundred", type=click.FloatRange(min=0))
+@json_option
+@click.pass_obj
+def preview(
+    invocation: Invocation,
+    leaked_per_million: float | None,
+    queued_per_hundred: float | None,
+    as_json: bool,
+) -> None:
+    """What another matching.yml would merge and part, and what tomorrow's deliveries would say then.
+
+    Runs matching, the register and the deliveries' preparation twice, as configured and as asked, in
+    transactions that are undone; nobody is told anything. No night may run meanwhile. People are told of by
+    the hub's own numbers only.
+
+    \b
+    Examples:
+      hub match preview --leaked-per-million 20
+      hub match preview --leaked-per-million 500 --json
+    """
+    from pipelines.domain.resolution import Policy
+    from pipelines.steps.preview_match import preview_match
+
+    asked = {"leaked_per_million": leaked_per_million, "queued_per_hundred": queued_per_hundred}
+    other = {name: value for name, value in asked.items() if value is not None}
+    if not other:
+        raise click.UsageError(
+            "say what would be otherwise: --leaked-per-million or --queued-per-hundred"
+        )
+    policy = Policy(**{**invocation.settings.matching.model_dump(), **other})
+    with _undisturbed(invocation) as night:
+        seen = preview_match(night, policy)
+    merged, parted, told = (
+        frame.to_dict("records") for frame in (seen.merged, seen.parted, seen.told)
+    )
+    payload = {
+        "merged": merged,
+        "parted": parted,
+        "parties": seen.parties,
+        "waiting": seen.waiting,
+        "told": told,
+        "blocking": seen.blocking,
+    }
+    lines = [
+        f"parties    {seen.parties[0]} as configured, {seen.parties[1]} then",
+        f"questions  {seen.waiting[0]} as configured, {seen.waiting[1]} then",
+        *(
+            f"merged     {row['party_id']} into {row['into_party_id']} ({row['records']} records)"
+            for row in merged
+            if row["party_id"] != row["into_party_id"]
+        ),
+        *(
+            f"parted     {row['party_id']} from {row['from_party_id']} ({row['records']} records)"
+            for row in parted
+            if row["party_id"] != row["from_party_id"]
+        ),
+        *(
+            f"told       {row['recipient']}: {row['rows_now']} rows as configured, {row['rows_then']} then; "
+            f"{row['only_now']} would not be told, {row['only_then']} told besides"
+            for row in told
+        ),
+    ]
+    if seen.blocking:
+        lines.append(f"judgements {seen.blocking} would block the night: hub match check")
+    answer(as_json, payload, lines)
+
+
+@contextmanager
+def _undisturbed(invocation: Invocation) -> Iterator["Night"]:
+    """A night over the register while no other runs."""
+    from pipelines.house import open_house
+
+    house = open_house(invocation.home, invocation.environ, clock=invocation.clock)
+    try:
+        if not house.lock.acquire():
+            holder = house.lock.holder() or "another run"
+            raise Failed(f"already running: {holder}; try again when it has ended")
+        yield house.night()
+    finally:
+        house.close()
 
 
 def _progress(stage: str) -> None:

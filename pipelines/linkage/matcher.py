@@ -111,7 +111,9 @@ def learn(part: Compared) -> mixture.Fit:
 def posterior(part: Compared, fit: mixture.Fit) -> mixture.Weights:
     """Chance of each class (columns) for each pattern (rows)."""
     _, possible = classes.start(part.table, part.levels)
-    return fit.posterior(part.levels, possible)
+    # the last digits of an exponential depend on what else is computed beside it
+    rounded: mixture.Weights = fit.posterior(part.levels, possible).round(12)
+    return rounded
 
 
 def weighed(compared: Sequence[Compared], fits: Fits) -> Pairs:

@@ -118,12 +118,16 @@ def preview(
     return events[list(contract.columns)], held
 
 
-def foresee(night: Night, contract: RecipientContract, parties: Sequence[int]) -> Foreseen:
-    """What the next delivery would carry of these parties alone; nothing is written."""
-    wanted = pd.DataFrame({"party_id": pd.array(parties, dtype="Int64")}).drop_duplicates()
+def foresee(
+    night: Night, contract: RecipientContract, parties: Sequence[int] | None = None
+) -> Foreseen:
+    """What the next delivery would carry, of these parties alone or of everybody; nothing is written."""
     name = contract.recipient
+    only = None
+    if parties is not None:
+        only = pd.DataFrame({"party_id": pd.array(parties, dtype="Int64")}).drop_duplicates()
     with rehearsing(night, f"extract:{name}") as step:
-        _, events, held = _differences(step, night, contract, wanted)
+        wanted, events, held = _differences(step, night, contract, only)
         standing = deliveries.held(step.conn, name)
         theirs = standing["party_id"].isin(wanted["party_id"])
         unsendable = standing.loc[theirs & (standing["reason"] == "unsendable")]

@@ -15,6 +15,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
@@ -102,10 +103,32 @@ def _open_sqlite(url: URL) -> Engine:
 def transaction(engine: Engine) -> Iterator[Connection]:
     """A connection whose work is committed at the end, or undone by any exception.
 
-    Raises StoreError in place of whatever the database or its driver raised.
+    Raises StoreError in place of whatever the database or its driver raised. Within a `rehearsal` of the
+    same database it is a part of that, and goes with it.
     """
+    rehearsed = _rehearsed.get()
+    if rehearsed is not None and rehearsed.engine is engine:
+        with _translated(), rehearsed.begin_nested():
+            yield rehearsed
+        return
     with _translated(), engine.begin() as connection:
         yield connection
+
+
+_rehearsed: ContextVar[Connection | None] = ContextVar("rehearsed", default=None)
+
+
+@contextmanager
+def rehearsal(engine: Engine) -> Iterator[None]:
+    """Whatever transactions there are within are undone at the end: several steps, with nothing done."""
+    with _translated(), engine.connect() as connection:
+        outer = connection.begin()
+        token = _rehearsed.set(connection)
+        try:
+            yield
+        finally:
+            _rehearsed.reset(token)
+            outer.rollback()
 
 
 @contextmanager

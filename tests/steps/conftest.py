@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from pipelines.domain.schemas import ADDRESSES, PARTIES, PARTY_RECORDS
+from pipelines.domain.schemas import ADDRESSES, PARTIES, PARTY_RECORDS, POINTS, ROLES
 from pipelines.settings import load_settings
 from pipelines.steps.match import match
 from pipelines.steps.night import Night, StepResult, executing
@@ -46,11 +46,18 @@ class Register:
     def write(self, **records: Mapping[str, Any]) -> None:
         """Standard rows as a night would leave them."""
         with executing(self.night(), "standardise") as step:
-            parties, addresses = [], []
+            parties, addresses, points, roles = [], [], [], []
             for key, stated in records.items():
                 values = dict(stated)
                 home = values.pop("home", None)
                 record = {"source": SOURCE, "source_key": key}
+                points.append({**record, "property_id": None})
+                roles.append(
+                    {
+                        **record, "party_source_key": key, "point_source_key": key,
+                        "role_type": "holder", "valid_from": "2020-01-01",
+                    }
+                )  # fmt: skip
                 parties.append({**record, "party_type": "person", "protection": "off", **values})
                 if home:
                     addresses.append(
@@ -59,6 +66,8 @@ class Register:
             keys = pd.DataFrame([{"source": SOURCE, "source_key": key} for key in records])
             frames.remove(step.conn, ADDRESSES, keys, ("source", "source_key"))
             frames.put(step.conn, PARTIES, PARTIES.frame(parties), step.id)
+            frames.put(step.conn, POINTS, POINTS.frame(points), step.id)
+            frames.put(step.conn, ROLES, ROLES.frame(roles), step.id)
             if addresses:
                 frames.put(step.conn, ADDRESSES, ADDRESSES.frame(addresses), step.id)
 
