@@ -26,6 +26,10 @@ SETTLED = 1e-4
 """Change of any probability below which the fit is done."""
 DOUBT = 1000.0
 """Pairs' worth of weight that a combination's expectation from its single facts has."""
+TRUST = 300.0
+"""Pairs' worth of weight per class that has what is expected of it before any pair was seen."""
+AT_LEAST = 0.5
+"""Pairs that every class has before any pair was seen (Jeffreys' rule): none is impossible, none is likely."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +50,23 @@ def fit(
     together: Mapping[str, tuple[str, ...]],
     start: Weights,
     possible: Flags,
+    expected: Mapping[str, Weights] | None = None,
 ) -> Fit:
     """The classes that explain the patterns' counts best, from where they start.
 
     patterns: one row a pattern, one column a fact, levels as small integers. together: facts that are one
-    fact. start and possible: rows as patterns, a column per class.
+    fact. start and possible: rows as patterns, a column per class. expected: of single facts, the
+    probability of each level (rows, the first one is `unstated` and 0) in each class (columns) before any
+    pair was seen; it weighs TRUST pairs a class.
     """
-    facts = {name: _Fact(patterns[list(parts)]) for name, parts in together.items()}
+    prior = _with_unstated(patterns, counts, expected or {})
+    facts = {name: _Fact(patterns[list(parts)], prior) for name, parts in together.items()}
     shares = np.where(possible, start, 0.0)
     shares /= shares.sum(axis=1, keepdims=True)
     for _ in range(ROUNDS):
         weights = shares * counts[:, None]
         by_fact = {name: fact.log_probabilities(weights) for name, fact in facts.items()}
-        totals = weights.sum(axis=0) + 1
+        totals = weights.sum(axis=0) + AT_LEAST
         evidence = sum(by_fact.values(), np.log(totals / totals.sum()))
         onward = _normalised(np.where(possible, evidence, -np.inf))
         settled = float(np.abs(onward - shares).max(initial=0.0)) < SETTLED
@@ -68,30 +76,46 @@ def fit(
     return Fit(shares, by_fact)
 
 
+def _with_unstated(
+    patterns: pd.DataFrame, counts: Weights, expected: Mapping[str, Weights]
+) -> dict[str, Weights]:
+    """What is expected of each fact, the register's own share of pairs that leave it unstated included."""
+    full = {}
+    for fact, stated in expected.items():
+        unstated = counts[(patterns[fact] == 0).to_numpy()].sum() / max(counts.sum(), 1.0)
+        full[fact] = stated * (1 - unstated)
+        full[fact][0] = unstated
+    return full
+
+
 class _Fact:
     """One fact made of several: the combination each pattern has, and the single levels it is made of."""
 
-    def __init__(self, levels: pd.DataFrame) -> None:
+    def __init__(self, levels: pd.DataFrame, prior: Mapping[str, Weights]) -> None:
         numbers = levels.to_numpy(dtype=np.int64)
         cells, self.cell = np.unique(numbers, axis=0, return_inverse=True)
         self.cell = self.cell.reshape(-1)
         self.size = len(cells)
-        self.singles = [np.unique(column, return_inverse=True)[1] for column in cells.T]
+        self.singles = list(cells.T)
+        self.prior = [prior.get(fact) for fact in levels.columns]
 
     def log_probabilities(self, weights: Weights) -> Weights:
         """Log probability of each pattern's combination in each class with these weights per pattern."""
-        columns = [self._column(weights[:, number]) for number in range(weights.shape[1])]
+        columns = [self._column(weights[:, number], number) for number in range(weights.shape[1])]
         return np.stack(columns, axis=1)[self.cell]
 
-    def _column(self, weights: Weights) -> Weights:
+    def _column(self, weights: Weights, number: int) -> Weights:
         total = weights.sum()
         seen = np.bincount(self.cell, weights=weights, minlength=self.size)
         expected = np.ones(self.size)
-        for single in self.singles:
-            of_level = np.bincount(single, weights=seen)
-            expected *= ((of_level + 0.5) / (total + 0.5 * len(of_level)))[single]
+        for single, prior in zip(self.singles, self.prior, strict=True):
+            if prior is None:
+                of_level = np.bincount(single, weights=seen) + 0.5
+            else:
+                of_level = np.bincount(single, weights=seen, minlength=len(prior))
+                of_level = of_level + TRUST * prior[:, number]
+            expected *= (of_level / of_level.sum())[single]
         if len(self.singles) > 1:
-            expected /= expected.sum()
             expected = (seen + DOUBT * expected) / (total + DOUBT)
         logged: Weights = np.log(expected)
         return logged

@@ -18,7 +18,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from pipelines.domain import classes, mixture, rules
+from pipelines.domain import classes, mixture, prior, rules
 from pipelines.domain.evidence import EVIDENCE
 from pipelines.domain.partition import Codes
 from pipelines.domain.resolution import Pairs, Policy, Resolution, resolve
@@ -79,7 +79,8 @@ def learn(table: str, levels: pd.DataFrame, counts: mixture.Weights) -> Learnt:
     """What patterns of a kind of record teach; levels: a row a pattern, a column a fact."""
     start, possible = classes.start(table, levels)
     together = EVIDENCE[table].together
-    return Learnt(table, levels, counts, mixture.fit(levels, counts, together, start, possible))
+    fit = mixture.fit(levels, counts, together, start, possible, prior.expected(table))
+    return Learnt(table, levels, counts, fit)
 
 
 def _compare(

@@ -10,6 +10,7 @@ The fold is `domain.names.fold` and a test holds the two equal; here it runs ove
 import duckdb
 
 from pipelines.domain.matching import LEGAL_FORMS
+from pipelines.domain.prior import assumed
 
 # Letters that no decomposition takes apart (domain.names has the same list), and the sharp s of casefold.
 _LETTERS = {
@@ -90,7 +91,17 @@ _READINGS = (
     """,
 )
 
-_PERSONS = """
+
+def _share(column: str) -> str:
+    """SQL for a name's share of the records, as if those assumed had been seen too.
+
+    The two records that are compared say nothing about how many others have their name.
+    """
+    holders, people = assumed(column)
+    return f"(greatest(count(*) - 2, 0) + {holders}) / ((select count(*) from read) + {people})"
+
+
+_PERSONS = f"""
 create or replace table person as
 with read as (
     select r, person_key, birth_key birth, coalesce(protection = 'on', false) guarded, g1, g2, f, parts,
@@ -102,9 +113,9 @@ with read as (
     left join read_family_name using (family_name)
     where kind is distinct from 'organisation'
 ), given as (
-    select g1, count(*) / (select count(*) from read) g1_share from read group by g1
+    select g1, {_share("g1")} g1_share from read group by g1
 ), family as (
-    select f, count(*) / (select count(*) from read) f_share from read group by f
+    select f, {_share("f")} f_share from read group by f
 ), home as (
     select place, flat, count(distinct left(g1, 2)) - 1 others from read
     where place is not null group by place, flat
@@ -116,7 +127,7 @@ left join family on family.f = read.f
 left join home on home.place = read.place and home.flat is not distinct from read.flat
 """
 
-_ORGANISATIONS = """
+_ORGANISATIONS = f"""
 create or replace table organisation as
 with read as (
     select r, business_id, whole, core, words, numbers, form, fold(contact_name) contact,
@@ -124,7 +135,7 @@ with read as (
     from record join placed using (r) left join read_organisation_name using (organisation_name)
     where kind = 'organisation'
 ), name as (
-    select core, count(*) / (select count(*) from read) core_share from read group by core
+    select core, {_share("core")} core_share from read group by core
 )
 select read.*, core_share from read left join name on name.core = read.core
 """
