@@ -109,11 +109,8 @@ class _Fact:
         seen = np.bincount(self.cell, weights=weights, minlength=self.size)
         expected = np.ones(self.size)
         for single, prior in zip(self.singles, self.prior, strict=True):
-            if prior is None:
-                of_level = np.bincount(single, weights=seen) + 0.5
-            else:
-                of_level = np.bincount(single, weights=seen, minlength=len(prior))
-                of_level = of_level + TRUST * prior[:, number]
+            assumed = np.array(0.5) if prior is None else TRUST * prior[:, number]
+            of_level = np.bincount(single, weights=seen, minlength=assumed.size) + assumed
             expected *= (of_level / of_level.sum())[single]
         if len(self.singles) > 1:
             expected = (seen + DOUBT * expected) / (total + DOUBT)

@@ -42,6 +42,9 @@ _READERS = {
     "without_estate(t)": f"single_spaced(regexp_replace(t, '{_ESTATE}', ' ', 'g'))",
     "is_estate(t)": f"coalesce(regexp_matches(t, '{_ESTATE}'), false)",
     "digits_of(t)": "regexp_replace(t, '[^0-9]', '', 'g')",
+    # letters doubled or in another order, and of consonants other vowels, change nothing
+    "letters_of(t)": "array_to_string(list_sort(list_distinct(string_split(t, ''))), '')",
+    "consonants_of(t)": "left(t, 1) || letters_of(regexp_replace(substr(t, 2), '[aeiouyh]', '', 'g'))",
     "number_of(t)": "nullif(regexp_replace(digits_of(t), '^(00358|358|0)', ''), '')",
 }
 
@@ -58,14 +61,15 @@ _READINGS = (
     _read_once(
         "family_name",
         "fold(before_care_of(family_name)) folded, without_estate(folded) spaced, "
-        "replace(spaced, ' ', '') f, string_split(spaced, ' ') parts, is_estate(folded) estate",
+        "replace(spaced, ' ', '') f, string_split(spaced, ' ') parts, is_estate(folded) estate, "
+        "letters_of(f) f_letters, consonants_of(f) f_consonants",
     ),
     _read_once(
         "given_names",
         # a hyphenated name is one name
         "fold(replace(before_care_of(given_names), '-', '')) folded, "
         "string_split(without_estate(folded), ' ') given, given[1] g1, given[2] g2, "
-        "is_estate(folded) estate",
+        "is_estate(folded) estate, letters_of(g1) g1_letters, consonants_of(g1) g1_consonants",
     ),
     _read_once(
         "organisation_name",
@@ -80,7 +84,9 @@ _READINGS = (
     # every record's way to be reached, of persons and organisations alike
     """
     create or replace temp table placed as
-    select r, number_of(phone) phone, lower(email) email, read_street.folded street,
+    select r, number_of(phone) phone, lower(email) email,
+        nullif(regexp_replace(split_part(lower(email), '@', 1), '[0-9]+', '', 'g'), '') mailbox,
+        read_street.folded street,
         nullif(replace(fold(house_number), ' ', ''), '') house,
         nullif(replace(fold(apartment), ' ', ''), '') flat,
         nullif(replace(upper(postal_code), ' ', ''), '') code,
@@ -105,6 +111,7 @@ _PERSONS = f"""
 create or replace table person as
 with read as (
     select r, person_key, birth_key birth, coalesce(protection = 'on', false) guarded, g1, g2, f, parts,
+        g1_letters, g1_consonants, f_letters, f_consonants,
         coalesce(read_given_names.estate, false) or coalesce(read_family_name.estate, false) estate,
         placed.* exclude (r)
     from record
@@ -145,7 +152,8 @@ def normalise(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes tables `person` and `organisation` out of `record`.
 
     person: r, person_key, birth, guarded, estate, g1 and g2 (first and second given name), f (family name)
-    and its parts, phone, email, street, house, flat, code, office, property, place (street, house and code in one),
+    and its parts, g1_letters, g1_consonants, f_letters, f_consonants (names as a slip leaves them), phone,
+    email, mailbox (its name without domain and number), street, house, flat, code, office, property, place (street, house and code in one),
     g1_share and f_share (of the persons' records), others (people of other names at that address).
     organisation: r, business_id, whole and core (name with and without legal form), form, words, numbers,
     contact, core_share and the same places.
