@@ -37,7 +37,7 @@ _BY_GIVEN = ("left(g1, 1)", "right(g1, 3)")  # a household's others stay out
 
 PERSON_KEYS = (
     Key("person_key", ("person_key",), 40, identifies=True),
-    Key("birth", ("birth",), 8, ("g1", "f", "place", "phone", "house", "code")),
+    Key("birth", ("birth",), 8, ("g1", "f", "place", "phone", "house", "street", "code")),
     Key("birth+initials", ("birth", "left(g1, 2)"), 4),
     Key("birth+second", ("birth", "g2"), 4),
     Key("phone", ("phone",), 12, (*_BY_GIVEN, _FULL)),
@@ -45,6 +45,8 @@ PERSON_KEYS = (
     Key("email", ("email",), 6),
     Key("mailbox", ("mailbox",), 4),
     Key("house+code", ("house", "code"), 8, _BY_GIVEN),  # a street misspelt
+    Key("street+house", ("street", "house"), 4, ("g1", "office || left(g1, 1)")),  # a code misread
+    Key("street+code", ("street", "code"), 4, ("g1",)),  # a house number misread
     Key("place", ("place",), 12, (*_BY_GIVEN, "left(g2, 1)", _FULL)),
     Key("property", ("property",), 12, _BY_GIVEN),
     Key("name", (_FULL,), 6),
