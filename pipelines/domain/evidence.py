@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 _CONTACTS: Mapping[str, tuple[str, ...]] = {
     "address": (
-        "unstated", "other", "same_area", "other_flat", "same_house", "same_home",
+        "unstated", "other", "same_area", "same_street", "other_flat", "same_numbers", "same_house",
+        "same_home",
     ),
     "property": ("unstated", "other", "same"),
     "phone": ("unstated", "other", "near", "same"),
@@ -43,7 +44,7 @@ PERSON = Evidence(
         ),
         "second": ("unstated", "other", "crossed", "near", "same"),
         "others": ("unstated", "other", "one", "none"),
-        "family": ("unstated", "other", "part", "near", *_SHARES),
+        "family": ("unstated", "other", "alike", "part", "near", *_SHARES),
         **_CONTACTS,
         "estate": ("neither", "both", "other"),
         "protected": ("neither", "other"),

@@ -11,7 +11,7 @@ its own. A pair whose class is known (two identity codes, equal or not) counts f
 teaches what the class looks like.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ Flags = npt.NDArray[np.bool_]
 Levels = npt.NDArray[np.int64]
 """Levels as small numbers: a row a pattern, a column a part of a fact."""
 
+_NEVER = 1e-12
 LEVELS = 16
 """No part of a fact has more levels than this."""
 
@@ -31,6 +32,10 @@ SETTLED = 1e-4
 """Change of any probability below which the fit is done."""
 DOUBT = 1000.0
 """Pairs' worth of weight that a combination's expectation from its single facts has."""
+TRUST = 300.0
+"""Pairs' worth of weight per class that has what is expected of it before any pair was seen."""
+AT_LEAST = 0.5
+"""Pairs that every class has before any pair was seen (Jeffreys' rule): none is impossible, none is likely."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +93,20 @@ def fit(
     together: Mapping[str, tuple[str, ...]],
     start: Weights,
     possible: Flags,
+    expected: Mapping[str, Weights] | None = None,
 ) -> Fit:
     """The classes that explain the patterns' counts best, from where they start.
 
     patterns: one row a pattern, one column a fact, levels as small integers. together: facts that are one
-    fact. start and possible: rows as patterns, a column per class.
+    fact. start and possible: rows as patterns, a column per class. expected: of single facts, the
+    probability of each level (rows, the first one is `unstated` and 0) in each class (columns) before any
+    pair was seen; it weighs TRUST pairs a class.
     """
-    facts = {name: _Learning(_levels(patterns, parts)) for name, parts in together.items()}
+    prior = _with_unstated(patterns, counts, expected or {})
+    facts = {
+        name: _Learning(_levels(patterns, parts), [prior.get(part) for part in parts])
+        for name, parts in together.items()
+    }
     shares = np.where(possible, start, 0.0)
     shares /= shares.sum(axis=1, keepdims=True)
     for _ in range(ROUNDS):
@@ -110,45 +122,70 @@ def fit(
     return Fit(_class_shares(weights), learnt, together)
 
 
-class _Learning:
-    """One fact made of several: the combination each pattern has, and the single levels it is made of."""
+def _with_unstated(
+    patterns: pd.DataFrame, counts: Weights, expected: Mapping[str, Weights]
+) -> dict[str, Weights]:
+    """What is expected of each fact, the register's own share of pairs that leave it unstated included."""
+    full = {}
+    for fact, stated in expected.items():
+        unstated = counts[(patterns[fact] == 0).to_numpy()].sum() / max(counts.sum(), 1.0)
+        full[fact] = stated * (1 - unstated)
+        full[fact][0] = unstated
+    return full
 
-    def __init__(self, levels: Levels) -> None:
+
+class _Learning:
+    """One fact made of several: the combination each pattern has, and the single levels it is made of.
+
+    prior: what is expected of each part, or nothing.
+    """
+
+    def __init__(self, levels: Levels, prior: Sequence[Weights | None]) -> None:
         _, first, cell = np.unique(_in_one_number(levels), return_index=True, return_inverse=True)
         self.cells = levels[first]
         self.cell = cell.reshape(-1)
+        self.prior = prior
 
     def log_probabilities(self, weights: Weights) -> Weights:
         """Log probability of each pattern's combination in each class with these weights per pattern."""
         return self.learnt(weights).seen[self.cell]
 
     def learnt(self, weights: Weights) -> Fact:
-        """What the fact shows in each class with these weights per pattern."""
-        columns = [self._column(weights[:, number]) for number in range(weights.shape[1])]
-        seen, unseen = (np.stack([column[at] for column in columns], axis=-1) for at in (0, 2))
-        parts = zip(*(column[1] for column in columns), strict=True)
-        return Fact(self.cells, seen, tuple(np.stack(part, axis=-1) for part in parts), unseen)
-
-    def _column(self, weights: Weights) -> tuple[Weights, list[Weights], Weights]:
-        """Of one class: log probability of each combination, of each level, and `Fact.unseen`."""
-        total = weights.sum()
-        seen = np.bincount(self.cell, weights=weights, minlength=len(self.cells))
-        singles = []
-        for column in self.cells.T:
-            of_level = np.bincount(column, weights=seen, minlength=LEVELS)
-            stated = max(len(np.unique(column)), 1)
-            singles.append(np.log((of_level + 0.5) / (total + 0.5 * stated)))
+        """What the fact shows in each class (columns) with these weights per pattern (rows)."""
+        totals = weights.sum(axis=0)
+        seen = np.stack([self._seen(column) for column in weights.T], axis=1)
+        singles = tuple(
+            self._single(part, prior, seen)
+            for part, prior in zip(self.cells.T, self.prior, strict=True)
+        )
+        alone = np.zeros_like(seen)
+        for single, part in zip(singles, self.cells.T, strict=True):
+            alone += single[part]
         if len(singles) == 1:
-            return singles[0][self.cells[:, 0]], singles, np.zeros(())
-        alone = np.sum([s[c] for s, c in zip(singles, self.cells.T, strict=True)], axis=0)
-        expected = np.exp(alone)
-        norm = expected.sum() if len(expected) else 1.0
-        expected = (seen + DOUBT * expected / norm) / (total + DOUBT)
-        return np.log(expected), singles, np.log(DOUBT / norm / (total + DOUBT))
+            return Fact(self.cells, alone, singles, np.zeros(len(totals)))
+        # a combination is expected as often as its parts make it, and that stands until it was seen enough
+        combined = np.log((seen + DOUBT * np.exp(alone)) / (totals + DOUBT))
+        return Fact(self.cells, combined, singles, np.log(DOUBT / (totals + DOUBT)))
+
+    def _seen(self, weights: Weights) -> Weights:
+        seen: Weights = np.bincount(self.cell, weights=weights, minlength=len(self.cells)).astype(
+            float
+        )
+        return seen
+
+    def _single(self, part: Levels, prior: Weights | None, seen: Weights) -> Weights:
+        """Log probability of each level of a part in each class."""
+        of_level = np.full((LEVELS, seen.shape[1]), 0.5)
+        if prior is not None:
+            of_level[: len(prior)] = TRUST * prior
+            of_level[len(prior) :] = 0
+        np.add.at(of_level, part, seen)
+        logs: Weights = np.log(np.maximum(of_level / of_level.sum(axis=0), _NEVER))
+        return logs
 
 
 def _class_shares(weights: Weights) -> Weights:
-    totals = weights.sum(axis=0) + 1
+    totals = weights.sum(axis=0) + AT_LEAST
     shares: Weights = np.log(totals / totals.sum())
     return shares
 

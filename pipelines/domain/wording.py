@@ -36,6 +36,8 @@ _LEVELS = {
     "same_rare": "the same, and rare",
     "same_very_rare": "the same, and very rare",
     "same_area": "the same postal code only",
+    "same_street": "the same street, another house",
+    "same_numbers": "the same house number and postal code, the street written otherwise",
     "other_flat": "the same house, another flat",
     "same_house": "the same house",
     "same_home": "the same home",

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipelines.domain import classes, mixture, rules
+from pipelines.domain import classes, mixture, prior, rules
 from pipelines.domain.evidence import EVIDENCE
 from pipelines.domain.partition import Codes
 from pipelines.domain.resolution import Pairs, Policy, Resolution, resolve
@@ -105,7 +105,8 @@ def learn(part: Compared) -> mixture.Fit:
     """What the pairs of one kind of record teach."""
     start, possible = classes.start(part.table, part.levels)
     counts = np.bincount(part.pattern, minlength=len(part.codes)).astype(np.float64)
-    return mixture.fit(part.levels, counts, EVIDENCE[part.table].together, start, possible)
+    together = EVIDENCE[part.table].together
+    return mixture.fit(part.levels, counts, together, start, possible, prior.expected(part.table))
 
 
 def posterior(part: Compared, fit: mixture.Fit) -> mixture.Weights:

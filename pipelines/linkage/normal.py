@@ -10,6 +10,7 @@ The fold is `domain.names.fold` and a test holds the two equal; here it runs ove
 import duckdb
 
 from pipelines.domain.matching import LEGAL_FORMS
+from pipelines.domain.prior import assumed
 
 # Letters that no decomposition takes apart (domain.names has the same list), and the sharp s of casefold.
 _LETTERS = {
@@ -41,6 +42,9 @@ _READERS = {
     "without_estate(t)": f"single_spaced(regexp_replace(t, '{_ESTATE}', ' ', 'g'))",
     "is_estate(t)": f"coalesce(regexp_matches(t, '{_ESTATE}'), false)",
     "digits_of(t)": "regexp_replace(t, '[^0-9]', '', 'g')",
+    # letters doubled or in another order, and of consonants other vowels, change nothing
+    "letters_of(t)": "array_to_string(list_sort(list_distinct(string_split(t, ''))), '')",
+    "consonants_of(t)": "left(t, 1) || letters_of(regexp_replace(substr(t, 2), '[aeiouyh]', '', 'g'))",
     "number_of(t)": "nullif(regexp_replace(digits_of(t), '^(00358|358|0)', ''), '')",
 }
 
@@ -63,6 +67,7 @@ _READINGS = (
         "fold(before_care_of(family_name)) folded",
         "without_estate(folded) spaced, is_estate(folded) estate",
         "replace(spaced, ' ', '') f, string_split(spaced, ' ') parts",
+        "letters_of(f) f_letters, consonants_of(f) f_consonants",
     ),
     _read_once(
         "given_names",
@@ -70,6 +75,7 @@ _READINGS = (
         "fold(replace(before_care_of(given_names), '-', '')) folded",
         "string_split(without_estate(folded), ' ') given, is_estate(folded) estate",
         "given[1] g1, given[2] g2",
+        "letters_of(g1) g1_letters, consonants_of(g1) g1_consonants",
     ),
     _read_once(
         "organisation_name",
@@ -113,7 +119,8 @@ _READINGS = (
     # every record's way to be reached, of persons and organisations alike
     """
     create or replace temp table placed as
-    select r, number_of(phone) phone, lower(email) email, places, homes, properties,
+    select r, number_of(phone) phone, lower(email) email,
+        nullif(regexp_replace(split_part(lower(email), '@', 1), '[0-9]+', '', 'g'), '') mailbox, places, homes, properties,
         read_place.* exclude (r, own, person_key, home)
     from record join read_place using (r) left join everywhere using (r) where own
     """,
@@ -122,6 +129,7 @@ _READINGS = (
 _PERSONS_READ = """
 create or replace temp table person_read as
 select r, person_key, living_key, birth_key birth, coalesce(protection = 'on', false) guarded, g1, g2, f, parts,
+    g1_letters, g1_consonants, f_letters, f_consonants,
     coalesce(name_role = 'death_estate', false) or coalesce(read_given_names.estate, false)
         or coalesce(read_family_name.estate, false) estate,
     placed.* exclude (r)
@@ -140,19 +148,20 @@ where kind = 'organisation'
 """
 
 HELD_BY = 3
-"""A name that fewer records bear has no share of its own; it counts as one that one less than this bear."""
+"""A name that fewer records bear has no share of its own: whose two records are compared says nothing of others."""
 SELDOM = -1
 """Stands for every such name in `name_share`; no hash is negative."""
 
 
 def _share(part: str, name: str, table: str) -> str:
-    """SQL for the shares of a table's names, which stand as hashes."""
-    records = f"(select greatest(count(*), 1) from {table})"
+    """SQL for the shares of a table's names, as if those assumed had been seen too; names stand as hashes."""
+    holders, people = assumed(name)
+    records = f"((select count(*) from {table}) + {people})"
     return f"""
-        select '{part}' part, {_hashed(name)} "name", count(*) / {records} share
+        select '{part}' part, {_hashed(name)} "name", (count(*) - {HELD_BY - 1} + {holders}) / {records} share
         from {table} where {name} is not null group by {name} having count(*) >= {HELD_BY}
         union all
-        select '{part}', {SELDOM}, {HELD_BY - 1} / {records}"""
+        select '{part}', {SELDOM}, {holders} / {records}"""
 
 
 def _hashed(name: str) -> str:
@@ -215,7 +224,8 @@ def normalise(connection: duckdb.DuckDBPyConnection, *, shares_known: bool = Fal
     """Makes tables `person` and `organisation` out of `record` and `elsewhere` (see `layout`).
 
     person: r, person_key, living_key, birth, guarded, estate, g1 and g2 (first and second given name), f (family name)
-    and its parts, phone, email, street, house, flat, code, office, property, place (street, house and code in
+    and its parts, g1_letters, g1_consonants, f_letters and f_consonants (names as a slip leaves them), phone,
+    email, mailbox (its name without domain and number), street, house, flat, code, office, property, place (street, house and code in
     one), places, homes and properties (of who is known at several), g1_share and f_share (of the persons'
     records), others (people of other names at that address).
     organisation: r, business_id, whole and core (name with and without legal form), form, words, numbers,

@@ -49,17 +49,22 @@ def _close(column: str, likeness: float) -> str:
 
 
 _SWAPPED = "a.g1 = b.f and a.f = b.g1"
+_SAME_STREET = (
+    f"(jaro_winkler_similarity(a.street, b.street) >= 0.88 or {_slip('street')})"  # or misspelt
+)
 _OTHERS = """greatest(coalesce(a.others, 0), coalesce(b.others, 0))
     - (a.place = b.place and left(a.g1, 2) <> left(b.g1, 2))::int"""
 _CONTACTS: Cases = {
     "address": {
-        "unstated": _unstated("place"),
         "same_home": "a.place = b.place and a.flat is not distinct from b.flat "
         "or list_has_any(a.homes, b.homes)",
         "other_flat": "a.place = b.place and a.flat <> b.flat",
         # a flat left out or a street misspelt happens to anybody alike
-        "same_house": "a.place = b.place or list_has_any(a.places, b.places) or a.house = b.house and left(a.code, 2) = left(b.code, 2) "
-        "and jaro_winkler_similarity(a.street, b.street) >= 0.88",
+        "same_house": "a.place = b.place or list_has_any(a.places, b.places) or a.house = b.house "
+        f"and (left(a.code, 2) = left(b.code, 2) or a.office = b.office) and {_SAME_STREET}",
+        "same_numbers": "a.house = b.house and a.code = b.code",
+        "same_street": f"(a.code = b.code or a.office = b.office) and {_SAME_STREET}",
+        "unstated": _unstated("place"),
         "same_area": "a.code = b.code",
     },
     "property": {
@@ -108,6 +113,7 @@ _PERSON: Cases = {
         **_shares("f", f"a.f = b.f or ({_SWAPPED})"),
         "near": _close("f", 0.92),
         "part": "list_has_any(a.parts, b.parts)",
+        "alike": "jaro_winkler_similarity(a.f, b.f) >= 0.82",
     },
     **_CONTACTS,
     "estate": {"both": "a.estate and b.estate", "neither": "not a.estate and not b.estate"},

@@ -88,15 +88,18 @@ def rematch(step: StepRun, night: Night) -> pd.DataFrame:
 
     judgement_id, verdict, decided_by, decided_at, the records (`judgements.PAIR`), `thought` (`same` where
     the records would be merged but for the judgement, `never` where they can't be one party) and `blocks`:
-    what was learnt just now thinks so, what was in force did not, and who judged could not know. Whoever
-    undoes a wrong merge knows; so does whoever states a judgement again after it was listed here.
+    matching would merge them by what was learnt just now and would not have by what was in force, and who
+    judged could not know. Whoever undoes a wrong merge knows; so does whoever states a judgement again after
+    it was listed here.
     """
     policy = Policy(**night.settings.matching.model_dump())
     numbers = np.union1d(
         linkage.number(step.conn, _changed(step)),
         linkage.touched_since(step.conn, step.since),
     )
-    in_force = _readable(step)
+    found = linkage.latest_model(step.conn)
+    is_first = found is None
+    in_force = None if found is None else Model.of(found[1])
     _mark_knowing(step, in_force)
     model = _still_fits(step, in_force, policy)
     step.counts.update(records=0, minted=0, merged=0, split=0)
@@ -106,10 +109,12 @@ def rematch(step: StepRun, night: Night) -> pd.DataFrame:
         _match_changed(step, night, model, numbers)
     step.counts["waiting_for_review"] = judgements.queue_length(step.conn)
     at_odds = _at_odds(step, model)
-    excused = at_odds["knowing"].astype(bool)
+    # what the sources say of identities is no rule of ours
+    blocks = (at_odds["thought"] == SAME) & ~at_odds["knowing"].astype(bool)
     if in_force is not None:
-        excused |= at_odds["judgement_id"].isin(_at_odds(step, in_force)["judgement_id"])
-    blocks = ~excused if "learnt" in step.counts else excused & False
+        blocks &= ~at_odds["judgement_id"].isin(_at_odds(step, in_force)["judgement_id"])
+    if is_first or "learnt" not in step.counts:
+        blocks &= False
     return at_odds.drop(columns="knowing").assign(blocks=blocks).reset_index(drop=True)
 
 
@@ -122,12 +127,6 @@ def _changed(step: StepRun) -> pd.DataFrame:
             judgements.touched_since(step.conn, step.since),
         ]
     ).drop_duplicates(ignore_index=True)
-
-
-def _readable(step: StepRun) -> Model | None:
-    """The model in force, if this program can read it."""
-    found = linkage.latest_model(step.conn)
-    return None if found is None else Model.of(found[1])
 
 
 def _still_fits(step: StepRun, model: Model | None, policy: Policy) -> Model | None:

@@ -71,6 +71,7 @@ def test_a_stewards_different_outlives_a_full_rebuild_a_new_threshold_and_a_rede
 ) -> None:
     alike = {**MATTI, "birth_key": "b", "phone": "+358401234567", "home": HOME}
     register.write(a=alike, b=alike)
+    register.match()
     register.judge("a", "b", "different")
     register.match()
     apart = register.groups()
