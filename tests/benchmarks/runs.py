@@ -89,7 +89,7 @@ def _run(name: str, command: list[str], folder: Path, clusters: Path, pairs: Pat
     )
     measured = json.loads(cost.read_text()) if cost.is_file() else {"exit": "not started"}
     assert measured["exit"] == 0, f"{name}: {measured['exit']} {done.stderr[-2000:]}"
-    told = json.loads(done.stdout.strip().splitlines()[-1])
+    told = json.loads(done.stdout)
     return Run(
         name, measured["seconds"], measured["cpu_seconds"], measured["peak_mb"], clusters, pairs, told
     )  # fmt: skip
