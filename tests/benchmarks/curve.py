@@ -105,12 +105,20 @@ def judged(truth: Path, clusters: Path, pairs: Path) -> Judged:
             join labelled b on b.record_id = pairs."right"::varchar
             order by score desc, l, r"""
         ).fetchnumpy()
-    return Judged(
-        *(labels[name].astype(np.int64) for name in ("entity", "cluster")),
-        *(compared[name].astype(np.int64) for name in ("l", "r")),
-        compared["score"].astype(np.float64),
-        compared["asked"].astype(np.bool_),
+    entity, cluster = (np.asarray(labels[name], np.int64) for name in ("entity", "cluster"))
+    left, right = (np.asarray(compared[name], np.int64) for name in ("l", "r"))
+    score, asked = (
+        np.asarray(compared["score"], np.float64),
+        np.asarray(compared["asked"], np.bool_),
     )
+    return Judged(entity, cluster, left, right, score, asked)
+
+
+def compared(pairs: Path) -> int:
+    """How many pairs a run compared."""
+    with duckdb.connect() as connection:
+        counted = connection.execute(f"select count(*) from {_source(pairs)}").fetchall()
+    return int(counted[0][0])
 
 
 @dataclass(frozen=True)

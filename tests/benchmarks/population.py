@@ -35,29 +35,34 @@ PARTIES_PER_RECORD = 1 / 1.745
 COMPANIES = 0.09
 """Their share of the parties."""
 
-_STEMS = """Aho Ala Alho Anttila Elo Eskola Haapa Haka Hanka Harju Hauki Heikki Heinä Hete Hirvi Honka
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_STEMS = _words("""Aho Ala Alho Anttila Elo Eskola Haapa Haka Hanka Harju Hauki Heikki Heinä Hete Hirvi Honka
 Huhta Huuhka Hyvä Ihala Ilves Isokoski Jokela Joki Juho Jussi Jääs Kaar Kallio Kanto Karhu Karja Kasko
 Katila Kaura Keski Kettu Kivi Koivu Kokko Korpi Koski Kotka Kuisma Kulma Kumpu Kurki Kuusi Kylä Lahde
 Lampi Latva Lauri Lehti Lepo Leppä Liuha Luoma Lähde Maja Manni Marja Matti Metsä Myllä Mänty Mäki Nevala
 Niemi Niitty Nurmi Ojala Oksa Olli Paasi Pajun Palo Paju Pelto Perä Pihla Pirkka Poika Puro Puusta Pyy
 Päivä Raita Ranta Rauta Riihi Risti Ruoho Ruotsa Räsä Saari Salmi Salo Sand Savo Seppä Silta Sipi Sorsa
 Suo Suvi Sylvä Taipale Tamme Tapa Teiva Tervo Tiaine Tikka Toiva Torppa Tuomi Turu Tuuli Tähti Uusi Vaara
-Vaina Valko Vanha Varjo Vesa Viita Vilja Virta Vuori Väli Väre Yli Ylä Äijä Ääri""".split()
-_ENDINGS = """nen la lä mäki niemi lahti joki saari ranta maa vaara kangas koski salo harju pää talo lampi
-puro sto sela kari vuori mies linna lin ström berg""".split()
-_SWEDISH = "Lind Berg Ek Söder Norr Väster Öster Sten Sjö Ny Holm Back Gran Björk Ås Hägg Forss Dal Sund Strand".split()
-_SWEDISH_ENDINGS = (
-    "ström man qvist blom berg roos gren holm lund vall stedt fors bäck felt".split()
+Vaina Valko Vanha Varjo Vesa Viita Vilja Virta Vuori Väli Väre Yli Ylä Äijä Ääri""")
+_ENDINGS = _words("""nen la lä mäki niemi lahti joki saari ranta maa vaara kangas koski salo harju pää talo lampi
+puro sto sela kari vuori mies linna lin ström berg""")
+_SWEDISH = _words(
+    """Lind Berg Ek Söder Norr Väster Öster Sten Sjö Ny Holm Back Gran Björk Ås Hägg Forss Dal Sund Strand"""
 )
-_TRADES = """Rakennus Sähkö LVI Kuljetus Konsultointi Kiinteistö Metalli Maalaus Putki Siivous Auto Metsä
-Kone Catering Design Media Hoiva Ravintola Kauppa Palvelut Tekniikka Invest Holding Energia Parturi""".split()
+_SWEDISH_ENDINGS = _words("ström man qvist blom berg roos gren holm lund vall stedt fors bäck felt")
+_TRADES = _words("""Rakennus Sähkö LVI Kuljetus Konsultointi Kiinteistö Metalli Maalaus Putki Siivous Auto Metsä
+Kone Catering Design Media Hoiva Ravintola Kauppa Palvelut Tekniikka Invest Holding Energia Parturi""")
 _FORMS = {"Oy": 0.55, "Ab": 0.05, "Oy Ab": 0.05, "Ky": 0.07, "Tmi": 0.28}
-_STREETS = """koivu kuusi mänty pihlaja haapa leppä tammi vaahtera kirkko koulu asema ranta mäki niitty pelto
+_STREETS = _words("""koivu kuusi mänty pihlaja haapa leppä tammi vaahtera kirkko koulu asema ranta mäki niitty pelto
 metsä kivi kallio lähde puro järvi saari lahti niemi joki silta mylly sepän kauppa tori puisto laakso harju
 kumpu suo heinä apila orvokki kielo vuokko kanerva puolukka mustikka karpalo mansikka sieni peura hirvi
 karhu susi ilves kettu jänis orava siili haukka kotka pöllö kurki joutsen sorsa lokki kiuru peippo
 varpunen talvi kesä syksy kevät aurinko kuu tähti pilvi tuuli sade lumi halla usva väinö ilmari sampo louhi
-aino kullervo lemmin tapio ahti vellamo""".split()
+aino kullervo lemmin tapio ahti vellamo""")
 _ROADS = ("tie", "katu", "kuja", "polku", "rinne", "kaari")
 _FLATS = "ABCDEF"
 _HOUSEHOLD_SIZES = {1: 0.45, 2: 0.32, 3: 0.10, 4: 0.09, 5: 0.04}
@@ -172,9 +177,7 @@ class Addresses:
         if self._in_flat[number]:
             flat = f"{_FLATS[self._stair[number]]} {self._flat[number]}"
         plot = f"{office + 5}-{place % 900 + 1}-{street * 7919 % 9000 + 1}-{house}"
-        return Address(
-            self._streets[street], str(house), flat, code, self._offices[office], plot
-        )
+        return Address(self._streets[street], str(house), flat, code, self._offices[office], plot)
 
     def before(self, household: int) -> int:
         """The number of the address that a household has left."""

@@ -14,8 +14,8 @@ import string
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from pathlib import Path
 from operator import attrgetter
+from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
@@ -65,14 +65,13 @@ _CALLED = {
     "Tapio": "Tapsa", "Kalevi": "Kalle", "Eino": "Eikka", "Sofia": "Sohvi", "Emilia": "Milla",
     "Olavi": "Olli",
 }  # fmt: skip
-_BESIDE = dict(
-    zip(
-        "qwertyuiopasdfghjklzxcvbnmäö",
-        """wa qes wrd etf ryg tuh yij uok ipl oöå qsz awdx sefc drgv fthb gyjn hukm jil koö asx zsdc xdfv
-        cfgb vghn bhjm njk öp äl""".split(),
-        strict=True,
-    )
-)
+# the keys beside a key
+_BESIDE = {
+    "q": "wa", "w": "qes", "e": "wrd", "r": "etf", "t": "ryg", "y": "tuh", "u": "yij",
+    "i": "uok", "o": "ipl", "p": "oöå", "a": "qsz", "s": "awdx", "d": "sefc", "f": "drgv",
+    "g": "fthb", "h": "gyjn", "j": "hukm", "k": "jil", "l": "koö", "z": "asx", "x": "zsdc",
+    "c": "xdfv", "v": "cfgb", "b": "vghn", "n": "bhjm", "m": "njk", "ä": "öp", "ö": "äl",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -241,9 +240,7 @@ class _Clerk:
             _rewritten(record, str.upper)
         return *_values(record), party, household
 
-    def _person(
-        self, person: Person, source: int, first: bool, u: Chances, care: float
-    ) -> Record:
+    def _person(self, person: Person, source: int, first: bool, u: Chances, care: float) -> Record:
         draw = self.draw
         moved = not first and u[2] < 0.20
         home = person.household

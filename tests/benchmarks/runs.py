@@ -87,7 +87,8 @@ def _run(name: str, command: list[str], folder: Path, clusters: Path, pairs: Pat
         text=True,
         check=False,
     )
-    measured = json.loads(cost.read_text()) if cost.is_file() else {"exit": "not started"}
+    assert cost.is_file(), f"{name}: not started {done.stderr[-2000:]}"
+    measured = json.loads(cost.read_text())
     assert measured["exit"] == 0, f"{name}: {measured['exit']} {done.stderr[-2000:]}"
     told = json.loads(done.stdout)
     return Run(
