@@ -44,5 +44,5 @@ $(ANCHOR)/.installed: tests/benchmarks/requirements.txt
 	test -n "$(HUB_BENCH_PYTHON)" || $(ANCHOR)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@test -n "$(HUB_BENCH_PYTHON)" || touch $@
 
-clean:           ## remove the environments
-	rm -rf $(VENV) $(ANCHOR)
+clean:           ## remove the environments, and what the benchmarks keep
+	rm -rf $(VENV) $(ANCHOR) .bench

@@ -5,11 +5,11 @@ and two published data sets. Prints a table, asserts nothing about time. What ma
 
     HUB_BENCH=full                      the larger run
     HUB_BENCH_SIZES, HUB_BENCH_SEEDS    other registers, comma-separated; all seeds on the first size, one on others;
-                                        the first two sizes are judged, larger ones only weighed
+                                        of sizes after the second only pairs, seconds and memory are measured
     HUB_BENCH_RECORDS, HUB_BENCH_TRUTH  a register of one's own instead (CSV or Parquet: the layout of
                                         `hub match file`, and record_id with entity_id); the anchor can't read it
     HUB_BENCH_PYTHON                    an interpreter that has tests/benchmarks/requirements.txt
-    HUB_BENCH_CACHE                     where made-up registers are kept
+    HUB_BENCH_CACHE                     where made-up registers are kept, else in .bench
 
 Belongs here: which runs there are, and the rows made of them. Does not belong here: a run (`runs`), judging
 (`curve`), laying out (`table`).
@@ -130,7 +130,7 @@ def accuracy_rows(on: str, those: Sequence[Beside]) -> list[Row]:
 
 
 def cost_rows(those: Sequence[Beside]) -> list[Row]:
-    """Pairs, their growth, seconds and memory, of one run a size."""
+    """Pairs, their growth, seconds (wanted of the second size) and memory (of the third), one run a size."""
     rows = [
         Row(
             "cost", "compared pairs per record", one.name, [one.hub.compared / one.size],
@@ -143,15 +143,16 @@ def cost_rows(those: Sequence[Beside]) -> list[Row]:
         anchors = [(one.size, one.anchor.compared) for one in those if one.anchor]
         hubs = [(one.size, one.hub.compared) for one in those]
         rows.append(Row("cost", "pair growth exponent", on, exponents(hubs), exponents(anchors)))
-    for one in those:
+    for place, one in enumerate(those):
         note = "" if one.anchor else NO_ANCHOR
         if one.anchor and not one.anchor.judged:
             note = "the anchor had learnt before"
         over = one.anchor.run if one.anchor else None
-        seconds = one.hub.run.seconds / over.seconds if over else None
-        memory = one.hub.run.peak_mb / over.peak_mb if over else None
-        rows.append(Row("cost", "seconds ÷ the anchor's", one.name, [seconds], note=note))
-        rows.append(Row("cost", "peak memory ÷ the anchor's", one.name, [memory], note=note))
+        for name, ratio, judged_at in (
+            ("seconds ÷ the anchor's", one.hub.run.seconds / over.seconds if over else None, 1),
+            ("peak memory ÷ the anchor's", one.hub.run.peak_mb / over.peak_mb if over else None, 2),
+        ):
+            rows.append(Row("cost", name, one.name, [ratio], (), note, place == judged_at))
     return rows
 
 
@@ -164,8 +165,8 @@ def run_rows(those: Sequence[runs.Run]) -> list[Row]:
     """The seconds and the memory of every run."""
     return [
         Row(
-            "runs", run.name, f"{run.seconds:.1f} s", [], (),
-            f"{run.peak_mb:.0f} MB, {run.cpu_seconds:.1f} s of processor",
+            "runs", run.name, f"{run.seconds:.1f} s, {run.peak_mb:.0f} MB at most", [], (),
+            f"{run.cpu_seconds:.1f} s of processor",
         )
         for run in those
     ]  # fmt: skip
@@ -207,7 +208,7 @@ def test_how_right_matching_is_and_what_it_costs(tmp_path: Path) -> None:
         for one in those:
             done += [one.hub.run, *([one.anchor.run] if one.anchor else [])]
         if judge:
-            rows += accuracy_rows(f"{in_words(size)}, seeds {_listed(seeds, those)}", those)
+            rows += accuracy_rows(f"{in_words(size)}, seed {_listed(seeds, those)}", those)
         one_a_size.append(those[0])
         if not judge:
             shutil.rmtree(tmp_path / f"{size}-{seeds[0]}")

@@ -56,7 +56,7 @@ def delta_rows(
         on = f"{changed} against {register.name}"
         note = "" if hub[-1] else "the hub's nightly step is not measured yet"
         rows.append(Row(GROUP, "seconds", on, [hub[-1]], [warm[-1]], note))
-        rows.append(Row(GROUP, "seconds ÷ the anchor's", on, [_ratio(hub[-1], warm[-1])]))
+        rows.append(Row(GROUP, "seconds ÷ the anchor's, warm", on, [_ratio(hub[-1], warm[-1])]))
     if len(registers) > 1:
         on = " → ".join(register.name for register in (registers[0], registers[-1]))
         grown = [_ratio(seconds[-1], seconds[0]) for seconds in (hub, warm)]

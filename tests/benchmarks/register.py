@@ -4,13 +4,17 @@ Belongs here: how often a register states what, how it errs, the files that resu
 next run. Does not belong here: the people (`population`), measuring (`curve`).
 
 A party's first record has about half the mistakes of its later ones. Records are made one at a time and
-written a hundred thousand at a time, so the memory needed is the population's.
+written a hundred thousand at a time, so the memory needed is the population's: a gigabyte a million records.
+
+    python -m tests.benchmarks.register RECORDS SEED FOLDER
 """
 
 import os
 import random
 import shutil
 import string
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -37,6 +41,8 @@ from tests.benchmarks.population import (
 )
 
 Chances = list[float]
+
+ROOT = Path(__file__).parents[2]
 
 EDITION = 1
 """Raised when the same seed gives another register: what was kept of an older edition is not used."""
@@ -119,23 +125,30 @@ class Files(NamedTuple):
 def files(records: int, seed: int) -> Files:
     """The files of a made-up register; made now unless an earlier run has left them.
 
-    They are kept in HUB_BENCH_CACHE, else in a folder of their own among the temporary files.
+    They are kept in HUB_BENCH_CACHE, else in `.bench` beside the packages. A process of its own makes them, so that
+    the memory they took is free again when engines are measured.
     """
-    kept = os.environ.get("HUB_BENCH_CACHE") or Path(tempfile.gettempdir()) / "hub-bench"
-    home = Path(kept) / f"edition{EDITION}-{records}-{seed}"
-    wanted = Files(*(home / f"{name}.parquet" for name in Files._fields))
+    kept = Path(os.environ.get("HUB_BENCH_CACHE") or ROOT / ".bench")
+    home = kept / f"edition{EDITION}-{records}-{seed}"
+    wanted = files_in(home)
     if not home.is_dir():
         home.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".part-", dir=home.parent))
         try:
-            _write(records, seed, Files(*(beside / path.name for path in wanted)))
+            made = [sys.executable, "-m", __name__, str(records), str(seed), str(beside)]
+            subprocess.run(made, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
             beside.rename(home)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     return wanted
 
 
-def _write(records: int, seed: int, out: Files) -> None:
+def files_in(folder: Path) -> Files:
+    """The three files by their names."""
+    return Files(*(folder / f"{name}.parquet" for name in Files._fields))
+
+
+def write(records: int, seed: int, out: Files) -> None:
     """Makes the three files, by way of a database on disk."""
     columns = [field.name for field in fields(Record)]
     declared = ", ".join(f"{name} varchar" for name in columns)
@@ -362,3 +375,7 @@ def _rewritten(record: Record, how: Callable[[str], str]) -> None:
     for name in _WRITTEN:
         if text := getattr(record, name):
             setattr(record, name, how(text))
+
+
+if __name__ == "__main__":
+    write(int(sys.argv[1]), int(sys.argv[2]), files_in(Path(sys.argv[3])))

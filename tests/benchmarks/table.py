@@ -49,7 +49,8 @@ WANTED = {
 class Row:
     """A figure: of which group, measured on what, one value or one for each seed, and the anchor's.
 
-    None in the place of a value: it could not be measured, and `note` says why.
+    None in the place of a value: it could not be measured, and `note` says why. judged: what is wanted of the
+    figure is wanted of it here.
     """
 
     group: str
@@ -58,6 +59,7 @@ class Row:
     hub: Sequence[float | None]
     anchor: Sequence[float | None] = ()
     note: str = ""
+    judged: bool = True
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -90,7 +92,7 @@ def _figure(value: float) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    wanted = WANTED.get(row.name)
+    wanted = WANTED.get(row.name) if row.judged else None
     known = [value for value in row.hub if value is not None]
     met = reach = aim = ""
     if wanted:
