@@ -7,7 +7,7 @@ are shown by `--explain` only.
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,10 +72,9 @@ def file(
       hub match file customers.parquet --out clusters.parquet --explain 5
       HUB_MATCHING__LEAKED_PER_MILLION=30 hub match file customers.csv --out clusters.csv --json
     """
-    from pipelines.domain.resolution import Policy
     from pipelines.steps.match_file import match_file
 
-    policy = Policy(**invocation.settings.matching.model_dump())
+    policy = invocation.settings.matching_policy
     done = match_file(records, clusters, pairs, policy, explain, _progress)
     payload = asdict(done)
     if not explain:
@@ -192,16 +191,17 @@ def preview(
       hub match preview --leaked-per-million 20
       hub match preview --leaked-per-million 500 --json
     """
-    from pipelines.domain.resolution import Policy
     from pipelines.steps.preview_match import preview_match
 
-    asked = {"leaked_per_million": leaked_per_million, "queued_per_hundred": queued_per_hundred}
-    other = {name: value for name, value in asked.items() if value is not None}
-    if not other:
+    if leaked_per_million is None and queued_per_hundred is None:
         raise click.UsageError(
             "say what would be otherwise: --leaked-per-million or --queued-per-hundred"
         )
-    policy = Policy(**{**invocation.settings.matching.model_dump(), **other})
+    policy = invocation.settings.matching_policy
+    if leaked_per_million is not None:
+        policy = replace(policy, leaked_per_million=leaked_per_million)
+    if queued_per_hundred is not None:
+        policy = replace(policy, queued_per_hundred=queued_per_hundred)
     with _undisturbed(invocation) as night:
         seen = preview_match(night, policy)
     merged, parted, told = (

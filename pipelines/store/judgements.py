@@ -164,6 +164,12 @@ def queue_length(conn: Connection) -> int:
     return conn.scalar(select(func.count()).select_from(review_pair)) or 0
 
 
+def oldest_waiting(conn: Connection) -> str | None:
+    """The business date of the night from which a pair has waited longest."""
+    oldest: str | None = conn.scalar(select(func.min(review_pair.c.business_date)))
+    return oldest
+
+
 def forget(conn: Connection, records: pd.DataFrame) -> None:
     """Delete verdicts and waiting pairs with a side among the records (source, source_key)."""
     left, right = _sides(records)
