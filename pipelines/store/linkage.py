@@ -258,9 +258,8 @@ def _count(conn: Connection, gone: pd.DataFrame, come: pd.DataFrame) -> None:
     both = pd.concat([come.assign(sign=1), gone.assign(sign=-1)])
     both["expected"] = both["score"] * both["sign"]
     found = both.groupby("verdict").agg(pairs=("sign", "sum"), expected=("expected", "sum"))
-    found = found.reset_index().merge(
-        _totals(conn), on="verdict", how="left", suffixes=("", "_was")
-    )
+    held = frames.rows(conn, select(match_total))
+    found = found.reset_index().merge(held, on="verdict", how="left", suffixes=("", "_was"))
     for name in ("pairs", "expected"):
         found[name] += found.pop(f"{name}_was").fillna(0)
     frames.upsert(conn, match_total, found.astype({"pairs": "int64"}))
