@@ -174,7 +174,7 @@ def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy)
     linkage.number(step.conn, frames.keys_changed_since(step.conn, PARTIES, 0))
     everybody = linkage.records_of(step.conn)
     judged = _judged(step, everybody)
-    with opened() as engine:
+    with opened(home=night.settings.home) as engine:
         if model is not None:
             recall(engine, model)
         _hold(step, engine, None)
@@ -207,7 +207,8 @@ def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy)
 def _match_changed(step: StepRun, night: Night, model: Model, numbers: Numbers) -> None:
     """What changed, who is compared otherwise because of it, and whoever hangs together with them."""
     former = linkage.keys_of(step.conn, numbers)
-    with opened(threads=1 if len(numbers) < FEW else None) as engine:
+    threads = 1 if len(numbers) < FEW else None
+    with opened(threads, night.settings.home) as engine:
         recall(engine, model)
         _hold(step, engine, numbers)
         normal.normalise(engine, shares_known=True)
