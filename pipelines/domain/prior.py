@@ -123,7 +123,7 @@ _ORGANISATION: Table = {
     },
 }  # fmt: skip
 
-_TABLES: Mapping[str, Table] = {"person": _PERSON, "organisation": _ORGANISATION}
+TABLES: Mapping[str, Table] = {"person": _PERSON, "organisation": _ORGANISATION}
 
 TYPICAL_SHARE: Mapping[str, float] = {"g1": 0.003, "f": 0.0005, "core": 0.0002}
 """The share of the population that has the name of somebody met at random, by column of the name.
@@ -151,7 +151,7 @@ def expected(table: str) -> Mapping[str, Weights]:
     The row of `unstated` is 0; columns sum to 1.
     """
     found = {}
-    for fact, counts in _TABLES[table].items():
+    for fact, counts in TABLES[table].items():
         classes = len(next(iter(counts.values())))
         rows = [
             np.zeros(classes)
