@@ -30,13 +30,11 @@ def one_line(text: str) -> bool:
 
 def with_an_empty_drop_folder(home: Path) -> Path:
     """The same hub, hearing from one source that has no folder; nobody is called."""
-    for path in (
-        *(home / "config" / "recipients").iterdir(),
-        home / "config" / "sources" / "dvv.yml",
-        home / "config" / "sources" / "ytj.yml",
-    ):
-        path.unlink()
-    file = home / "config" / "sources" / "registrations.yml"
+    sources = home / "config" / "sources"
+    file = sources / "registrations.yml"
+    for path in (*(home / "config" / "recipients").iterdir(), *sources.iterdir()):
+        if path != file:
+            path.unlink()
     config = yaml.safe_load(file.read_text("utf-8"))
     config["folder"] = {"kind": "folder", "path": str(home / "nowhere")}
     file.write_text(yaml.safe_dump(config), "utf-8")
