@@ -139,7 +139,7 @@ def rows(conn: Connection, statement: Select[Any]) -> pd.DataFrame:
         return _no_rows(names, dtypes).copy()
     return pd.DataFrame(
         {
-            name: pd.array(list(values), dtype=dtype)  # Series would be aligned, at twice the time
+            name: pd.Series(list(values), dtype=dtype).array  # a Series as such would be aligned
             for name, dtype, values in zip(names, dtypes, zip(*held, strict=True), strict=True)
         }
     )
