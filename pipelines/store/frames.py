@@ -11,6 +11,7 @@ out NaN, NA and None become NULL; on the way in a frame gets its schema's dtypes
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -58,7 +59,7 @@ def read(conn: Connection, schema: Schema, *where: ColumnElement[bool]) -> pd.Da
     table = table_of(schema)
     columns = [table.c[name] for name in schema.columns]
     order = [_in_byte_order(conn, table.c[name]) for name in schema.key]
-    return schema.conform(rows(conn, select(*columns).where(*where).order_by(*order)))
+    return rows(conn, select(*columns).where(*where).order_by(*order))
 
 
 def read_matching(
@@ -143,15 +144,24 @@ def remove(
 
 def rows(conn: Connection, statement: Select[Any]) -> pd.DataFrame:
     """What a statement selects, as a frame with the dtypes of its columns' kinds."""
-    kinds = [column.info.get("kind", "text") for column in statement.selected_columns]
+    kinds = (column.info.get("kind", "text") for column in statement.selected_columns)
+    dtypes = tuple(_DTYPES.get(kind, "str") for kind in kinds)
     result = conn.execute(statement)
-    names = list(result.keys())
-    columns = list(zip(*result.all(), strict=True)) or [()] * len(names)
+    names, held = tuple(result.keys()), result.all()
+    if not held:  # half of what a small night reads
+        return _no_rows(names, dtypes).copy()
     return pd.DataFrame(
         {
-            name: pd.Series(list(values), dtype=_DTYPES.get(kind, "str"))
-            for name, kind, values in zip(names, kinds, columns, strict=True)
+            name: pd.Series(list(values), dtype=dtype).array  # a Series as such would be aligned
+            for name, dtype, values in zip(names, dtypes, zip(*held, strict=True), strict=True)
         }
+    )
+
+
+@cache
+def _no_rows(names: tuple[str, ...], dtypes: tuple[str, ...]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {n: pd.Series([], dtype=dtype) for n, dtype in zip(names, dtypes, strict=True)}
     )
 
 
