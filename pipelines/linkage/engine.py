@@ -11,7 +11,6 @@ from pathlib import Path
 
 import duckdb
 
-
 _SPILL = "hub-match-"
 
 
