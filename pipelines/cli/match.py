@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli import Failed, Invocation, answer, json_option
+from pipelines.domain.wording import STRENGTHS
 
 if TYPE_CHECKING:
     from pipelines.steps.night import Night
+    from pipelines.texts import Texts
 
 _FILE = click.Path(path_type=Path)
 
@@ -73,7 +75,9 @@ def file(
       HUB_MATCHING__LEAKED_PER_MILLION=30 hub match file customers.csv --out clusters.csv --json
     """
     from pipelines.steps.match_file import match_file
+    from pipelines.texts import Texts
 
+    texts = Texts(invocation.settings.hub.language)
     policy = invocation.settings.matching_policy
     done = match_file(records, clusters, pairs, policy, explain, _progress)
     payload = asdict(done)
@@ -90,7 +94,7 @@ def file(
     for pair in done.explained:
         lines += ["", f"score {pair.score:.4f}, {pair.verdict}"]
         lines += [f"  {name:18} {a or '':32} {b or ''}".rstrip() for name, a, b in pair.values]
-        lines += [f"  - {said}: {weight}" for said, weight in pair.evidence]
+        lines += [f"  - {_piece(texts, said, weight)}" for said, weight in pair.evidence]
     answer(as_json, payload, lines)
 
 
@@ -252,6 +256,13 @@ def _undisturbed(invocation: Invocation) -> Iterator["Night"]:
         yield house.night()
     finally:
         house.close()
+
+
+def _piece(texts: "Texts", said: str, weight: str) -> str:
+    """A piece of evidence with what it weighs; why a person has to look has no weight."""
+    words = texts.evidence(said)
+    weighs = f"weight.{weight}"
+    return f"{words}: {texts.say(weighs)}" if weight in STRENGTHS else words
 
 
 def _progress(stage: str) -> None:
