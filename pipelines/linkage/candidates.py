@@ -37,7 +37,7 @@ _BY_GIVEN = ("left(g1, 1)", "right(g1, 3)")  # a household's others stay out
 
 PERSON_KEYS = (
     Key("person_key", ("person_key",), 40, identifies=True),
-    Key("birth", ("birth",), 8, ("g1", "f", "place", "phone", "street", "code")),
+    Key("birth", ("birth",), 8, ("g1", "f", "place", "phone", "house", "street", "code")),
     Key("birth+initials", ("birth", "left(g1, 2)"), 4),
     Key("birth+second", ("birth", "g2"), 4),
     Key("phone", ("phone",), 12, (*_BY_GIVEN, _FULL)),
