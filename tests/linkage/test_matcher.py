@@ -61,10 +61,11 @@ def test_a_town_is_put_together_without_mixing_its_people(
 
 @pytest.mark.parametrize("seed", range(20, 25))
 def test_a_short_list_is_put_together_too_and_nobody_is_mixed(
-    matched: Callable[[Sequence[Row]], Matched], seed: int
+    connection: duckdb.DuckDBPyConnection, listed: Callable[..., Path], seed: int
 ) -> None:
     rows = numbered(town(15, seed))
-    found = matched(rows)
+    cautious = Policy(leaked_per_million=50, queued_per_hundred=15, least_worth_asking=0.05)
+    found = match(connection, layout.read(connection, listed(rows)), cautious)
     entity = np.array([row["entity"] for row in rows])
     same = entity[found.pairs.left] == entity[found.pairs.right]
     merged = found.resolution.verdict == "same"

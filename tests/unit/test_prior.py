@@ -34,7 +34,7 @@ def test_two_of_thirty_do_not_make_a_name_common() -> None:
         holders, people = assumed(column)
         assert holders / people == pytest.approx(typical)
         assert holders / (28 + people) < 0.003
-        assert (300 - 2 + holders) / (100_000 + people) == pytest.approx(0.003, rel=0.02)
+        assert (300 - 2 + holders) / (100_000 + people) == pytest.approx(0.003, rel=0.05)
 
 
 FACTS = {"name": ("name",)}
