@@ -174,8 +174,14 @@ _THOUGHT = {
 
 
 @match.command()
-@click.option("--leaked-per-million", type=click.FloatRange(min=0, min_open=True, max=100_000))
-@click.option("--queued-per-hundred", type=click.FloatRange(min=0))
+@click.option(
+    "--leaked-per-million", type=click.FloatRange(min=0, min_open=True, max=100_000),
+    help="Records per million that may be expected beside somebody else's.",
+)
+@click.option(
+    "--queued-per-hundred", type=click.FloatRange(min=0),
+    help="Questions to stewards per hundred records, at most.",
+)  # fmt: skip
 @json_option
 @click.pass_obj
 def preview(

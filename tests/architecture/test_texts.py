@@ -34,6 +34,7 @@ CHECKS = (
     *standardise.STANDARDISE_CHECKS,
     *prepare_extract.EXTRACT_CHECKS,
     *delivering.DELIVER_CHECKS,
+    *matching.MATCH_CHECKS,
     *reconcile.RECONCILE_CHECKS,
 )
 

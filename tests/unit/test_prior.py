@@ -47,12 +47,10 @@ def chance_where_names_agree(pairs: float) -> float:
     counts = pairs * np.array([0.4, 0.6, 0.4, 0.6])
     known = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], dtype=bool)
     undecided = pd.DataFrame({"name": [2], "known": [2]})
-    found = fit(
-        pd.concat([patterns, undecided]), np.append(counts, 1e-9), FACTS,
-        np.append(known, [[True, True]], axis=0).astype(float),
-        np.append(known, [[True, True]], axis=0), BEFORE,
-    )  # fmt: skip
-    return float(found.posterior[-1, 0])
+    possible = np.append(known, [[True, True]], axis=0)
+    seen = pd.concat([patterns, undecided])
+    found = fit(seen, np.append(counts, 1e-9), FACTS, possible.astype(float), possible, BEFORE)
+    return float(found.posterior(seen, possible)[-1, 0])
 
 
 def test_what_is_expected_rules_where_little_is_seen_and_vanishes_where_much_is() -> None:
@@ -66,4 +64,4 @@ def test_a_fact_that_a_register_never_states_says_nothing() -> None:
     start, possible = np.array([[0.2, 0.8], [0.8, 0.2]]), np.ones((2, 2), bool)
     counts = np.array([8.0, 4.0])
     found = fit(patterns, counts, {**FACTS, "phone": ("phone",)}, start, possible, prior)
-    assert np.allclose(found.by_fact["phone"], 0.0)
+    assert np.allclose(found.by_fact(patterns)["phone"], 0.0)
