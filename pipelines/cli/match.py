@@ -175,7 +175,8 @@ _THOUGHT = {
 
 @match.command()
 @click.option(
-    "--leaked-per-million", type=click.FloatRange(min=0, min_open=True, max=100_000),
+    "--leaked-per-million",
+    type=click.FloatRange(min=0, min_open=True, max=100_000),
     help="Records per million that may be expected beside somebody else's.",
 )
 @click.option(

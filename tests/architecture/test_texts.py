@@ -19,6 +19,7 @@ from pipelines.domain.wording import GUARDS, PICTURES, STRENGTHS, phrase
 from pipelines.settings import load_settings, shipped, site_files
 from pipelines.steps import deliver as delivering
 from pipelines.steps import ingest, prepare_extract, reconcile, standardise
+from pipelines.steps import match as matching
 from pipelines.steps.judge import Verdict
 from pipelines.steps.night import Status
 from pipelines.steps.prepare_extract import Forecast

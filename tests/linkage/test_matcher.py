@@ -64,7 +64,9 @@ def test_a_short_list_is_put_together_too_and_nobody_is_mixed(
     connection: duckdb.DuckDBPyConnection, listed: Callable[..., Path], seed: int
 ) -> None:
     rows = numbered(town(15, seed))
-    cautious = Policy(leaked_per_million=50, queued_per_hundred=15, queued_at_least=0, least_worth_asking=0.05)
+    cautious = Policy(
+        leaked_per_million=50, queued_per_hundred=15, queued_at_least=0, least_worth_asking=0.05
+    )
     found = match(connection, layout.read(connection, listed(rows)), cautious)
     entity = np.array([row["entity"] for row in rows])
     same = entity[found.pairs.left] == entity[found.pairs.right]
