@@ -42,6 +42,7 @@ from pipelines.store.linkage import Numbers
 
 _RECORD = ("source", "source_key")
 _NOBODY: Numbers = np.empty(0, dtype=np.int64)
+_BEARING = (Sort.IDENTIFY, Sort.HOME)
 _BLOCKED = "matching_blocked_since"
 FEW = 20_000
 """Records that one thread compares sooner than several are started."""
@@ -173,7 +174,7 @@ def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy)
 
 def _match_changed(step: StepRun, night: Night, model: Model, numbers: Numbers) -> None:
     """What changed, who is compared otherwise because of it, and whoever hangs together with them."""
-    former = linkage.keys_of(step.conn, numbers)
+    former = linkage.keys_of(step.conn, numbers, _BEARING)
     with opened(threads=1 if len(numbers) < FEW else None) as engine:
         recall(engine, model)
         _hold(step, engine, numbers)
@@ -182,8 +183,8 @@ def _match_changed(step: StepRun, night: Night, model: Model, numbers: Numbers) 
         keys = _keys_found(engine)
         linkage.replace_keys(step.conn, numbers, keys)
         touched = _touched(step, numbers, pd.concat([former, keys]))
-        asked = _those(linkage.keys_of(step.conn, touched), Sort.MEET, Sort.IDENTIFY)
-        candidates.hold_keys(engine, linkage.sharing(step.conn, asked), touched)
+        meeting = linkage.meeting(step.conn, touched, (Sort.MEET, Sort.IDENTIFY))
+        candidates.hold_keys(engine, meeting, touched)
         candidates.find_pairs(engine, touching=True)
         candidates.add_pairs(engine, _judged(step, linkage.records_of(step.conn, touched)))
         _hold(step, engine, _compared_with(step, candidates.paired(engine)))
@@ -316,13 +317,14 @@ def _chained(step: StepRun, keys: pd.DataFrame) -> Numbers:
         found = linkage.sharing(step.conn, asked)["record_no"].to_numpy(dtype=np.int64)
         fresh = np.setdiff1d(found, reached)
         reached = np.union1d(reached, fresh)
-        asked = set(_those(linkage.keys_of(step.conn, fresh), Sort.IDENTIFY)) - followed
+        held = linkage.keys_of(step.conn, fresh, (Sort.IDENTIFY,))
+        asked = set(_those(held, Sort.IDENTIFY)) - followed
     return reached
 
 
 def _compared_with(step: StepRun, numbers: Numbers) -> Numbers:
     """Records to be compared, with all that a comparison reads of others: their homes and identities."""
-    keys = linkage.keys_of(step.conn, numbers)
+    keys = linkage.keys_of(step.conn, numbers, _BEARING)
     return np.union1d(numbers, _touched(step, numbers, keys))
 
 
