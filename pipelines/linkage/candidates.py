@@ -93,17 +93,22 @@ STAR = 40
 """An identifier's block of more records than this is compared with its first record only."""
 
 
+HOME = ("place", "flat")
+CALLED = "left(g1, 2)"
+"""What `normal` counts the others at a home by."""
+
+
 class Sort:
     """What a row of `match_key` is for."""
 
-    MEET, IDENTIFY, HOME = range(3)
+    MEET, IDENTIFY, HOME, HOUSEHOLD = range(4)
 
 
 def find_keys(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
     """Makes `match_key` (key, r, sort) out of `person` and `organisation`, each row once.
 
-    sort: records with an equal key MEET; IDENTIFY hangs together however many they are; HOME is for
-    `normal`'s count of others at an address and compares nobody. Table `wide` (key) says which blocks are
+    sort: records with an equal key MEET; IDENTIFY hangs together however many they are; HOME and
+    HOUSEHOLD (who is called alike at a home) are for `normal`'s count of others there and compare nobody. Table `wide` (key) says which blocks are
     too large: it is made when discover, and read otherwise. Keys are this engine's hashes (`engine.HASH`).
     """
     run = connection.execute
@@ -112,8 +117,11 @@ def find_keys(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
         run("create or replace table wide (key bigint)")
     run(
         f"""insert into match_key
-        select distinct {_hashed("'home'", "place", "flat")}, r, {Sort.HOME} from person
-        where place is not null"""
+        select distinct {_hashed("'home'", *HOME)}, r, {Sort.HOME} from person
+        where place is not null
+        union all
+        select distinct {_hashed("'household'", *HOME, CALLED)}, r, {Sort.HOUSEHOLD} from person
+        where place is not null and {CALLED} is not null"""
     )
     for table, (keys, refinements) in KEYS.items():
         run(f"create or replace temp table seen as {_seen(table)}")
@@ -145,8 +153,8 @@ def find_pairs(connection: duckdb.DuckDBPyConnection, *, touching: bool = False)
         f"""create or replace temp table block as
         with sized as (
             select key, any_value(sort) = {Sort.IDENTIFY} and count(*) > {STAR} star, min(r) first
-            from match_key where sort <> {Sort.HOME} group by key having count(*) > 1
-        ) select key, r, star, first from match_key join sized using (key) where sort <> {Sort.HOME}"""
+            from match_key where sort < {Sort.HOME} group by key having count(*) > 1
+        ) select key, r, star, first from match_key join sized using (key) where sort < {Sort.HOME}"""
     )
     either = "and (a.r in (from touched) or b.r in (from touched))" if touching else ""
     run(

@@ -39,6 +39,7 @@ def program() -> str:
         duckdb.__version__,
         EVIDENCE,
         candidates.KEYS,
+        (candidates.HOME, candidates.CALLED),
         patterns.CASES,
         normal.statements(),
         [field.name for kept in (Policy, Limits, Fact) for field in fields(kept)],

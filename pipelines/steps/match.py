@@ -10,6 +10,7 @@ depends on nothing outside it.
 
 from dataclasses import replace
 from datetime import date
+from functools import reduce
 
 import duckdb
 import numpy as np
@@ -44,6 +45,7 @@ from pipelines.store.linkage import Numbers
 _RECORD = ("source", "source_key")
 _NOBODY: Numbers = np.empty(0, dtype=np.int64)
 MATCH_CHECKS = ("questions_answered",)
+_BEARING = (Sort.IDENTIFY, Sort.HOME, Sort.HOUSEHOLD)
 _BLOCKED = "matching_blocked_since"
 FEW = 20_000
 """Records that one thread compares sooner than several are started."""
@@ -206,7 +208,7 @@ def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy)
 
 def _match_changed(step: StepRun, night: Night, model: Model, numbers: Numbers) -> None:
     """What changed, who is compared otherwise because of it, and whoever hangs together with them."""
-    former = linkage.keys_of(step.conn, numbers)
+    former = linkage.keys_of(step.conn, numbers, _BEARING)
     threads = 1 if len(numbers) < FEW else None
     with opened(threads, night.settings.home) as engine:
         recall(engine, model)
@@ -215,16 +217,18 @@ def _match_changed(step: StepRun, night: Night, model: Model, numbers: Numbers) 
         candidates.find_keys(engine, discover=False)
         keys = _keys_found(engine)
         linkage.replace_keys(step.conn, numbers, keys)
-        touched = _touched(step, numbers, pd.concat([former, keys]))
-        asked = _those(linkage.keys_of(step.conn, touched), Sort.MEET, Sort.IDENTIFY)
-        candidates.hold_keys(engine, linkage.sharing(step.conn, asked), touched)
+        touched = _touched(step, numbers, former, keys)
+        meeting = linkage.meeting(step.conn, touched, (Sort.MEET, Sort.IDENTIFY))
+        candidates.hold_keys(engine, meeting, touched)
         candidates.find_pairs(engine, touching=True)
         candidates.add_pairs(engine, _judged(step, linkage.records_of(step.conn, touched)))
         _hold(step, engine, _compared_with(step, candidates.paired(engine)))
         normal.normalise(engine, shares_known=True)
         compared = matcher.compare(engine)
     before = linkage.replace_pairs(step.conn, touched, _weighed(compared, model.fits))
-    affected = _hanging_together(step, np.union1d(touched, _sides(before)))
+    # whoever hung together with them is looked at even where nothing joins them any more
+    beside = _sides(before[before["chance"] >= CONSIDERED])
+    affected = _hanging_together(step, np.union1d(touched, beside))
     records = linkage.records_of(step.conn, affected)
     pairs = _in_order(linkage.pairs_of(step.conn, affected))
     inside = np.isin(pairs["left_no"], affected) & np.isin(pairs["right_no"], affected)
@@ -330,14 +334,37 @@ def _at_odds(step: StepRun, model: Model) -> pd.DataFrame:
 # ---- what has to be looked at
 
 
-def _touched(step: StepRun, numbers: Numbers, keys: pd.DataFrame) -> Numbers:
-    """Whoever is compared otherwise because these records have, or had, these keys.
+def _touched(step: StepRun, numbers: Numbers, former: pd.DataFrame, keys: pd.DataFrame) -> Numbers:
+    """Whoever is compared otherwise because these records have these keys and had the former ones.
 
-    That is everybody at the same home (who lives there is evidence) and everybody who shares an identity
-    with a changed record, to the end of the chain (a correction tells which code is living).
+    That is everybody at a home of which the others are counted otherwise now (who lives there is evidence),
+    and everybody who shares an identity with a changed record, to the end of the chain (a correction tells
+    which code is living).
     """
-    homes = linkage.sharing(step.conn, _those(keys, Sort.HOME))["record_no"]
-    return np.union1d(np.union1d(numbers, _chained(step, keys)), homes.to_numpy(dtype=np.int64))
+    homes = linkage.sharing(step.conn, _homes_counted_otherwise(step, numbers, former, keys))
+    chained = _chained(step, pd.concat([former, keys]))
+    return reduce(np.union1d, [numbers, chained, homes["record_no"].to_numpy(dtype=np.int64)])
+
+
+def _homes_counted_otherwise(
+    step: StepRun, numbers: Numbers, former: pd.DataFrame, keys: pd.DataFrame
+) -> list[int]:
+    """The homes at which somebody is called as nobody was before, or nobody any more."""
+    was, now = (
+        those[those["sort"] == Sort.HOUSEHOLD][["record_no", "match_key"]].merge(
+            those[those["sort"] == Sort.HOME][["record_no", "match_key"]],
+            on="record_no",
+            suffixes=("", "_of_home"),
+        )
+        for those in (former, keys)
+    )
+    differing = np.setxor1d(was["match_key"], now["match_key"])
+    held = linkage.sharing(step.conn, differing.tolist())
+    others = held.loc[~held["record_no"].isin(numbers), "match_key"]
+    both = pd.concat([was, now])
+    alone = both["match_key"].isin(differing) & ~both["match_key"].isin(others)
+    homes: list[int] = both.loc[alone, "match_key_of_home"].unique().tolist()
+    return homes
 
 
 def _chained(step: StepRun, keys: pd.DataFrame) -> Numbers:
@@ -349,14 +376,16 @@ def _chained(step: StepRun, keys: pd.DataFrame) -> Numbers:
         found = linkage.sharing(step.conn, asked)["record_no"].to_numpy(dtype=np.int64)
         fresh = np.setdiff1d(found, reached)
         reached = np.union1d(reached, fresh)
-        asked = set(_those(linkage.keys_of(step.conn, fresh), Sort.IDENTIFY)) - followed
+        held = linkage.keys_of(step.conn, fresh, (Sort.IDENTIFY,))
+        asked = set(_those(held, Sort.IDENTIFY)) - followed
     return reached
 
 
 def _compared_with(step: StepRun, numbers: Numbers) -> Numbers:
     """Records to be compared, with all that a comparison reads of others: their homes and identities."""
-    keys = linkage.keys_of(step.conn, numbers)
-    return np.union1d(numbers, _touched(step, numbers, keys))
+    keys = linkage.keys_of(step.conn, numbers, (Sort.IDENTIFY, Sort.HOME))
+    homes = linkage.sharing(step.conn, _those(keys, Sort.HOME))["record_no"]
+    return reduce(np.union1d, [numbers, _chained(step, keys), homes.to_numpy(dtype=np.int64)])
 
 
 def _hanging_together(step: StepRun, numbers: Numbers) -> Numbers:

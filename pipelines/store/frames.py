@@ -10,11 +10,13 @@ out NaN, NA and None become NULL; on the way in a frame gets its schema's dtypes
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_integer_dtype
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -147,13 +149,23 @@ def rows(conn: Connection, statement: Select[Any]) -> pd.DataFrame:
     kinds = (column.info.get("kind", "text") for column in statement.selected_columns)
     dtypes = tuple(_DTYPES.get(kind, "str") for kind in kinds)
     result = conn.execute(statement)
-    names, held = tuple(result.keys()), result.all()
-    if not held:  # half of what a small night reads
+    names = tuple(result.keys())
+    # whole columns are made of what the driver gives: a row of SQLAlchemy's own costs more than reading it
+    fetched = result.cursor.fetchall() if result.cursor is not None else []
+    result.close()
+    if not fetched:  # half of what a small night reads
         return _no_rows(names, dtypes).copy()
+    readers = [
+        column.type.dialect_impl(conn.dialect).result_processor(conn.dialect, None)
+        for column in statement.selected_columns
+    ]
+    columns = zip(*fetched, strict=True)
     return pd.DataFrame(
         {
-            name: pd.Series(list(values), dtype=dtype).array  # a Series as such would be aligned
-            for name, dtype, values in zip(names, dtypes, zip(*held, strict=True), strict=True)
+            name: pd.Series(
+                list(values if reader is None else map(reader, values)), dtype=dtype
+            ).array  # a Series as such would be aligned
+            for name, dtype, reader, values in zip(names, dtypes, readers, columns, strict=True)
         }
     )
 
@@ -189,6 +201,20 @@ def append(conn: Connection, table: Table, frame: pd.DataFrame) -> int:
     else:
         conn.exec_driver_sql(_insert(conn, table.name, frame.columns), list(_values(table, frame)))
     return len(frame)
+
+
+@contextmanager
+def unindexed(conn: Connection, table: Table) -> Iterator[None]:
+    """Makes a table's indexes when the block ends: at once and in order, where many rows are added in another.
+
+    On SQLite alone, whose readers see none of it before the commit; PostgreSQL would hold them up.
+    """
+    indexes = list(table.indexes) if conn.dialect.name == "sqlite" else []
+    for index in indexes:
+        index.drop(conn)
+    yield
+    for index in indexes:
+        index.create(conn)
 
 
 def upsert(conn: Connection, table: Table, frame: pd.DataFrame) -> int:
@@ -271,6 +297,10 @@ def _values(table: Table, frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
     columns = []
     for name in frame.columns:
         plain = _PLAIN.get(table.c[name].info["kind"])
+        whole = plain is int and is_integer_dtype(frame[name])
+        if (plain is None or whole) and not frame[name].hasnans:
+            columns.append(frame[name].tolist())  # Python's own whole numbers and texts already
+            continue
         pairs = zip(frame[name].tolist(), frame[name].notna().tolist(), strict=True)
         if plain is None:
             columns.append([value if present else None for value, present in pairs])

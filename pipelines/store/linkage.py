@@ -7,13 +7,25 @@ Keys and pairs stand under a record's number, which is minted once and never giv
 a million records stays small; a number means nothing outside these tables.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sqlalchemy import Connection, and_, delete, desc, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    delete,
+    desc,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from pipelines.domain.schemas import ROLES
 from pipelines.store import frames, nights
@@ -32,6 +44,8 @@ from pipelines.store.tables import (
 
 Numbers = npt.NDArray[np.int64]
 KEYS = ("match_key", "record_no", "sort")
+FELLOWS = (1, 2)
+"""Sorts of keys (`linkage.candidates.Sort`) by which records bear on one another without being compared."""
 PAIRS = ("left_no", "right_no", "party_type", "pattern", "chance", "score", "verdict")
 _RECORD = ("source", "source_key")
 _PARTY = (
@@ -167,20 +181,20 @@ def properties(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame
 def placed_since(conn: Connection, step_run: int) -> pd.DataFrame:
     """source, source_key of the parties whose role, or the point of whose role, was written later."""
     role, point = standard_role, standard_point
-    found = frames.rows(
-        conn,
-        select(role.c.source, role.c.party_source_key)
-        .distinct()
-        .outerjoin(
-            point,
-            and_(point.c.source == role.c.source, point.c.source_key == role.c.point_source_key),
-        )
-        .where(
-            or_(role.c.step_run > step_run, point.c.step_run > step_run),
-            role.c.party_source_key.is_not(None),
-        ),
+    held = select(role.c.source, role.c.party_source_key).where(
+        role.c.party_source_key.is_not(None)
     )
-    return found.set_axis(list(_RECORD), axis=1)
+    written = select(point.c.source, point.c.source_key).where(point.c.step_run > step_run)
+    # one after the other: asked for either at once, a database reads every role there is
+    found = [
+        frames.rows(conn, held.where(later).distinct())
+        for later in (
+            role.c.step_run > step_run,
+            tuple_(role.c.source, role.c.point_source_key).in_(written),
+        )
+    ]
+    placed = pd.concat(found).drop_duplicates(ignore_index=True)
+    return placed.set_axis(list(_RECORD), axis=1)
 
 
 def holders_of(conn: Connection, roles: pd.DataFrame) -> Numbers:
@@ -198,9 +212,21 @@ def holders_of(conn: Connection, roles: pd.DataFrame) -> Numbers:
 # ---- keys
 
 
-def keys_of(conn: Connection, numbers: Numbers) -> pd.DataFrame:
-    """KEYS of records."""
-    return _keys(conn, frames.matching(conn, match_key, _frame(numbers), ("record_no",)))
+def keys_of(conn: Connection, numbers: Numbers, sorts: Sequence[int]) -> pd.DataFrame:
+    """KEYS of records, of some sorts."""
+    of_them = frames.matching(conn, match_key, _frame(numbers), ("record_no",))
+    return _keys(conn, of_them, match_key.c.sort.in_(list(sorts)))
+
+
+def meeting(conn: Connection, numbers: Numbers, sorts: Sequence[int]) -> pd.DataFrame:
+    """KEYS of some sorts that these records share with somebody, of whoever has them, each once."""
+    other = match_key.alias("other")
+    theirs = frames.matching(conn, match_key, _frame(numbers), ("record_no",))
+    met = exists().where(
+        other.c.match_key == match_key.c.match_key, other.c.record_no != match_key.c.record_no
+    )
+    shared = select(match_key.c.match_key).where(theirs, match_key.c.sort.in_(list(sorts)), met)
+    return _keys(conn, match_key.c.match_key.in_(shared.correlate(None)))
 
 
 def sharing(conn: Connection, keys: Iterable[int]) -> pd.DataFrame:
@@ -211,12 +237,14 @@ def sharing(conn: Connection, keys: Iterable[int]) -> pd.DataFrame:
 
 def replace_keys(conn: Connection, numbers: Numbers | None, keys: pd.DataFrame) -> None:
     """These are the keys of these records from now on; of everybody if no numbers are given."""
+    ordered = keys[list(KEYS)].sort_values(["match_key", "record_no"])
     if numbers is None:
         conn.execute(delete(match_key))
+        with frames.unindexed(conn, match_key):
+            frames.append(conn, match_key, ordered)
     else:
         frames.remove_from(conn, match_key, _frame(numbers), ("record_no",))
-    ordered = keys[list(KEYS)].sort_values(["match_key", "record_no"])
-    frames.append(conn, match_key, ordered)
+        frames.append(conn, match_key, ordered)
 
 
 # ---- pairs
@@ -303,7 +331,7 @@ def forget(conn: Connection, records: pd.DataFrame, step_run: int) -> None:
     gone = known(conn, records)
     if not len(gone):
         return
-    fellows = sharing(conn, keys_of(conn, gone).query("sort > 0")["match_key"])["record_no"]
+    fellows = meeting(conn, gone, FELLOWS)["record_no"]
     pairs = pairs_of(conn, gone)
     beside = np.unique(
         np.concatenate(

@@ -270,6 +270,7 @@ review_pair = _table(
     _must("opened_at", "instant"),
     _must("business_date", "date"),
     UniqueConstraint("left_source", "left_key", "right_source", "right_key"),
+    Index(None, "right_source", "right_key"),
 )
 
 # ---- matching, from night to night: numbers in place of keys, so that a register's worth of pairs stays small
@@ -287,7 +288,7 @@ match_key = _table(
     _key("match_key", "integer"),
     _key("record_no", "integer"),
     _must("sort", "integer"),  # linkage.candidates.Sort
-    Index(None, "record_no"),
+    Index(None, "record_no", "sort"),  # with the key behind them: a record's keys are read off it
 )
 match_key.dialect_options["sqlite"]["with_rowid"] = False  # the key is all there is
 match_pair = _table(

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks import runs
 from tests.benchmarks.register import Files
-from tests.benchmarks.runs import Run, anchor_arrivals
-from tests.benchmarks.table import Row
+from tests.benchmarks.runs import Run
+from tests.benchmarks.table import GROWN, SECONDS, Row
 
 CHANGED = 5000
 GROUP = "delta"
@@ -26,42 +27,46 @@ class Register:
     model: Path | None
 
 
-def hub_seconds(register: Register, changed: int, folder: Path) -> float | None:
-    """The seconds in which the hub takes up so many changed records of a register that it holds.
-
-    None until the nightly step matches what changed only: fill this in with that step.
-    """
-    del register, changed, folder
-    return None
+def hub_run(register: Register, changed: int, folder: Path) -> Run:
+    """The hub taking up so many changed records of a register that it keeps; told: see `kept`."""
+    return runs.hub_night(register.name, register.files.records, folder, changed)
 
 
 def delta_rows(
     registers: Sequence[Register], python: Path | None, folder: Path
 ) -> tuple[list[Row], list[Run]]:
-    """A row a register, and one on growth from the smaller to the larger; the anchor's runs."""
-    rows, runs = [], []
-    hub: list[float | None] = []
+    """Rows for each register, and one on growth from the smaller to the larger; the runs."""
+    rows, done = [], []
+    hub: list[float] = []
     warm: list[float | None] = []
     for register in registers:
         changed = min(CHANGED, register.records // 20)
-        hub.append(hub_seconds(register, changed, folder / register.name / "hub"))
+        run = hub_run(register, changed, folder / register.name / "hub")
+        done.append(run)
+        hub.append(run.told["changed_seconds"])
         warm.append(None)
         if python and register.model:
-            run = anchor_arrivals(
+            anchor = runs.anchor_arrivals(
                 register.name, python, register.files.register,
                 folder / register.name / "arrivals", register.model, changed,
             )  # fmt: skip
-            warm[-1] = run.told["arrivals_seconds"]
-            runs.append(run)
+            warm[-1] = anchor.told["arrivals_seconds"]
+            done.append(anchor)
         on = f"{changed} against {register.name}"
-        note = "" if hub[-1] else "the hub's nightly step is not measured yet"
-        rows.append(Row(GROUP, "seconds", on, [hub[-1]], [warm[-1]], note))
-        rows.append(Row(GROUP, "seconds ÷ the anchor's, warm", on, [_ratio(hub[-1], warm[-1])]))
+        note = f"{run.told['changed_cpu_seconds']:.1f} s of processor"
+        first = run.told["first_seconds"], run.told["first_cpu_seconds"]
+        rows += [
+            Row(GROUP, "seconds", on, [hub[-1]], [warm[-1]], note),
+            Row(GROUP, SECONDS, on, [_ratio(hub[-1], warm[-1])]),
+            Row(GROUP, "seconds to match everybody first", register.name, [first[0]], (),
+                f"{first[1]:.1f} s of processor"),
+        ]  # fmt: skip
     if len(registers) > 1:
         on = " → ".join(register.name for register in (registers[0], registers[-1]))
         grown = [_ratio(seconds[-1], seconds[0]) for seconds in (hub, warm)]
-        rows.append(Row(GROUP, "seconds, times", on, grown[:1], grown[1:]))
-    return rows, runs
+        is_tenfold = registers[-1].records == 10 * registers[0].records
+        rows.append(Row(GROUP, GROWN, on, grown[:1], grown[1:], judged=is_tenfold))
+    return rows, done
 
 
 def _ratio(one: float | None, other: float | None) -> float | None:

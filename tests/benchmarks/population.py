@@ -1,25 +1,22 @@
 """A made-up Finnish population as it is: households, their people, the companies they own.
 
 Belongs here: who lives where with whom, what is shared in a household, what hardly tells two people apart.
-Does not belong here: what registers make of them (`register`), the words themselves (`words_fi.csv`).
+Does not belong here: what registers make of them (`register`), the words themselves (`names`).
 
 Hard cases on purpose: households of one surname (three in four), a father and a son of one name, twins,
 telephones and mailboxes of a household, new residents at old addresses, a property manager's telephone at
 many housing companies, sole traders at home. Nobody exists: individual numbers are 900 to 999.
 """
 
-import csv
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Weights = npt.NDArray[np.float64]
+from tests.benchmarks.names import Words, falling, words
 
 CHECK = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 SIGNS = {"19": "-YXWVU", "20": "ABCDEF"}
@@ -113,28 +110,6 @@ class Population:
     persons: Sequence[Person]
     companies: Sequence[Company]
     addresses: "Addresses"
-
-
-class Words(NamedTuple):
-    """Words of one kind and how often each is met."""
-
-    words: list[str]
-    weights: Weights
-
-
-def words(kind: str) -> Words:
-    """The words of a kind in `words_fi.csv`; weights add up to 1."""
-    with Path(__file__).with_name("words_fi.csv").open(encoding="utf-8") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        found = [(row["word"], float(row["weight"])) for row in rows if row["kind"] == kind]
-    weights = np.array([weight for _, weight in found])
-    return Words([word for word, _ in found], weights / weights.sum())
-
-
-def falling(number: int, shift: float = 25.0, power: float = 1.05) -> Weights:
-    """Weights by rank as words and towns have them (Zipf and Mandelbrot)."""
-    weights = 1 / (np.arange(1, number + 1) + shift) ** power
-    return np.asarray(weights / weights.sum())
 
 
 class Addresses:

@@ -58,6 +58,19 @@ def hub(name: str, records: Path, folder: Path) -> Run:
     return _run(f"hub, {name}", command, folder, *out)
 
 
+def hub_night(name: str, records: Path, folder: Path, changed: int) -> Run:
+    """The hub's nightly matching of so many changes to a register that it keeps; told: see `kept`."""
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.kept",
+        str(records),
+        str(folder),
+        str(changed),
+    ]
+    return _run(f"hub, {changed} changed in {name}", command, folder, folder, folder)
+
+
 def anchor(name: str, python: Path, register: Path, folder: Path, model: Path | None = None) -> Run:
     """The anchor on the same register; model: a folder with one learnt before, so that none is learnt."""
     out = folder / "clusters.parquet", folder / "pairs.parquet"

@@ -27,6 +27,9 @@ class Wanted:
         return "no"
 
 
+SECONDS = "5 000 changed, seconds ÷ anchor's warm scoring"
+GROWN = "the same when the register grows tenfold"
+
 WANTED = {
     "leaked per million at the default setting": Wanted(100, 30),
     "recall at ≤ 100 leaked per million": Wanted(0.52, 0.65, least=True),
@@ -40,6 +43,8 @@ WANTED = {
     "pair growth exponent": Wanted(1.1, 1.05),
     "seconds ÷ the anchor's": Wanted(1 / 4, 1 / 8),
     "peak memory ÷ the anchor's": Wanted(1, 1 / 2),
+    SECONDS: Wanted(1 / 2, 1 / 5),
+    GROWN: Wanted(1.3, 1.1),
     "best F1": Wanted(0.995, 0.999, least=True),
 }
 """By the name of the figure. The worst of several seeds is judged."""

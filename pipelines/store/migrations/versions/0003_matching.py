@@ -40,6 +40,9 @@ def upgrade() -> None:
         ),
         sqlite_autoincrement=True,
     )
+    op.create_index(
+        "ix_review_pair_right_source_right_key", "review_pair", ["right_source", "right_key"]
+    )
     op.create_table(
         "match_record",
         _number("record_no"),
@@ -58,7 +61,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("match_key", "record_no", name="pk_match_key"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_match_key_record_no", "match_key", ["record_no"])
+    op.create_index("ix_match_key_record_no_sort", "match_key", ["record_no", "sort"])
     op.create_table(
         "match_pair",
         _number("left_no"),
