@@ -22,7 +22,7 @@ import pandas as pd
 from pipelines.domain import classes, mixture, prior, rules
 from pipelines.domain.evidence import EVIDENCE
 from pipelines.domain.partition import Codes
-from pipelines.domain.resolution import Pairs, Policy, Resolution, resolve
+from pipelines.domain.resolution import DIFFERENT, Pairs, Policy, Resolution, resolve
 from pipelines.linkage import candidates, normal, patterns
 
 EXCLUSIVE = ("person_key", "business_id", "kind")
@@ -122,6 +122,44 @@ def weighed(compared: Sequence[Compared], fits: Fits) -> Pairs:
     parts = [_weighed(part, fits[part.table]) for part in compared]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return Pairs(**columns, said=np.full(len(columns["left"]), "", dtype="<U9"))
+
+
+def rows_of(compared: Sequence[Compared], fits: Fits) -> pd.DataFrame:
+    """Compared pairs as rows that can be kept; what becomes of them is open.
+
+    left_no, right_no, party_type, pattern, chance, score, verdict; one kind of record after the other.
+    """
+    pairs = weighed(compared, fits)
+    return pd.DataFrame(
+        {
+            "left_no": pairs.left,
+            "right_no": pairs.right,
+            "party_type": [part.table for part in compared for _ in range(len(part.left))],
+            "pattern": np.concatenate([part.codes[part.pattern] for part in compared]),
+            "chance": pairs.chance,
+            "score": np.where(pairs.forbidden, 0.0, pairs.chance),
+            "verdict": DIFFERENT,
+        }
+    )
+
+
+def compared_of(pairs: pd.DataFrame) -> list[Compared]:
+    """Rows that were kept, in the order of `in_order`, as they were compared."""
+    parts = []
+    for table in EVIDENCE:
+        of_kind = pairs[pairs["party_type"] == table]
+        columns = (
+            of_kind[name].to_numpy(dtype=np.int64) for name in ("left_no", "right_no", "pattern")
+        )
+        parts.append(Compared.of(table, *columns))
+    return parts
+
+
+def in_order(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of pairs, one kind of record after the other as `EVIDENCE` has them."""
+    kinds = pd.Categorical(pairs["party_type"], list(EVIDENCE))
+    ordered = pairs.assign(kind=kinds).sort_values(["kind", "left_no", "right_no"])
+    return ordered.drop(columns="kind").reset_index(drop=True)
 
 
 def _weighed(part: Compared, fit: mixture.Fit) -> dict[str, npt.NDArray[np.generic]]:

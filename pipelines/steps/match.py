@@ -1,7 +1,7 @@
 """Decide which records are the same party, for what changed and whoever it touches.
 
-Belongs here: what a change touches, comparing that, asking the domain, keeping ids and the review queue. Does
-not belong here: what makes two records the same (`linkage`, `domain.resolution`).
+Belongs here: the way from what changed to ids and the review queue, and judgements as its tests. Does not
+belong here: what makes two records the same (`linkage`, `domain.resolution`), whom a change touches (`trace`).
 
 A small night and a full one come to the same: everything that is read off a whole register stands in the
 model, so that two records are weighed by themselves, and what follows for one component of the register
@@ -10,15 +10,12 @@ depends on nothing outside it.
 
 from dataclasses import replace
 from datetime import date
-from functools import reduce
 
-import duckdb
 import numpy as np
 import pandas as pd
 
 from pipelines.domain.clusters import assign
-from pipelines.domain.evidence import EVIDENCE
-from pipelines.domain.judgements import PAIR, left_first, settle
+from pipelines.domain.judgements import PAIR, left_first
 from pipelines.domain.matching import codes_of, living_person_keys
 from pipelines.domain.partition import Codes
 from pipelines.domain.resolution import (
@@ -32,20 +29,17 @@ from pipelines.domain.resolution import (
 )
 from pipelines.domain.schemas import FORMER_IDS, PARTIES, PARTY_RECORDS
 from pipelines.errors import HubError
-from pipelines.linkage import candidates, matcher, normal, register
-from pipelines.linkage.candidates import Sort
-from pipelines.linkage.engine import opened
-from pipelines.linkage.matcher import Compared, Fits
-from pipelines.linkage.model import Model, learnt_shares, learnt_wide, program, recall
+from pipelines.linkage import matcher
+from pipelines.linkage.model import Model
+from pipelines.linkage.workbench import Records, Workbench
+from pipelines.steps import trace
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing, rehearsing
 from pipelines.store import frames, judgements, linkage, nights
 from pipelines.store.engine import transaction
 from pipelines.store.linkage import Numbers
 
 _RECORD = ("source", "source_key")
-_NOBODY: Numbers = np.empty(0, dtype=np.int64)
 MATCH_CHECKS = ("questions_answered",)
-_BEARING = (Sort.IDENTIFY, Sort.HOME, Sort.HOUSEHOLD)
 _BLOCKED = "matching_blocked_since"
 FEW = 20_000
 """Records that one thread compares sooner than several are started."""
@@ -175,27 +169,14 @@ def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy)
     """Every record by its keys of today; without a model one is learnt first."""
     linkage.number(step.conn, frames.keys_changed_since(step.conn, PARTIES, 0))
     everybody = linkage.records_of(step.conn)
-    judged = _judged(step, everybody)
-    with opened(home=night.settings.home) as engine:
-        if model is not None:
-            recall(engine, model)
-        _hold(step, engine, None)
-        normal.normalise(engine, shares_known=model is not None)
-        candidates.find_keys(engine, discover=model is None)
-        linkage.replace_keys(step.conn, None, _keys_found(engine))
-        candidates.find_pairs(engine)
-        candidates.add_pairs(engine, judged)
-        compared = matcher.compare(engine)
-        learnt = model or Model(
-            program=program(),
-            records=len(everybody),
-            policy=policy,
-            limits=None,
-            fits={part.table: matcher.learn(part) for part in compared},
-            shares=learnt_shares(engine),
-            wide=learnt_wide(engine),
-        )
-    pairs = _weighed(compared, learnt.fits)
+    judged = trace.judged(step, everybody)
+    with Workbench.opened(night.settings.home, model) as bench:
+        bench.lay(_read(step, None))
+        linkage.replace_keys(step.conn, None, bench.keys())
+        bench.pair(judged)
+        compared = bench.compare()
+        learnt = model or bench.learn(compared, len(everybody), policy)
+    pairs = matcher.rows_of(compared, learnt.fits)
     linkage.replace_pairs(step.conn, None, pairs)
     limits = _resolve(step, night, everybody, pairs, judged, learnt)
     if model is None:
@@ -208,32 +189,35 @@ def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy)
 
 def _match_changed(step: StepRun, night: Night, model: Model, numbers: Numbers) -> None:
     """What changed, who is compared otherwise because of it, and whoever hangs together with them."""
-    former = linkage.keys_of(step.conn, numbers, _BEARING)
+    former = linkage.keys_of(step.conn, numbers, trace.BEARING)
     threads = 1 if len(numbers) < FEW else None
-    with opened(threads, night.settings.home) as engine:
-        recall(engine, model)
-        _hold(step, engine, numbers)
-        normal.normalise(engine, shares_known=True)
-        candidates.find_keys(engine, discover=False)
-        keys = _keys_found(engine)
+    with Workbench.opened(night.settings.home, model, threads) as bench:
+        bench.lay(_read(step, numbers))
+        keys = bench.keys()
         linkage.replace_keys(step.conn, numbers, keys)
-        touched = _touched(step, numbers, former, keys)
-        meeting = linkage.meeting(step.conn, touched, (Sort.MEET, Sort.IDENTIFY))
-        candidates.hold_keys(engine, meeting, touched)
-        candidates.find_pairs(engine, touching=True)
-        candidates.add_pairs(engine, _judged(step, linkage.records_of(step.conn, touched)))
-        _hold(step, engine, _compared_with(step, candidates.paired(engine)))
-        normal.normalise(engine, shares_known=True)
-        compared = matcher.compare(engine)
-    before = linkage.replace_pairs(step.conn, touched, _weighed(compared, model.fits))
+        touched = trace.touched(step, numbers, former, keys)
+        meeting = linkage.meeting(step.conn, touched, trace.MEETING)
+        judged = trace.judged(step, linkage.records_of(step.conn, touched))
+        paired = bench.pair_touched(meeting, touched, judged)
+        bench.lay(_read(step, trace.compared_with(step, paired)))
+        compared = bench.compare()
+    before = linkage.replace_pairs(step.conn, touched, matcher.rows_of(compared, model.fits))
     # whoever hung together with them is looked at even where nothing joins them any more
-    beside = _sides(before[before["chance"] >= CONSIDERED])
-    affected = _hanging_together(step, np.union1d(touched, beside))
+    beside = trace.sides(before[before["chance"] >= CONSIDERED])
+    affected = trace.hanging_together(step, np.union1d(touched, beside))
     records = linkage.records_of(step.conn, affected)
-    pairs = _in_order(linkage.pairs_of(step.conn, affected))
+    pairs = matcher.in_order(linkage.pairs_of(step.conn, affected))
     inside = np.isin(pairs["left_no"], affected) & np.isin(pairs["right_no"], affected)
     pairs = pairs[inside].reset_index(drop=True)
-    _resolve(step, night, records, pairs, _judged(step, records), model)
+    _resolve(step, night, records, pairs, trace.judged(step, records), model)
+
+
+def _read(step: StepRun, numbers: Numbers | None) -> Records:
+    return (
+        linkage.parties(step.conn, numbers),
+        linkage.addresses(step.conn, numbers),
+        linkage.properties(step.conn, numbers),
+    )
 
 
 def _resolve(
@@ -246,7 +230,7 @@ def _resolve(
 ) -> Limits:
     """Verdicts, groups and ids of records whose pairs are all here; a model without limits draws them now."""
     numbers = records["record_no"].to_numpy(dtype=np.int64)
-    weighed = matcher.weighed(_compared(pairs), model.fits)
+    weighed = matcher.weighed(matcher.compared_of(pairs), model.fits)
     weighed = replace(
         weighed,
         left=np.searchsorted(numbers, weighed.left),
@@ -313,13 +297,13 @@ def _at_odds(step: StepRun, model: Model) -> pd.DataFrame:
     A judgement on what would only have been asked, or on what seemed unlikely, is at odds with nothing: that
     is what stewards are for.
     """
-    judged = _numbered_sides(step, judgements.living(step.conn))
-    pairs = _in_order(
-        linkage.pairs_of(step.conn, _sides(judged)).merge(
+    judged = trace.numbered_sides(step, judgements.living(step.conn))
+    pairs = matcher.in_order(
+        linkage.pairs_of(step.conn, trace.sides(judged)).merge(
             judged[["left_no", "right_no"]].drop_duplicates(), on=["left_no", "right_no"]
         )
     )
-    weighed = matcher.weighed(_compared(pairs), model.fits)
+    weighed = matcher.weighed(matcher.compared_of(pairs), model.fits)
     threshold = 1.0 if model.limits is None else min(model.limits.threshold, 1.0)
     merges = ~weighed.forbidden & ~weighed.guarded & (weighed.chance >= threshold)
     pairs = pairs.assign(thought=np.select([weighed.verified, merges], ["never", SAME], ""))
@@ -329,155 +313,6 @@ def _at_odds(step: StepRun, model: Model) -> pd.DataFrame:
     ) & (found["thought"] == "never")
     columns = ["judgement_id", "verdict", "decided_by", "decided_at", *PAIR, "thought", "knowing"]
     return found.loc[at_odds, columns]
-
-
-# ---- what has to be looked at
-
-
-def _touched(step: StepRun, numbers: Numbers, former: pd.DataFrame, keys: pd.DataFrame) -> Numbers:
-    """Whoever is compared otherwise because these records have these keys and had the former ones.
-
-    That is everybody at a home of which the others are counted otherwise now (who lives there is evidence),
-    and everybody who shares an identity with a changed record, to the end of the chain (a correction tells
-    which code is living).
-    """
-    homes = linkage.sharing(step.conn, _homes_counted_otherwise(step, numbers, former, keys))
-    chained = _chained(step, pd.concat([former, keys]))
-    return reduce(np.union1d, [numbers, chained, homes["record_no"].to_numpy(dtype=np.int64)])
-
-
-def _homes_counted_otherwise(
-    step: StepRun, numbers: Numbers, former: pd.DataFrame, keys: pd.DataFrame
-) -> list[int]:
-    """The homes at which somebody is called as nobody was before, or nobody any more."""
-    was, now = (
-        those[those["sort"] == Sort.HOUSEHOLD][["record_no", "match_key"]].merge(
-            those[those["sort"] == Sort.HOME][["record_no", "match_key"]],
-            on="record_no",
-            suffixes=("", "_of_home"),
-        )
-        for those in (former, keys)
-    )
-    differing = np.setxor1d(was["match_key"], now["match_key"])
-    held = linkage.sharing(step.conn, differing.tolist())
-    others = held.loc[~held["record_no"].isin(numbers), "match_key"]
-    both = pd.concat([was, now])
-    alone = both["match_key"].isin(differing) & ~both["match_key"].isin(others)
-    homes: list[int] = both.loc[alone, "match_key_of_home"].unique().tolist()
-    return homes
-
-
-def _chained(step: StepRun, keys: pd.DataFrame) -> Numbers:
-    """Every record that an identity joins to these keys, directly or over others."""
-    reached, followed = _NOBODY, set[int]()
-    asked = set(_those(keys, Sort.IDENTIFY))
-    while asked:
-        followed |= asked
-        found = linkage.sharing(step.conn, asked)["record_no"].to_numpy(dtype=np.int64)
-        fresh = np.setdiff1d(found, reached)
-        reached = np.union1d(reached, fresh)
-        held = linkage.keys_of(step.conn, fresh, (Sort.IDENTIFY,))
-        asked = set(_those(held, Sort.IDENTIFY)) - followed
-    return reached
-
-
-def _compared_with(step: StepRun, numbers: Numbers) -> Numbers:
-    """Records to be compared, with all that a comparison reads of others: their homes and identities."""
-    keys = linkage.keys_of(step.conn, numbers, (Sort.IDENTIFY, Sort.HOME))
-    homes = linkage.sharing(step.conn, _those(keys, Sort.HOME))["record_no"]
-    return reduce(np.union1d, [numbers, _chained(step, keys), homes.to_numpy(dtype=np.int64)])
-
-
-def _hanging_together(step: StepRun, numbers: Numbers) -> Numbers:
-    """The whole components of these records: over pairs that are considered, judgements and golden ids.
-
-    Each round only follows the records found in the round before, so the cost is that of the affected
-    components, not of the register.
-    """
-    reached = fresh = numbers
-    while len(fresh):
-        pairs = linkage.pairs_of(step.conn, fresh)
-        records = linkage.records_of(step.conn, fresh)
-        ids = frames.read_matching(step.conn, PARTY_RECORDS, records, _RECORD)
-        fellows = frames.read_matching(
-            step.conn, PARTY_RECORDS, ids[["party_id"]].drop_duplicates(), ("party_id",)
-        )
-        found = np.concatenate(
-            [
-                _sides(pairs[pairs["chance"] >= CONSIDERED]),
-                linkage.known(step.conn, fellows),
-                _sides(_judged(step, records)),
-            ]
-        )
-        fresh = np.setdiff1d(found, reached)
-        reached = np.union1d(reached, fresh)
-    return reached
-
-
-# ---- frames
-
-
-def _hold(step: StepRun, engine: duckdb.DuckDBPyConnection, numbers: Numbers | None) -> None:
-    register.hold(
-        engine,
-        linkage.parties(step.conn, numbers),
-        linkage.addresses(step.conn, numbers),
-        linkage.properties(step.conn, numbers),
-    )
-
-
-def _weighed(compared: tuple[Compared, ...], fits: Fits) -> pd.DataFrame:
-    """`linkage.PAIRS` of compared pairs; what becomes of them is open."""
-    weighed = matcher.weighed(compared, fits)
-    return pd.DataFrame(
-        {
-            "left_no": weighed.left,
-            "right_no": weighed.right,
-            "party_type": [part.table for part in compared for _ in range(len(part.left))],
-            "pattern": np.concatenate([part.codes[part.pattern] for part in compared]),
-            "chance": weighed.chance,
-            "score": np.where(weighed.forbidden, 0.0, weighed.chance),
-            "verdict": DIFFERENT,
-        }
-    )
-
-
-def _compared(pairs: pd.DataFrame) -> list[Compared]:
-    """`linkage.PAIRS` in the order of `_in_order`, as the matcher has them."""
-    parts = []
-    for table in EVIDENCE:
-        of_kind = pairs[pairs["party_type"] == table]
-        columns = (
-            of_kind[name].to_numpy(dtype=np.int64) for name in ("left_no", "right_no", "pattern")
-        )
-        parts.append(Compared.of(table, *columns))
-    return parts
-
-
-def _in_order(pairs: pd.DataFrame) -> pd.DataFrame:
-    """One kind of record after the other, as `EVIDENCE` has them."""
-    kinds = pd.Categorical(pairs["party_type"], list(EVIDENCE))
-    ordered = pairs.assign(kind=kinds).sort_values(["kind", "left_no", "right_no"])
-    return ordered.drop(columns="kind").reset_index(drop=True)
-
-
-def _judged(step: StepRun, records: pd.DataFrame) -> pd.DataFrame:
-    """left_no, right_no, verdict of the judgements that stand, with a side among the records."""
-    said = settle(judgements.living(step.conn, records))
-    return _numbered_sides(step, said)[["left_no", "right_no", "verdict"]]
-
-
-def _numbered_sides(step: StepRun, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Pairs (PAIR) whose records are numbered, with left_no < right_no."""
-    sides = [pairs[list(PAIR[i : i + 2])].set_axis(list(_RECORD), axis=1) for i in (0, 2)]
-    numbered = linkage.numbered(step.conn, pd.concat(sides))
-    numbers = [side.merge(numbered, on=list(_RECORD), how="left")["record_no"] for side in sides]
-    found = pairs.assign(
-        left_no=pd.concat(numbers, axis=1).min(axis=1).to_numpy(),
-        right_no=pd.concat(numbers, axis=1).max(axis=1).to_numpy(),
-    )
-    found = found[np.logical_and.reduce([number.notna().to_numpy() for number in numbers])]
-    return found.astype({"left_no": "int64", "right_no": "int64"})
 
 
 def _said(pairs: pd.DataFrame, judged: pd.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.str_]]":
@@ -505,22 +340,6 @@ def _exclusive(step: StepRun, numbers: Numbers) -> list[Codes]:
     parties = linkage.identities(step.conn, numbers).set_index("record_no").reindex(numbers)
     living = parties.assign(person_key=living_person_keys(parties))
     return [codes_of(living[name]) for name in ("person_key", "business_id", "party_type")]
-
-
-def _keys_found(engine: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    return engine.execute("select key match_key, r record_no, sort from match_key").df()
-
-
-def _those(keys: pd.DataFrame, *sorts: int) -> list[int]:
-    """The different keys of some sorts."""
-    wanted: list[int] = keys.loc[keys["sort"].isin(sorts), "match_key"].unique().tolist()
-    return wanted
-
-
-def _sides(pairs: pd.DataFrame) -> Numbers:
-    return np.union1d(
-        pairs["left_no"].to_numpy(dtype=np.int64), pairs["right_no"].to_numpy(dtype=np.int64)
-    )
 
 
 def _without(records: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
