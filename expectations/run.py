@@ -26,6 +26,7 @@ _IDS_ONLY = {
     "result_format": "COMPLETE",
     "unexpected_index_column_names": [_RECORD],
     "exclude_unexpected_values": True,
+    "return_unexpected_index_query": False,
 }
 
 

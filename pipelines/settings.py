@@ -36,6 +36,7 @@ from pipelines.notice import Notice
 from pipelines.strict_yaml import ConfigError, read_yaml
 
 if TYPE_CHECKING:
+    from pipelines.domain.resolution import Policy as MatchingPolicy
     from pipelines.domain.survivorship import Policy
 
 __all__ = [
@@ -134,12 +135,13 @@ class Survivorship(Declared):
 
 
 class Matching(Declared):
-    """`matching.yml`, as `domain.resolution.Policy` has it."""
+    """`matching.yml`: `domain.resolution.Policy`, and how long a question may wait."""
 
     leaked_per_million: float = Field(gt=0, le=100_000)
     queued_per_hundred: float = Field(ge=0)
     queued_at_least: int = Field(ge=0)
     least_worth_asking: float = Field(gt=0, lt=1)
+    answered_within_days: int = Field(ge=1)
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,13 @@ class Settings:
         from pipelines.domain.survivorship import Policy
 
         return Policy(**self.survivorship_rules.model_dump())
+
+    @cached_property
+    def matching_policy(self) -> "MatchingPolicy":
+        """What matching may risk and ask, as the domain takes it."""
+        from pipelines.domain.resolution import Policy
+
+        return Policy(**self.matching.model_dump(exclude={"answered_within_days"}))
 
 
 def shipped(path: str = ".") -> Path:

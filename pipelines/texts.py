@@ -39,6 +39,17 @@ class Texts:
         entry, _, about = name.partition(":")
         return self.say(f"count.{entry}", name=about)
 
+    def evidence(self, said: str) -> str:
+        """What facts that count together show (`domain.wording.phrase`), or why a person has to look."""
+        if said.startswith("guard."):
+            return self.say(said)
+        return ", ".join(self.say(f"evidence.{shown}") for shown in said.split())
+
+    def day(self, moment: str) -> str:
+        """A date, or the date of an instant, as it is written in the language."""
+        year, month, day = moment[:10].split("-")
+        return moment[:10] if self.language == "en" else f"{int(day)}.{int(month)}.{year}"
+
     def counted(self, name: str) -> str:
         """What a check counted: how often a rule was broken, by its meaning, or a count."""
         return MEANINGS[name][self.language] if name in MEANINGS else self.count(name)

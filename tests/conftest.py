@@ -1,8 +1,8 @@
 """What every test may rely on: which tests this machine can run, and an engine that is empty but for tables.
 
-Belongs here: leaving out what needs a server or a browser, and saying so; the two databases; golden
-files; the one hub that several folders look at. Does not belong here: people and worlds (`canaries`, each
-folder's own conftest).
+Belongs here: leaving out what needs a server or a browser, and saying so; in which order several processes
+take the files; the two databases; golden files; the one hub that several folders look at. Does not belong
+here: people and worlds (`canaries`, each folder's own conftest).
 """
 
 import os
@@ -25,6 +25,22 @@ _NEEDS = {
     "browser": ("HUB_TEST_CHROMIUM", "a browser"),
 }
 _left_out: dict[str, int] = {}
+
+# Files that take longest, longest first: taken last, one of them would keep one process busy alone.
+LONGEST = (
+    "journeys/test_crashes.py", "LIVED_IN", "journeys/test_refresh.py", "browser/test_launchpad.py",
+    "journeys/test_cut_off.py", "journeys/test_ytj.py", "journeys/test_both_ways.py",
+    "journeys/test_ryhti.py", "journeys/test_three_registers.py",
+    "journeys/test_delta_equals_full.py", "browser/test_refresh_job.py",
+    "journeys/test_municipality.py", "journeys/test_the_town.py",
+    "journeys/test_one_at_a_time.py", "journeys/test_bad_input.py", "journeys/test_backup.py",
+    "journeys/test_protection.py", "journeys/test_decisions.py",
+)  # fmt: skip
+# Files that look at `lived_in`, which takes a minute to make: one process takes them all.
+LIVED_IN = (
+    "browser/test_dagster.py", "cli/test_operate.py", "cli/test_steward.py",
+    "leaks/test_canaries.py",
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,6 +69,27 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if missing and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         print(f"required, but none passed: {', '.join(missing)}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """`--dist loadfile`, with the longest files first and what looks at `lived_in` in one process."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class LongestFirst(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid).removeprefix("tests/")
+            return "LIVED_IN" if file in LIVED_IN else file
+
+        def _assign_work_unit(self, node: Any) -> None:
+            first = next((file for file in LONGEST if file in self.workqueue), None)
+            if first is not None:
+                self.workqueue.move_to_end(first, last=False)
+            super()._assign_work_unit(node)
+
+    return LongestFirst(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -10,7 +10,7 @@ import dagster as dg
 from pipelines.assets.stage import Shown, stage
 from pipelines.domain import schemas
 from pipelines.steps.consolidate import consolidate
-from pipelines.steps.match import match
+from pipelines.steps.match import MATCH_CHECKS, match
 from pipelines.steps.standardise import STANDARDISE_CHECKS, standardise
 from pipelines.texts import Texts
 
@@ -39,7 +39,7 @@ def register(texts: Texts, sources: Sequence[str]) -> list[dg.AssetsDefinition]:
             MATCHED,
             [STANDARDISED],
             lambda hub: match(hub.night),
-            Shown("", (), (schemas.PARTY_RECORDS,), ("pandas",)),
+            Shown("", MATCH_CHECKS, (schemas.PARTY_RECORDS,), ("pandas", "duckdb")),
         ),
         stage(
             texts,

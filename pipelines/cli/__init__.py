@@ -55,6 +55,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "pipelines.cli.steward:customer",
         "Find and show customers; record what they told us. Everybody who sees a person is logged.",
     ),
+    "review": (
+        "pipelines.cli.review:review",
+        "Pairs of records that only a person can decide: one customer, or two.",
+    ),
     "match": (
         "pipelines.cli.match:match",
         "Which records are the same party: try it on a list, measure it.",

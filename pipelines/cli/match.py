@@ -7,16 +7,18 @@ are shown by `--explain` only.
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pipelines.cli import Failed, Invocation, answer, json_option
+from pipelines.domain.wording import STRENGTHS
 
 if TYPE_CHECKING:
     from pipelines.steps.night import Night
+    from pipelines.texts import Texts
 
 _FILE = click.Path(path_type=Path)
 
@@ -72,10 +74,11 @@ def file(
       hub match file customers.parquet --out clusters.parquet --explain 5
       HUB_MATCHING__LEAKED_PER_MILLION=30 hub match file customers.csv --out clusters.csv --json
     """
-    from pipelines.domain.resolution import Policy
     from pipelines.steps.match_file import match_file
+    from pipelines.texts import Texts
 
-    policy = Policy(**invocation.settings.matching.model_dump())
+    texts = Texts(invocation.settings.hub.language)
+    policy = invocation.settings.matching_policy
     done = match_file(records, clusters, pairs, policy, explain, _progress)
     payload = asdict(done)
     if not explain:
@@ -91,7 +94,7 @@ def file(
     for pair in done.explained:
         lines += ["", f"score {pair.score:.4f}, {pair.verdict}"]
         lines += [f"  {name:18} {a or '':32} {b or ''}".rstrip() for name, a, b in pair.values]
-        lines += [f"  - {said}: {weight}" for said, weight in pair.evidence]
+        lines += [f"  - {_piece(texts, said, weight)}" for said, weight in pair.evidence]
     answer(as_json, payload, lines)
 
 
@@ -171,8 +174,15 @@ _THOUGHT = {
 
 
 @match.command()
-@click.option("--leaked-per-million", type=click.FloatRange(min=0, min_open=True, max=100_000))
-@click.option("--queued-per-hundred", type=click.FloatRange(min=0))
+@click.option(
+    "--leaked-per-million",
+    type=click.FloatRange(min=0, min_open=True, max=100_000),
+    help="Records per million that may be expected beside somebody else's.",
+)
+@click.option(
+    "--queued-per-hundred", type=click.FloatRange(min=0),
+    help="Questions to stewards per hundred records, at most.",
+)  # fmt: skip
 @json_option
 @click.pass_obj
 def preview(
@@ -192,16 +202,17 @@ def preview(
       hub match preview --leaked-per-million 20
       hub match preview --leaked-per-million 500 --json
     """
-    from pipelines.domain.resolution import Policy
     from pipelines.steps.preview_match import preview_match
 
-    asked = {"leaked_per_million": leaked_per_million, "queued_per_hundred": queued_per_hundred}
-    other = {name: value for name, value in asked.items() if value is not None}
-    if not other:
+    if leaked_per_million is None and queued_per_hundred is None:
         raise click.UsageError(
             "say what would be otherwise: --leaked-per-million or --queued-per-hundred"
         )
-    policy = Policy(**{**invocation.settings.matching.model_dump(), **other})
+    policy = invocation.settings.matching_policy
+    if leaked_per_million is not None:
+        policy = replace(policy, leaked_per_million=leaked_per_million)
+    if queued_per_hundred is not None:
+        policy = replace(policy, queued_per_hundred=queued_per_hundred)
     with _undisturbed(invocation) as night:
         seen = preview_match(night, policy)
     merged, parted, told = (
@@ -252,6 +263,13 @@ def _undisturbed(invocation: Invocation) -> Iterator["Night"]:
         yield house.night()
     finally:
         house.close()
+
+
+def _piece(texts: "Texts", said: str, weight: str) -> str:
+    """A piece of evidence with what it weighs; why a person has to look has no weight."""
+    words = texts.evidence(said)
+    weighs = f"weight.{weight}"
+    return f"{words}: {texts.say(weighs)}" if weight in STRENGTHS else words
 
 
 def _progress(stage: str) -> None:

@@ -157,7 +157,8 @@ def ui(invocation: Invocation, port: int, read_only: bool, as_json: bool) -> Non
 class DagsterProcesses:
     """Dagster's web server, behind its gate, and its daemon as children, ended together.
 
-    module: what they load; a test may have more jobs than ours.
+    The daemon is started once the gate answers: both make Dagster's tables where there are none, and at the
+    same time one of them fails. module: what they load; a test may have more jobs than ours.
     """
 
     def __init__(
@@ -196,11 +197,15 @@ class DagsterProcesses:
         # what they say is kept in a file: no error is shown whole there, whatever our own shell wants
         environ = {k: v for k, v in os.environ.items() if k != "HUB_TRACEBACK"}
         with self._log.open("ab") as log:
-            for command in (web, daemon):
+
+            def start(command: list[str]) -> None:
                 self._children.append(
                     subprocess.Popen(command, stdout=log, stderr=log, env=environ)  # noqa: S603 - our own words
                 )
-        self._until_it_answers()
+
+            start(web)
+            self._until_it_answers()
+            start(daemon)
         return self
 
     def _until_it_answers(self) -> None:
@@ -223,7 +228,7 @@ class DagsterProcesses:
         raise HubError(f"Dagster did not start behind its gate: see {self._log}")
 
     def wait(self) -> None:
-        """Until a child ends or somebody asks us to stop."""
+        """Until somebody asks us to stop; a child that ends by itself is an error."""
 
         def stop(*_: object) -> None:
             raise KeyboardInterrupt
@@ -234,6 +239,7 @@ class DagsterProcesses:
                 time.sleep(0.5)
         except KeyboardInterrupt:
             return
+        raise HubError(f"Dagster ended by itself: see {self._log}")
 
     def __exit__(self, *_: object) -> None:
         for child in self._children:

@@ -8,7 +8,8 @@ that nobody saw and that compare as below: they rule a list of a hundred and van
 
 The numbers are what the fit finds in made-up Finnish registers of 100 000 records, rounded, and moved
 towards each other where a generator knows less than life: nothing is rarer than one in a thousand, and
-second given names of one person differ now and then. They speak of what is stated; how often a fact is left
+second given names of one person differ now and then; and a short list is likely to be one place's, where
+streets and postal codes agree by chance. They speak of what is stated; how often a fact is left
 unstated depends on the register alone and is read off it, alike for every class.
 """
 
@@ -61,10 +62,10 @@ _PERSON: Table = {
         "same_very_rare": (15, 7, 5, 1, 1, 2),
     },
     "address": {
-        "other": (230, 5, 15, 900, 985, 985),
-        "same_area": (5, 2, 2, 10, 10, 10),
-        "same_street": (5, 3, 5, 4, 4, 4),
-        "same_numbers": (10, 5, 7, 2, 1, 1),
+        "other": (230, 5, 15, 710, 800, 800),
+        "same_area": (5, 2, 2, 150, 150, 150),
+        "same_street": (5, 3, 5, 40, 40, 40),
+        "same_numbers": (10, 5, 7, 5, 5, 5),
         "other_flat": (5, 2, 5, 5, 2, 2),
         "same_house": (125, 40, 65, 15, 3, 3),
         "same_home": (635, 950, 910, 80, 3, 3),
@@ -75,7 +76,7 @@ _PERSON: Table = {
     },
     "phone": {
         "other": (170, 350, 800, 900, 992, 995),
-        "near": (20, 20, 5, 4, 1, 1),
+        "near": (20, 20, 15, 5, 5, 5),
         "same": (810, 630, 195, 96, 7, 4),
     },
     "email": {
@@ -103,9 +104,9 @@ _ORGANISATION: Table = {
     "contact": {"other": (30, 450, 860, 990, 950), "same": (970, 550, 140, 10, 50)},
     "address": {
         "other": (95, 985, 25, 990, 5),
-        "same_area": (2, 5, 2, 3, 4),
-        "same_street": (5, 5, 5, 3, 4),
-        "same_numbers": (8, 1, 7, 1, 5),
+        "same_area": (2, 150, 2, 150, 4),
+        "same_street": (5, 40, 5, 40, 4),
+        "same_numbers": (8, 5, 7, 5, 5),
         "other_flat": (5, 2, 5, 1, 2),
         "same_house": (150, 4, 75, 3, 70),
         "same_home": (748, 4, 893, 3, 919),
@@ -123,7 +124,7 @@ _ORGANISATION: Table = {
     },
 }  # fmt: skip
 
-_TABLES: Mapping[str, Table] = {"person": _PERSON, "organisation": _ORGANISATION}
+TABLES: Mapping[str, Table] = {"person": _PERSON, "organisation": _ORGANISATION}
 
 TYPICAL_SHARE: Mapping[str, float] = {"g1": 0.003, "f": 0.0005, "core": 0.0002}
 """The share of the population that has the name of somebody met at random, by column of the name.
@@ -151,7 +152,7 @@ def expected(table: str) -> Mapping[str, Weights]:
     The row of `unstated` is 0; columns sum to 1.
     """
     found = {}
-    for fact, counts in _TABLES[table].items():
+    for fact, counts in TABLES[table].items():
         classes = len(next(iter(counts.values())))
         rows = [
             np.zeros(classes)

@@ -1,82 +1,77 @@
-"""A pair's evidence in words, each piece with what it weighs.
+"""A pair's evidence by name: what facts show, how strongly that weighs, why a person has to look.
 
-Belongs here: phrases for facts and levels, the strength of a piece of evidence. Does not belong here: the
-weights themselves (`mixture`), laying it out (`cli`).
+Belongs here: the names, and what a pair of some pattern usually looks like to a person. Does not belong here:
+words in any language (`config/texts.yml`, said by `texts`), the weights themselves (`mixture`), laying it out
+(`cli`).
+
+A name is a text id without its family: what facts that count together show is `phone.same address.other`.
 """
 
 from collections.abc import Mapping, Sequence
 
-_STRENGTHS = (
-    (100.0, "speaks strongly for one party"),
-    (5.0, "speaks for one party"),
-    (0.2, "says little"),
-    (0.01, "speaks against one party"),
-    (0.0, "speaks strongly against one party"),
-)
+from pipelines.domain.evidence import EVIDENCE
 
-_FACTS = {
-    "key": "identity code or business id", "birth": "birth date", "given": "given name",
-    "second": "second given name", "others": "others at home", "family": "family name",
-    "address": "address", "property": "property", "phone": "telephone", "email": "e-mail address",
-    "name": "name", "form": "legal form", "contact": "contact person",
-    "estate": "death estate", "protected": "protective order",
-}  # fmt: skip
-_LEVELS = {
-    "unstated": "not stated in both",
-    "other": "differs",
-    "alike": "similar",
-    "initial": "one is the other's initial",
-    "near": "nearly the same",
-    "second": "one is the other's second name",
-    "crossed": "one is the other's first name",
-    "part": "one is part of the other",
-    "same": "the same",
-    "same_common": "the same, and common",
-    "same_usual": "the same, and usual",
-    "same_rare": "the same, and rare",
-    "same_very_rare": "the same, and very rare",
-    "same_area": "the same postal code only",
-    "same_street": "the same street, another house",
-    "same_numbers": "the same house number and postal code, the street written otherwise",
-    "other_flat": "the same house, another flat",
-    "same_house": "the same house",
-    "same_home": "the same home",
-    "same_words": "the same words",
-    "other_number": "other numbers in it",
-    "word_in_common": "a word in common",
-    "none": "nobody else is known there",
-    "one": "one more person is known there",
-    "neither": "neither",
-    "both": "both",
-}
-_SPECIAL = {
-    ("others", "other"): "several more people are known there",
-    ("estate", "other"): "one is an estate, the other is not",
-    ("protected", "other"): "holds for one of them at least",
-}
+_STRENGTHS = (
+    (100.0, "strongly_for"),
+    (5.0, "for"),
+    (1.6, "slightly_for"),
+    (0.6, "little"),
+    (0.2, "slightly_against"),
+    (0.01, "against"),
+    (0.0, "strongly_against"),
+)
+STRENGTHS = tuple(name for _, name in _STRENGTHS)
+"""How a piece of evidence weighs, from what speaks most for one party to what speaks most against."""
 
 GUARDS = {
-    "protected": "a protective order holds: only an identity code merges",
-    "estate": "a death estate: only an identity code merges",
-    "two_births": "two birth dates: one is wrong, or these are two people",
-    "other_name": "another name: what is shared may be a household or an owner",
-    "father_and_son": "a birth date is missing: father and son of one name would look just the same",
+    name: f"guard.{name}"
+    for name in ("protected", "estate", "two_births", "other_name", "father_and_son")
 }
 """Why a person has to look, by name of the rule (`rules.guards`)."""
+
+PICTURES = ("mover", "household", "namesakes", "one_owner")
+"""What a pair usually looks like to a person, beside what the guards say."""
+
+_WHEREABOUTS = ("address.", "property.", "others.")
+"""Facts that tell where somebody lives, or with how many."""
 
 
 def strength(odds: float) -> str:
     """How much evidence weighs that makes one party so many times likelier."""
-    return next(words for floor, words in _STRENGTHS if odds >= floor)
+    return next(name for floor, name in _STRENGTHS if odds >= floor)
 
 
 def phrase(levels: Mapping[str, str], facts: Sequence[str]) -> str:
-    """What facts that count together show: `telephone the same, address differs`; empty if nothing stated.
+    """What facts that count together show: `phone.same address.other`; empty if nothing is stated.
 
     levels: fact → level, by name.
     """
-    shown = [fact for fact in facts if levels[fact] not in ("unstated", "neither")]
-    return ", ".join(
-        f"{_FACTS[fact]}: {_SPECIAL.get((fact, levels[fact]), _LEVELS[levels[fact]])}"
-        for fact in shown
+    return " ".join(
+        f"{fact}.{levels[fact]}" for fact in facts if levels[fact] not in ("unstated", "neither")
     )
+
+
+def without_whereabouts(said: str) -> str:
+    """A phrase without what a protective order hides (R56): also that two live at one place tells where."""
+    return " ".join(name for name in said.split() if not name.startswith(_WHEREABOUTS))
+
+
+def picture(table: str, levels: Mapping[str, str]) -> str | None:
+    """Which of PICTURES a pair looks like, if any; levels: fact → level, by name."""
+    ladder = EVIDENCE[table].levels
+
+    def at_least(fact: str, level: str) -> bool:
+        return ladder[fact].index(levels[fact]) >= ladder[fact].index(level)
+
+    elsewhere = levels["address"] in ("other", "same_area", "same_street")
+    if table == "organisation":
+        shared = at_least("address", "same_house") or at_least("phone", "same")
+        return "one_owner" if shared and not at_least("name", "near") else None
+    if not at_least("family", "part"):
+        return None
+    if levels["given"] == "other":
+        return "household" if at_least("address", "other_flat") else None
+    if not elsewhere or not at_least("given", "initial"):
+        return None
+    tied = "same" in (levels["birth"], levels["second"], levels["phone"], levels["email"])
+    return "mover" if tied else "namesakes"

@@ -48,8 +48,8 @@ PERSON_KEYS = (
     Key("phone", ("phone",), 12, (*_BY_GIVEN, _FULL)),
     Key("bare phone", ("phone",), 4),  # whose names were all misread
     Key("email", ("email",), 6),
-    Key("mailbox", ("mailbox",), 4),
-    Key("house+code", ("house", "code"), 8, _BY_GIVEN),  # a street misspelt
+    Key("mailbox", ("mailbox",), 3),
+    Key("house+code", ("house", "code"), 8, ("left(g1, 2)", "right(g1, 3)")),  # a street misspelt
     Key("street+house", ("street", "house"), 4, ("g1", "office || left(g1, 1)")),  # a code misread
     Key("street+code", ("street", "code"), 4, ("g1",)),  # a house number misread
     Key("place", ("place",), 12, (*_BY_GIVEN, "left(g2, 1)", _FULL)),
@@ -59,9 +59,6 @@ PERSON_KEYS = (
     Key("initials+family", ("left(g1, 2)", "f"), 4),
     Key("ending+family", ("right(g1, 3)", "f"), 4),
     Key("second+family", ("f", "g2"), 4),
-    Key(
-        "called+family", ("f", "coalesce(g2, g1)"), 4
-    ),  # by the second given name, which the other leaves out
     Key("letters", ("g1_letters", "f_letters"), 4),
     Key("given+letters", ("g1", "f_letters"), 4),
     Key("consonants", ("g1_consonants", "f_consonants"), 4),

@@ -3,20 +3,30 @@
 Belongs here: opening and closing it, its settings. Does not belong here: any query.
 """
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 
+_SPILL = "hub-match-"
+
 
 @contextmanager
-def opened(threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(
+    threads: int | None = None, home: Path | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty database of its own, gone when the block ends; what does not fit into memory spills to disk.
 
-    threads: as many as there are processors where none are given.
+    threads: as many as there are processors where none are given. home: a folder that is ours alone and where
+    nobody else matches meanwhile; what a killed process spilt there goes. Otherwise a private folder among the
+    system's temporary ones.
     """
-    with tempfile.TemporaryDirectory(prefix="hub-match-") as spill:
+    for left in home.glob(f"{_SPILL}*") if home else ():
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_SPILL, dir=home) as spill:
         connection = duckdb.connect(":memory:")
         try:
             connection.execute("set temp_directory = $1", [spill])

@@ -91,7 +91,8 @@ _PERSON: Cases = {
     "given": {
         "unstated": _unstated("g1"),
         **_shares("g1", f"a.g1 = b.g1 or ({_SWAPPED})"),
-        "second": "a.g1 = b.g2 or a.g2 = b.g1",
+        # where both state one second name, nobody is called by it
+        "second": "(a.g1 = b.g2 or a.g2 = b.g1) and coalesce(a.g2 <> b.g2, true)",
         "initial": "left(a.g1, 1) = left(b.g1, 1) and least(length(a.g1), length(b.g1)) = 1",
         "near": _close("g1", 0.92),
         "alike": "starts_with(a.g1, b.g1) or starts_with(b.g1, a.g1) "

@@ -1,7 +1,7 @@
 """What a run leaves for people and programs: the files of clusters and pairs, and pairs laid open.
 
 Belongs here: turning record numbers back into the file's ids and values. Does not belong here: phrases
-(`domain.wording`), the terminal (`cli`).
+(`texts`), the terminal (`cli`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -102,7 +102,7 @@ def evidence_of(part: Compared, pattern: int, fit: mixture.Fit) -> list[tuple[st
             log_odds = logs[name][0, SAME] - logs[name][0, rival]
             shown.append((said, strength(float(np.exp(log_odds)))))
     guards = rules.guards(part.table, row)
-    shown += [(GUARDS[name], "a person has to look") for name, holds in guards.items() if holds[0]]
+    shown += [(GUARDS[name], "guard") for name, holds in guards.items() if holds[0]]
     return shown
 
 

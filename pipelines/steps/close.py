@@ -103,15 +103,8 @@ def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] =
             ],
         ),
     ]
-    subject = say(
-        "letter.subject", word=say(_WORD[status]), date=_date(night.business_date, texts.language)
-    )
+    subject = say("letter.subject", word=say(_WORD[status]), date=texts.day(night.business_date))
     return Letter(status, subject, "\n".join(lines) + "\n")
-
-
-def _date(iso: str, language: str) -> str:
-    day = date.fromisoformat(iso)
-    return iso if language == "en" else f"{day.day}.{day.month}.{day.year}"
 
 
 def _section(title: str, lines: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ depends on nothing outside it.
 """
 
 from dataclasses import replace
+from datetime import date
 from functools import reduce
 
 import duckdb
@@ -36,13 +37,14 @@ from pipelines.linkage.candidates import Sort
 from pipelines.linkage.engine import opened
 from pipelines.linkage.matcher import Compared, Fits
 from pipelines.linkage.model import Model, learnt_shares, learnt_wide, program, recall
-from pipelines.steps.night import Night, StepResult, StepRun, executing, rehearsing
+from pipelines.steps.night import Check, Night, StepResult, StepRun, executing, rehearsing
 from pipelines.store import frames, judgements, linkage, nights
 from pipelines.store.engine import transaction
 from pipelines.store.linkage import Numbers
 
 _RECORD = ("source", "source_key")
 _NOBODY: Numbers = np.empty(0, dtype=np.int64)
+MATCH_CHECKS = ("questions_answered",)
 _BEARING = (Sort.IDENTIFY, Sort.HOME, Sort.HOUSEHOLD)
 _BLOCKED = "matching_blocked_since"
 FEW = 20_000
@@ -74,8 +76,39 @@ def match(night: Night) -> StepResult:
             if not nights.fact(conn, _BLOCKED):
                 nights.put_fact(conn, _BLOCKED, night.now())
         raise
-    waiting = step.counts["waiting_for_review"]
-    return StepResult(status="attention" if waiting else "ok", counts=dict(step.counts))
+    counts = dict(step.counts)
+    allowed = night.settings.matching.answered_within_days
+    return StepResult(
+        status="attention" if counts["waiting_for_review"] else "ok",
+        counts=counts,
+        checks=(
+            Check(
+                "questions_answered",
+                counts["oldest_waiting_days"] <= allowed,
+                "warning",
+                {name: counts[name] for name in ("waiting_for_review", "oldest_waiting_days")},
+            ),
+        ),
+    )
+
+
+def _count(step: StepRun, night: Night) -> None:
+    """The queue, and how right matching is by its own scores.
+
+    Of a million merged pairs so many are not one party, and of a thousand pairs that are one party so many are
+    merged; pairs that were never compared are in neither.
+    """
+    since = judgements.oldest_waiting(step.conn) or night.business_date
+    waited = date.fromisoformat(night.business_date) - date.fromisoformat(since)
+    totals = linkage.estimates(step.conn)
+    merged, right = totals.get(SAME, (0, 0.0))
+    alike = sum(expected for _, expected in totals.values())
+    step.counts.update(
+        waiting_for_review=judgements.queue_length(step.conn),
+        oldest_waiting_days=max(waited.days, 0),
+        expected_wrong_per_million=round(1e6 * max(merged - right, 0.0) / merged) if merged else 0,
+        expected_merged_per_thousand=round(1e3 * right / alike) if alike > 0 else 1000,
+    )
 
 
 def check(night: Night) -> pd.DataFrame:
@@ -94,7 +127,7 @@ def rematch(step: StepRun, night: Night) -> pd.DataFrame:
     judged could not know. Whoever undoes a wrong merge knows; so does whoever states a judgement again after
     it was listed here.
     """
-    policy = Policy(**night.settings.matching.model_dump())
+    policy = night.settings.matching_policy
     numbers = np.union1d(
         linkage.number(step.conn, _changed(step)),
         linkage.touched_since(step.conn, step.since),
@@ -109,7 +142,7 @@ def rematch(step: StepRun, night: Night) -> pd.DataFrame:
         model = _match_all(step, night, model, policy)
     elif len(numbers):
         _match_changed(step, night, model, numbers)
-    step.counts["waiting_for_review"] = judgements.queue_length(step.conn)
+    _count(step, night)
     at_odds = _at_odds(step, model)
     # what the sources say of identities is no rule of ours
     blocks = (at_odds["thought"] == SAME) & ~at_odds["knowing"].astype(bool)
@@ -143,7 +176,7 @@ def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy)
     linkage.number(step.conn, frames.keys_changed_since(step.conn, PARTIES, 0))
     everybody = linkage.records_of(step.conn)
     judged = _judged(step, everybody)
-    with opened() as engine:
+    with opened(home=night.settings.home) as engine:
         if model is not None:
             recall(engine, model)
         _hold(step, engine, None)
@@ -176,7 +209,8 @@ def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy)
 def _match_changed(step: StepRun, night: Night, model: Model, numbers: Numbers) -> None:
     """What changed, who is compared otherwise because of it, and whoever hangs together with them."""
     former = linkage.keys_of(step.conn, numbers, _BEARING)
-    with opened(threads=1 if len(numbers) < FEW else None) as engine:
+    threads = 1 if len(numbers) < FEW else None
+    with opened(threads, night.settings.home) as engine:
         recall(engine, model)
         _hold(step, engine, numbers)
         normal.normalise(engine, shares_known=True)
@@ -191,8 +225,7 @@ def _match_changed(step: StepRun, night: Night, model: Model, numbers: Numbers) 
         _hold(step, engine, _compared_with(step, candidates.paired(engine)))
         normal.normalise(engine, shares_known=True)
         compared = matcher.compare(engine)
-    before = linkage.pairs_of(step.conn, touched)
-    linkage.replace_pairs(step.conn, touched, _weighed(compared, model.fits))
+    before = linkage.replace_pairs(step.conn, touched, _weighed(compared, model.fits))
     # whoever hung together with them is looked at even where nothing joins them any more
     beside = _sides(before[before["chance"] >= CONSIDERED])
     affected = _hanging_together(step, np.union1d(touched, beside))
@@ -223,7 +256,7 @@ def _resolve(
     found = resolve(len(numbers), weighed, _exclusive(step, numbers), model.limits or model.policy)
     decided = pairs.assign(score=found.score, verdict=found.verdict)
     changed = (decided["score"] != pairs["score"]) | (decided["verdict"] != pairs["verdict"])
-    linkage.decide_pairs(step.conn, decided[changed])
+    linkage.decide_pairs(step.conn, pairs[changed], decided[changed])
     _keep_ids(step, night, records.assign(group=found.cluster))
     asked = _named(records, pairs[found.verdict == REVIEW])
     judgements.replace_queue(

@@ -12,6 +12,7 @@ out NaN, NA and None become NULL; on the way in a frame gets its schema's dtypes
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -60,7 +61,7 @@ def read(conn: Connection, schema: Schema, *where: ColumnElement[bool]) -> pd.Da
     table = table_of(schema)
     columns = [table.c[name] for name in schema.columns]
     order = [_in_byte_order(conn, table.c[name]) for name in schema.key]
-    return schema.conform(rows(conn, select(*columns).where(*where).order_by(*order)))
+    return rows(conn, select(*columns).where(*where).order_by(*order))
 
 
 def read_matching(
@@ -145,25 +146,35 @@ def remove(
 
 def rows(conn: Connection, statement: Select[Any]) -> pd.DataFrame:
     """What a statement selects, as a frame with the dtypes of its columns' kinds."""
-    kinds = [column.info.get("kind", "text") for column in statement.selected_columns]
+    kinds = (column.info.get("kind", "text") for column in statement.selected_columns)
+    dtypes = tuple(_DTYPES.get(kind, "str") for kind in kinds)
     result = conn.execute(statement)
-    names = list(result.keys())
+    names = tuple(result.keys())
     # whole columns are made of what the driver gives: a row of SQLAlchemy's own costs more than reading it
-    fetched = result.cursor.fetchall() if result.cursor is not None else []
+    held = result.cursor.fetchall() if result.cursor is not None else []
     result.close()
-    columns = list(zip(*fetched, strict=True)) or [()] * len(names)
-    readers = [
+    if not held:  # half of what a small night reads
+        return _no_rows(names, dtypes).copy()
+    readers = (
         column.type.dialect_impl(conn.dialect).result_processor(conn.dialect, None)
         for column in statement.selected_columns
-    ]
+    )
+    columns = (
+        list(values if reader is None else map(reader, values))
+        for reader, values in zip(readers, zip(*held, strict=True), strict=True)
+    )
     return pd.DataFrame(
         {
-            name: pd.Series(
-                list(values if reader is None else map(reader, values)),
-                dtype=_DTYPES.get(kind, "str"),
-            )
-            for name, kind, reader, values in zip(names, kinds, readers, columns, strict=True)
+            name: pd.Series(values, dtype=dtype).array  # a Series as such would be aligned
+            for name, dtype, values in zip(names, dtypes, columns, strict=True)
         }
+    )
+
+
+@cache
+def _no_rows(names: tuple[str, ...], dtypes: tuple[str, ...]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {n: pd.Series([], dtype=dtype) for n, dtype in zip(names, dtypes, strict=True)}
     )
 
 

@@ -36,8 +36,8 @@ def record(
 ) -> int:
     """Keep a verdict on two records (source, key); returns its number.
 
-    It supersedes the living one of the pair and takes the pair off the queue. "undone" leaves the pair
-    without a verdict. step_run: the execution that judges, so that matching finds it
+    It supersedes the living one of the pair. "same" and "different" take the pair off the queue; an unsure
+    one goes on waiting, and "undone" leaves it without a verdict until matching looks again. step_run: the execution that judges, so that matching finds it
     (`touched_since`). Raises StoreError when both records are one.
     """
     left, right = sorted((one, other))
@@ -61,9 +61,12 @@ def record(
         )
         .values(superseded_by=number)
     )
-    conn.execute(
-        delete(review_pair).where(*(review_pair.c[name] == value for name, value in pair.items()))
-    )
+    if verdict in ("same", "different"):
+        conn.execute(
+            delete(review_pair).where(
+                *(review_pair.c[name] == value for name, value in pair.items())
+            )
+        )
     return number
 
 
@@ -95,6 +98,39 @@ def mark_knowing(conn: Connection, numbers: Iterable[int], knowing: bool) -> Non
         conn.execute(
             update(judgement).where(judgement.c.judgement_id.in_(wanted)).values(knowing=knowing)
         )
+
+
+def standing(conn: Connection) -> pd.DataFrame:
+    """The verdicts that stand, newest first, all columns: who decided, when and why."""
+    return frames.rows(
+        conn,
+        select(judgement)
+        .where(judgement.c.superseded_by.is_(None), judgement.c.verdict != "undone")
+        .order_by(judgement.c.judgement_id.desc()),
+    )
+
+
+def given(conn: Connection, judgement_id: int) -> pd.Series | None:
+    """One verdict, standing or not, all columns."""
+    return _only(
+        frames.rows(conn, select(judgement).where(judgement.c.judgement_id == judgement_id))
+    )
+
+
+def waiting(conn: Connection, review_no: int) -> pd.Series | None:
+    """One pair that waits, all columns."""
+    return _only(frames.rows(conn, select(review_pair).where(review_pair.c.review_no == review_no)))
+
+
+def waiting_as(conn: Connection, one: RecordKey, other: RecordKey) -> pd.Series | None:
+    """The waiting pair of two records, all columns, if it waits."""
+    left, right = sorted((one, other))
+    pair = zip(PAIR, (*left, *right), strict=True)
+    return _only(
+        frames.rows(
+            conn, select(review_pair).where(*(review_pair.c[name] == value for name, value in pair))
+        )
+    )
 
 
 def history(conn: Connection, one: RecordKey, other: RecordKey) -> pd.DataFrame:
@@ -164,12 +200,22 @@ def queue_length(conn: Connection) -> int:
     return conn.scalar(select(func.count()).select_from(review_pair)) or 0
 
 
+def oldest_waiting(conn: Connection) -> str | None:
+    """The business date of the night from which a pair has waited longest."""
+    oldest: str | None = conn.scalar(select(func.min(review_pair.c.business_date)))
+    return oldest
+
+
 def forget(conn: Connection, records: pd.DataFrame) -> None:
     """Delete verdicts and waiting pairs with a side among the records (source, source_key)."""
     left, right = _sides(records)
     for table in (judgement, review_pair):
         frames.remove_from(conn, table, left, PAIR[:2])
         frames.remove_from(conn, table, right, PAIR[2:])
+
+
+def _only(rows: pd.DataFrame) -> pd.Series | None:
+    return None if rows.empty else rows.iloc[0]
 
 
 def _sides(records: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

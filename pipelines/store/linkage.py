@@ -34,6 +34,7 @@ from pipelines.store.tables import (
     match_model,
     match_pair,
     match_record,
+    match_total,
     standard_address,
     standard_party,
     standard_point,
@@ -257,26 +258,45 @@ def pairs_of(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame:
     return frames.rows(conn, statement.order_by(match_pair.c.left_no, match_pair.c.right_no))
 
 
-def replace_pairs(conn: Connection, numbers: Numbers | None, pairs: pd.DataFrame) -> None:
-    """Of the pairs with a side among the numbers, or of all, exactly these are known from now on."""
+def replace_pairs(conn: Connection, numbers: Numbers | None, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Of the pairs with a side among the numbers, or of all, exactly these are known from now on.
+
+    Returns those that were known before; nothing if no numbers are given.
+    """
     if numbers is None:
+        before = pairs.iloc[:0]
         conn.execute(delete(match_pair))
+        conn.execute(delete(match_total))
     else:
+        before = pairs_of(conn, numbers)
         conn.execute(delete(match_pair).where(_either_side(conn, numbers)))
     frames.append(conn, match_pair, pairs[list(PAIRS)].sort_values(["left_no", "right_no"]))
+    _count(conn, before, pairs)
+    return before
 
 
-def decide_pairs(conn: Connection, pairs: pd.DataFrame) -> None:
-    """Write the rows of PAIRS over those of the same two records."""
-    frames.upsert(conn, match_pair, pairs[list(PAIRS)])
+def decide_pairs(conn: Connection, before: pd.DataFrame, after: pd.DataFrame) -> None:
+    """Write rows of PAIRS over those of the same two records, which were as `before`."""
+    frames.upsert(conn, match_pair, after[list(PAIRS)])
+    _count(conn, before, after)
+
+
+def _count(conn: Connection, gone: pd.DataFrame, come: pd.DataFrame) -> None:
+    """Keep `match_total` along: these rows are no more, those are new."""
+    both = pd.concat([come.assign(sign=1), gone.assign(sign=-1)])
+    both["expected"] = both["score"] * both["sign"]
+    found = both.groupby("verdict").agg(pairs=("sign", "sum"), expected=("expected", "sum"))
+    held = frames.rows(conn, select(match_total))
+    found = found.reset_index().merge(held, on="verdict", how="left", suffixes=("", "_was"))
+    for name in ("pairs", "expected"):
+        found[name] += found.pop(f"{name}_was").fillna(0)
+    frames.upsert(conn, match_total, found.astype({"pairs": "int64"}))
 
 
 def estimates(conn: Connection) -> Mapping[str, tuple[int, float]]:
     """verdict → how many pairs have it, and how many of them are one party by their scores."""
-    counted = select(match_pair.c.verdict, func.count(), func.sum(match_pair.c.score)).group_by(
-        match_pair.c.verdict
-    )
-    return {verdict: (int(n), float(expected)) for verdict, n, expected in conn.execute(counted)}
+    totals = conn.execute(select(match_total))
+    return {verdict: (int(pairs), float(expected)) for verdict, pairs, expected in totals}
 
 
 # ---- the model

@@ -303,6 +303,12 @@ match_pair = _table(
     Index(None, "right_no"),
 )
 match_pair.dialect_options["sqlite"]["with_rowid"] = False
+match_total = _table(  # of match_pair, kept along so that no night has to count it
+    "match_total",
+    _key("verdict"),
+    _must("pairs", "integer"),
+    _must("expected", "real"),  # how many of them are one party, by their scores
+)
 match_model = _table(
     "match_model",
     _key("model_no", "integer", counted=True),

@@ -13,10 +13,14 @@ import pytest
 from expectations.rules import BY_TABLE, MEANINGS
 from pipelines.assets.stage import GROUPS
 from pipelines.domain.comparison import COMPARED
+from pipelines.domain.evidence import EVIDENCE
 from pipelines.domain.standardise import REASONS
+from pipelines.domain.wording import GUARDS, PICTURES, STRENGTHS, phrase
 from pipelines.settings import load_settings, shipped, site_files
 from pipelines.steps import deliver as delivering
 from pipelines.steps import ingest, prepare_extract, reconcile, standardise
+from pipelines.steps import match as matching
+from pipelines.steps.judge import Verdict
 from pipelines.steps.night import Status
 from pipelines.steps.prepare_extract import Forecast
 from pipelines.steps.refresh_address import Status as Heard
@@ -31,6 +35,7 @@ CHECKS = (
     *standardise.STANDARDISE_CHECKS,
     *prepare_extract.EXTRACT_CHECKS,
     *delivering.DELIVER_CHECKS,
+    *matching.MATCH_CHECKS,
     *reconcile.RECONCILE_CHECKS,
 )
 
@@ -40,6 +45,18 @@ RULES = (
     "only_source", "own_notice_newer", "own_notice_within_margin", "update_service", "source_order",
     "most_protective", "protected_contact", "death_authority", "death_reported",
 )  # fmt: skip
+
+
+# whatever a fact can show of a pair
+EVIDENCE_NAMES = sorted(
+    {
+        shown
+        for evidence in EVIDENCE.values()
+        for fact, levels in evidence.levels.items()
+        for level in levels
+        if (shown := phrase({fact: level}, [fact]))
+    }
+)
 
 
 @cache
@@ -154,6 +171,13 @@ def test_no_check_is_shown_that_no_step_answers_and_back() -> None:
         ("tonight", (*get_args(Forecast), "nothing", "held")),
         ("rule", RULES),
         ("field", COMPARED),
+        ("guard", tuple(GUARDS)),
+        ("guard_in_short", tuple(GUARDS)),
+        ("weight", STRENGTHS),
+        ("picture", PICTURES),
+        ("verdict", get_args(Verdict)),
+        ("role", ("holder", "payer", "owner", "contact")),
+        ("evidence", tuple(EVIDENCE_NAMES)),
         ("todo.feed", ("down", "refused", "held", "missing")),
         ("todo.delivery", ("waiting", "unsent", "uncertain")),
     ],
@@ -162,6 +186,11 @@ def test_no_check_is_shown_that_no_step_answers_and_back() -> None:
 def test_whatever_a_code_can_be_has_words(family: str, members: tuple[str, ...]) -> None:
     joint = "_" if family.startswith("todo") else "."
     assert [m for m in members if f"{family}{joint}{m}" not in catalogue()] == []
+
+
+def test_there_are_words_for_no_evidence_that_nothing_shows() -> None:
+    worded = {e.partition(".")[2] for e in catalogue() if e.startswith("evidence.")}
+    assert worded == set(EVIDENCE_NAMES)
 
 
 def test_every_reason_to_hold_somebody_back_has_words_and_no_other_does() -> None:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from datetime import timedelta
@@ -29,13 +30,11 @@ def one_line(text: str) -> bool:
 
 def with_an_empty_drop_folder(home: Path) -> Path:
     """The same hub, hearing from one source that has no folder; nobody is called."""
-    for path in (
-        *(home / "config" / "recipients").iterdir(),
-        home / "config" / "sources" / "dvv.yml",
-        home / "config" / "sources" / "ytj.yml",
-    ):
-        path.unlink()
-    file = home / "config" / "sources" / "registrations.yml"
+    sources = home / "config" / "sources"
+    file = sources / "registrations.yml"
+    for path in (*(home / "config" / "recipients").iterdir(), *sources.iterdir()):
+        if path != file:
+            path.unlink()
     config = yaml.safe_load(file.read_text("utf-8"))
     config["folder"] = {"kind": "folder", "path": str(home / "nowhere")}
     file.write_text(yaml.safe_dump(config), "utf-8")
@@ -257,6 +256,24 @@ def test_a_port_that_is_taken_is_never_shown_as_the_hubs_own_page(tmp_path: Path
             DagsterProcesses(tmp_path, port)
 
 
+def until_the_daemon_answers(url: str) -> None:
+    """Until Dagster's page has heard of every daemon that is needed."""
+    query = "{ instance { daemonHealth { allDaemonStatuses { required healthy } } } }"
+    request = urllib.request.Request(  # noqa: S310 - our own address
+        f"{url}/graphql",
+        data=json.dumps({"query": query}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            health = json.load(answer)["data"]["instance"]["daemonHealth"]["allDaemonStatuses"]
+        if all(daemon["healthy"] for daemon in health if daemon["required"]):
+            return
+        time.sleep(0.5)
+    pytest.fail(f"a daemon is silent: {health}")
+
+
 def test_the_web_page_and_the_daemon_start_answer_and_end_together(
     lived_in: LivedIn, tmp_path: Path
 ) -> None:
@@ -289,6 +306,7 @@ def test_the_web_page_and_the_daemon_start_answer_and_end_together(
             assert "dagster_version" in json.load(answer)
         with pytest.raises(urllib.error.HTTPError, match="405"):  # the gate, not Dagster
             urllib.request.urlopen(f"{url}/graphql?query={{version}}", timeout=30)  # noqa: S310
+        until_the_daemon_answers(url)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         assert len(children) == 2
         process.send_signal(signal.SIGTERM)

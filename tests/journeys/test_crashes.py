@@ -50,7 +50,7 @@ SAME_AS_BEFORE = {
 ANYWHERE = (*(b for b in BOUNDARIES if b not in SAME_AS_BEFORE), HALF_A_FILE, NO_MANIFEST)
 # Beyond one of these, a night that was killed here before is killed once more: a crash on top of a crash,
 # and the costly parts of a night are done once for all that come after.
-MILESTONES = ("standardise:committed", "extract:own_register:committed")
+MILESTONES = ("standardise:committed", "consolidate:committed", "extract:own_register:committed")
 FORGOTTEN = ("match:committed",)
 DISK_FULL = ("landing", "close")
 NEXT_DAY = (Attempt(days=1), Attempt())

@@ -144,6 +144,8 @@ def test_no_password_is_in_what_everybody_may_read(lived_in: LivedIn) -> None:
         ["quarantine", "list", "--json"],
         ["quarantine", "list"],
         ["disclosures", "list", "--json"],
+        ["review", "list", "--json"],
+        ["review", "list"],
         ["check", "--json"],
         ["check"],
         ["notice", "check", "--json"],
@@ -195,6 +197,77 @@ def test_no_customer_number_is_in_dagster_after_the_job(
     assert not re.search(rb"(?<![0-9])" + number + rb"(?![0-9])", by_job[1].all)
     quoted = [b'"' + number + b'"', b"'" + number + b"'", b" " + number + b" ", b": " + number]
     assert [q for q in quoted if q in everything_under(by_job[0] / "dagster")] == []
+
+
+# --- a pair laid open and decided ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reviewed(
+    lived_in: LivedIn, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[Said], list[Said]]:
+    """A copy of the hub after a steward looked at pairs and decided one; what `show` said, what the rest said."""
+    home = tmp_path_factory.mktemp("reviewed") / "hub"
+    shutil.copytree(lived_in.home, home)
+    planted = lived_in.planted
+    pairs = [(planted.customer, planted.company), (planted.customer, planted.e_invoice)]
+    shown = [
+        hub(home, "review", "show", "--records", *pair, *how)
+        for pair in pairs
+        for how in ([], ["--json"])
+    ]
+    decided = hub(
+        home, "review", "different", "--records", *pairs[1], "--reason", "call 7", "--json"
+    )
+    number = str(json.loads(decided.out)["decision"])
+    others = [
+        decided,
+        hub(home, "review", "list", "--decided"),
+        hub(home, "review", "undo", number, "--reason", "call 8"),
+        hub(home, "review", "same", "--records", *pairs[0], "--reason", "call 9"),
+        hub(home, "review", "show", "--records", planted.customer, "nobody:1"),
+    ]
+    # a night that takes the decisions in; its sources have gone, which is no matter here
+    others.append(hub(home, "night", "--json", "--date", "2026-11-05"))
+    return home, shown, others
+
+
+def test_a_pair_is_shown_on_the_terminal_without_tokens_and_found_nowhere_else(
+    reviewed: tuple[Path, list[Said], list[Said]],
+) -> None:
+    home, shown, _ = reviewed
+    assert [said.code for said in shown] == [0] * len(shown)
+    text = b"".join(said.all for said in shown)
+    assert {"merkkim", "kanariitta", "kanarialinna"} <= set(found_in(text, FORBIDDEN))
+    assert found_in(text, tokens_in(home)) == []
+    assert identity_codes_in(text) == 0
+    assert leaks(outside_the_register(home), home) == []
+    assert leaks(everything_under(home / "dagster"), home) == []
+
+
+def test_nobody_is_in_what_a_decision_or_a_refusal_says(
+    reviewed: tuple[Path, list[Said], list[Said]],
+) -> None:
+    home, _, others = reviewed
+    assert [said.code for said in others[:5]] == [0, 0, 0, 1, 1]
+    for said in others:
+        assert leaks(said.all, home) == []
+
+
+def test_r56_no_place_of_somebody_compared_with_a_protected_customer_is_shown(
+    reviewed: tuple[Path, list[Said], list[Said]],
+) -> None:
+    """R56: the address of the one may be the address of the other."""
+    places = [
+        "lintuhaakinpolku",
+        "nokkakivenkuja",
+        "siipiraitti",
+        "90199900077777",
+        "90199900088888",
+    ]
+    _, shown, _ = reviewed
+    assert found_in(b"".join(said.all for said in shown[:2]), places), "an ordinary pair shows them"
+    assert found_in(b"".join(said.all for said in shown[2:]), places) == []
 
 
 # --- Dagster itself ----------------------------------------------------------------------------------

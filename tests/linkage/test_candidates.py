@@ -42,12 +42,42 @@ def pairs(
         ("email",),
         ("given_names", "street", "house_number", "postal_code"),
         ("given_names", "property_id"),
+        ("birth_key", "postal_code"),
+        ("phone",),
     ],
 )
 def test_a_few_facts_are_enough_to_meet(
     pairs: Callable[[Sequence[Row]], set[tuple[int, int]]], kept: tuple[str, ...]
 ) -> None:
     assert pairs([EERO, {name: EERO[name] for name in kept}]) == {(0, 1)}
+
+
+@pytest.mark.parametrize(
+    "slips",
+    [
+        {"given_names": "Eeor", "family_name": "Kusela"},
+        {"given_names": "Eero", "family_name": "Kuuesla"},
+        {"given_names": "Eera", "family_name": "Kuusola"},
+        {"given_names": "Eerik", "family_name": "Kusola", "birth_key": "b1"},
+        {
+            "given_names": "Eeto",
+            "house_number": "4",
+            "postal_code": "31640",
+            "street": "Koivukkotie",
+        },
+        {
+            "given_names": "Eero",
+            "house_number": "4",
+            "street": "Koivikkotie",
+            "postal_code": "31460",
+        },
+        {"email": "eero7@post.example"},
+    ],
+)
+def test_slips_in_both_names_or_in_an_address_do_not_keep_a_record_apart(
+    pairs: Callable[[Sequence[Row]], set[tuple[int, int]]], slips: Row
+) -> None:
+    assert pairs([EERO, {"house_number": "4", **slips}]) == {(0, 1)}
 
 
 def test_a_household_s_others_do_not_meet_over_the_roof_alone(

@@ -59,6 +59,22 @@ def test_a_town_is_put_together_without_mixing_its_people(
     assert (merged | asked)[same].mean() > 0.7
 
 
+@pytest.mark.parametrize("seed", range(20, 25))
+def test_a_short_list_is_put_together_too_and_nobody_is_mixed(
+    connection: duckdb.DuckDBPyConnection, listed: Callable[..., Path], seed: int
+) -> None:
+    rows = numbered(town(15, seed))
+    cautious = Policy(
+        leaked_per_million=50, queued_per_hundred=15, queued_at_least=0, least_worth_asking=0.05
+    )
+    found = match(connection, layout.read(connection, listed(rows)), cautious)
+    entity = np.array([row["entity"] for row in rows])
+    same = entity[found.pairs.left] == entity[found.pairs.right]
+    merged = found.resolution.verdict == "same"
+    assert merged[same].mean() > 0.3
+    assert not merged[~same].any()
+
+
 def test_the_order_of_rows_does_not_matter_and_a_second_run_says_the_same(
     connection: duckdb.DuckDBPyConnection, listed: Callable[..., Path]
 ) -> None:

@@ -70,6 +70,19 @@ def test_a_double_name_has_a_part_in_common(compared: Callable[[Row, Row], Level
     assert compared(EERO, {**EERO, "family_name": "Laine-Kuusela"})["family"] == "part"
 
 
+def test_a_family_name_with_two_slips_is_similar(
+    compared: Callable[[Row, Row], Levels],
+) -> None:
+    assert compared(EERO, {**EERO, "family_name": "Koosela"})["family"] == "alike"
+
+
+def test_a_name_twice_in_a_short_list_is_not_common(
+    compared: Callable[[Row, Row], Levels],
+) -> None:
+    found = compared(EERO, EERO)
+    assert (found["given"], found["family"]) == ("same_usual", "same_usual")
+
+
 def test_a_number_behind_a_name_is_another_mailbox_and_a_letter_is_a_slip(
     compared: Callable[[Row, Row], Levels],
 ) -> None:
@@ -84,9 +97,12 @@ def test_a_number_behind_a_name_is_another_mailbox_and_a_letter_is_a_slip(
         ({}, "same_home"),
         ({"apartment": ""}, "same_house"),
         ({"street": "Koivikkotei"}, "same_house"),
+        ({"street": "Rantakatu", "house_number": "4"}, "same_numbers"),
+        ({"street": "", "house_number": "4"}, "same_numbers"),
+        ({"house_number": "14"}, "same_street"),
         ({"apartment": "B 3"}, "other_flat"),
-        ({"street": "Rantakatu"}, "same_area"),
-        ({"street": ""}, "unstated"),
+        ({"street": "Rantakatu", "house_number": "5"}, "same_area"),
+        ({"street": "", "house_number": ""}, "unstated"),
     ],
 )
 def test_addresses_agree_by_degrees(

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from pipelines.domain.resolution import Policy
 from pipelines.steps.preview_match import preview_match
 from tests.steps.conftest import Register
 
@@ -18,7 +17,7 @@ def test_a_bolder_policy_is_seen_to_merge_and_nothing_is_done(register: Register
     register.match()
     before = register.pairs(), register.ids(), register.waiting()
     night = register.night(day=3)
-    policy = Policy(**night.settings.matching.model_dump())
+    policy = night.settings.matching_policy
     seen = preview_match(night, replace(policy, leaked_per_million=100_000))
     assert (seen.parties, seen.waiting) == ((3, 1), (2, 0))
     assert seen.merged["into_party_id"].nunique() == 1

@@ -88,11 +88,16 @@ def test_the_queue_of_affected_records_is_replaced_and_keeps_its_dates(engine: E
         assert judgements.queue(conn)["review_no"].tolist() == numbers[1:2]
 
 
-def test_a_judged_pair_waits_no_longer(engine: Engine) -> None:
+def test_a_judged_pair_waits_no_longer_unless_nobody_is_sure(engine: Engine) -> None:
     with transaction(engine) as conn:
         judgements.replace_queue(conn, records(A), pairs((A, B)), "2026-11-02", NOW)
+        number = int(judgements.queue(conn)["review_no"].iloc[0])
         judgements.record(conn, B, A, "unsure", by="anna", reason="r", now=NOW, step_run=3)
+        kept = judgements.waiting(conn, number)
+        assert kept is not None and (kept["left_key"], kept["right_key"]) == ("a", "b")
+        judgements.record(conn, B, A, "different", by="anna", reason="r", now=NOW, step_run=3)
         assert judgements.queue_length(conn) == 0
+        assert judgements.waiting(conn, number) is None
 
 
 def test_a_forgotten_record_leaves_no_pair(engine: Engine) -> None:

@@ -76,6 +76,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_match_pair_right_no", "match_pair", ["right_no"])
     op.create_table(
+        "match_total",
+        sa.Column("verdict", sa.Text(), nullable=False),
+        _number("pairs"),
+        sa.Column("expected", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("verdict", name="pk_match_total"),
+    )
+    op.create_table(
         "match_model",
         sa.Column("model_no", WHOLE, nullable=False),
         sa.Column("content", sa.Text(), nullable=False),

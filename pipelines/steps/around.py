@@ -1,0 +1,113 @@
+"""What is known around some records: their customers, whoever belongs to the same ones, who is protected.
+
+Belongs here: a record as a steward writes it and reads it, never with a token in it. Does not belong here:
+what two records say of each other (`lay_open`), who may look (`review`).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection
+
+from pipelines.domain.matching import living_person_keys
+from pipelines.domain.points import OWN_REGISTER
+from pipelines.domain.schemas import GOLDEN, PARTIES, PARTY_RECORDS
+from pipelines.steps.look import NotFound
+from pipelines.store import frames, linkage
+from pipelines.store.judgements import RecordKey
+
+Pair = tuple[RecordKey, RecordKey]
+RECORD = ("source", "source_key")
+_TOKENS = ("person_key", "birth_key")
+_TOKEN_LENGTH = 64
+
+
+class Around:
+    """What is known around some records: their customers, whoever belongs to the same ones, protection."""
+
+    def __init__(self, conn: Connection, records: Sequence[RecordKey]) -> None:
+        asked = pd.DataFrame(list(dict.fromkeys(records)), columns=list(RECORD), dtype="str")
+        own = frames.read_matching(conn, PARTY_RECORDS, asked, RECORD)
+        customers = own[["party_id"]].drop_duplicates()
+        fellows = frames.read_matching(conn, PARTY_RECORDS, customers, ("party_id",))
+        everybody = pd.concat([asked, fellows[list(RECORD)]]).drop_duplicates(ignore_index=True)
+        parties = frames.read_matching(conn, PARTIES, everybody, RECORD)
+        parties = parties.merge(fellows, on=list(RECORD), how="left")
+        self.golden = frames.read_matching(conn, GOLDEN, customers, ("party_id",))
+        self.parties = parties.assign(living=living_person_keys(parties))
+        self._at = {key: n for n, key in enumerate(keys_of(parties))}
+        self._party = dict(zip(keys_of(own), own["party_id"].astype(int), strict=True))
+        self._size = fellows["party_id"].value_counts().to_dict()
+        said_on = parties.loc[parties["protection"] == "on"]
+        held_on = self.golden.loc[self.golden["protection"] == "on", "party_id"]
+        self._protected = {int(p) for p in pd.concat([said_on["party_id"], held_on]).dropna()}
+        self._protected_alone = set(keys_of(said_on))
+        numbered = linkage.numbered(conn, asked)
+        self.number = dict(zip(keys_of(numbered), numbered["record_no"].astype(int), strict=True))
+
+    def stated(self, record: RecordKey) -> pd.Series:
+        return self.parties.iloc[self._at[record]]
+
+    def kind(self, record: RecordKey) -> str:
+        return str(self.stated(record)["party_type"]) if record in self._at else "person"
+
+    def party(self, record: RecordKey) -> int | None:
+        return self._party.get(record)
+
+    def customers(self, pair: Sequence[RecordKey]) -> tuple[int, ...]:
+        return tuple(sorted({self._party[record] for record in pair if record in self._party}))
+
+    def together(self, pair: Sequence[RecordKey]) -> int:
+        """How many records the pair's customers have; a record without a customer counts for itself."""
+        alone = sum(record not in self._party for record in pair)
+        return alone + sum(int(self._size[party]) for party in self.customers(pair))
+
+    def is_protected(self, record: RecordKey) -> bool:
+        return record in self._protected_alone or self._party.get(record) in self._protected
+
+    def is_token(self, record: RecordKey) -> bool:
+        """Whether the source's key is itself an equality token, as the population register's is."""
+        _, key = record
+        if record not in self._at:
+            return True
+        stated = self.stated(record)
+        retired = stated["superseded_person_keys"]
+        tokens = [
+            *(stated[name] for name in _TOKENS),
+            *(retired if isinstance(retired, list) else []),
+        ]
+        return key in tokens or (len(key) == 64 and set(key) <= set("0123456789abcdef"))
+
+    def handle(self, record: RecordKey) -> str:
+        """A record as `record_of` reads it, never with a token in it."""
+        source, key = record
+        return (
+            f"{source}:#{self.number.get(record, 0)}"
+            if self.is_token(record)
+            else f"{source}:{key}"
+        )
+
+
+def record_of(conn: Connection, text: str) -> RecordKey:
+    """A record as a steward writes it: SOURCE:KEY, SOURCE:#NUMBER (ours), or a customer number."""
+    source, colon, key = text.partition(":")
+    if not colon:
+        source, key = OWN_REGISTER, text
+    if key.startswith("#") and key[1:].isdigit():
+        found = linkage.records_of(conn, np.array([int(key[1:])], dtype=np.int64))
+        found = found[found["source"] == source]
+    else:
+        asked = pd.DataFrame({"source": [source], "source_key": [key]})
+        found = frames.read_matching(conn, PARTIES, asked, RECORD)
+    if found.empty:
+        raise NotFound(
+            f"no record is kept under {text[:40]}; write SOURCE:KEY as hub review show does, "
+            "or a customer number"
+        )
+    return str(found["source"].iloc[0]), str(found["source_key"].iloc[0])
+
+
+def keys_of(frame: pd.DataFrame) -> list[RecordKey]:
+    """(source, source_key) of each row."""
+    return list(zip(frame["source"], frame["source_key"], strict=True))
