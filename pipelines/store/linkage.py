@@ -284,19 +284,20 @@ def decide_pairs(conn: Connection, before: pd.DataFrame, after: pd.DataFrame) ->
 def _count(conn: Connection, gone: pd.DataFrame, come: pd.DataFrame) -> None:
     """Keep `match_total` along: these rows are no more, those are new."""
     both = pd.concat([come.assign(sign=1), gone.assign(sign=-1)])
-    both["expected"] = both["score"] * both["sign"]
+    # whole millionths: whatever order rows come and go in, the sum is the same
+    both["expected"] = (both["score"] * 1e6).round().astype("int64") * both["sign"]
     found = both.groupby("verdict").agg(pairs=("sign", "sum"), expected=("expected", "sum"))
     held = frames.rows(conn, select(match_total))
     found = found.reset_index().merge(held, on="verdict", how="left", suffixes=("", "_was"))
     for name in ("pairs", "expected"):
         found[name] += found.pop(f"{name}_was").fillna(0)
-    frames.upsert(conn, match_total, found.astype({"pairs": "int64"}))
+    frames.upsert(conn, match_total, found.astype({"pairs": "int64", "expected": "int64"}))
 
 
 def estimates(conn: Connection) -> Mapping[str, tuple[int, float]]:
     """verdict → how many pairs have it, and how many of them are one party by their scores."""
     totals = conn.execute(select(match_total))
-    return {verdict: (int(pairs), float(expected)) for verdict, pairs, expected in totals}
+    return {verdict: (int(pairs), expected / 1e6) for verdict, pairs, expected in totals}
 
 
 # ---- the model

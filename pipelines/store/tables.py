@@ -307,7 +307,7 @@ match_total = _table(  # of match_pair, kept along so that no night has to count
     "match_total",
     _key("verdict"),
     _must("pairs", "integer"),
-    _must("expected", "real"),  # how many of them are one party, by their scores
+    _must("expected", "integer"),  # millionths: how many of them are one party, by their scores
 )
 match_model = _table(
     "match_model",

@@ -79,7 +79,7 @@ def upgrade() -> None:
         "match_total",
         sa.Column("verdict", sa.Text(), nullable=False),
         _number("pairs"),
-        sa.Column("expected", sa.Double(), nullable=False),
+        _number("expected"),
         sa.PrimaryKeyConstraint("verdict", name="pk_match_total"),
     )
     op.create_table(
