@@ -147,6 +147,7 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
                     "roles": _records(roles),
                     "points": _records(points),
                     "customer_numbers": list(numbers),
+                    "records": list(found.handles),
                 },
                 ensure_ascii=False,
             )
@@ -167,6 +168,7 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
         table(points.itertuples(index=False), ("point", "field", "value", "source", "since", why))
     )
     click.echo(f"\ncustomer numbers in the own register: {', '.join(numbers)}")
+    click.echo(f"records (hub review --records): {', '.join(found.handles)}")
 
 
 @customer.command()

@@ -6,7 +6,8 @@ answered in words. Does not belong here: the refresh itself (`refresh_address`),
 
 from collections.abc import Sequence
 
-from pipelines.steps.look import NotFound, party_of
+from pipelines.steps.around import NotFound
+from pipelines.steps.look import party_of
 from pipelines.steps.night import Night, StepResult
 from pipelines.steps.refresh_address import (
     Answer,

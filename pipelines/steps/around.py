@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from pipelines.domain.matching import living_person_keys
 from pipelines.domain.points import OWN_REGISTER
 from pipelines.domain.schemas import GOLDEN, PARTIES, PARTY_RECORDS
-from pipelines.steps.look import NotFound
+from pipelines.errors import HubError
 from pipelines.store import frames, linkage
 from pipelines.store.judgements import RecordKey
 
@@ -21,6 +21,10 @@ Pair = tuple[RecordKey, RecordKey]
 RECORD = ("source", "source_key")
 _TOKENS = ("person_key", "birth_key")
 _TOKEN_LENGTH = 64
+
+
+class NotFound(HubError):
+    """Nothing is kept under the number given."""
 
 
 class Around:

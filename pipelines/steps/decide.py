@@ -12,7 +12,8 @@ from expectations.rules import is_waivable
 from pipelines.domain.landing import content_hash, field_times
 from pipelines.domain.schemas import GOLDEN, LANDED, PARTY_RECORDS
 from pipelines.errors import HubError
-from pipelines.steps.look import OWN_REGISTER_SOURCE, NotFound, party_of
+from pipelines.steps.around import NotFound
+from pipelines.steps.look import OWN_REGISTER_SOURCE, party_of
 from pipelines.steps.night import Night, executing
 from pipelines.store import access, frames, judgements, nights, quarantine
 from pipelines.store.engine import transaction

@@ -14,10 +14,9 @@ from sqlalchemy import Connection
 
 from connectors.identity import Identity, read_identity
 from pipelines.steps import lay_open
-from pipelines.steps.around import Around, Pair
+from pipelines.steps.around import Around, NotFound, Pair
 from pipelines.steps.decide import Undecidable
 from pipelines.steps.lay_open import Outlook
-from pipelines.steps.look import NotFound
 from pipelines.steps.night import Night, executing
 from pipelines.steps.review import log, pair_of
 from pipelines.store import judgements

@@ -24,7 +24,7 @@ from pipelines.domain.schemas import (
     PROVENANCE,
 )
 from pipelines.domain.survivorship import Policy
-from pipelines.errors import HubError
+from pipelines.steps.around import Around, NotFound, keys_of
 from pipelines.steps.night import Night
 from pipelines.store import access, disclosures, frames, nights, quarantine
 from pipelines.store.engine import transaction
@@ -32,16 +32,13 @@ from pipelines.store.engine import transaction
 OWN_REGISTER_SOURCE = "registrations"
 
 
-class NotFound(HubError):
-    """Nothing is kept under the number given."""
-
-
 @dataclass(frozen=True)
 class Customer:
-    """One golden customer with where each value came from, roles with their points, and own numbers.
+    """One golden customer with where each value came from, roles with their points, and its records.
 
     points: point_ref and POINT_VALUES of the points of the roles, each value that was overruled beside the
-    one that stands; of a protected customer without what an order hides.
+    one that stands; of a protected customer without what an order hides. handles: each record as a
+    steward writes it, no token in it.
     """
 
     golden: pd.Series
@@ -49,6 +46,7 @@ class Customer:
     roles: pd.DataFrame
     points: pd.DataFrame
     records: pd.DataFrame
+    handles: tuple[str, ...]
 
 
 def find(night: Night, words: str, who: str, purpose: str) -> pd.DataFrame:
@@ -107,12 +105,15 @@ def show(night: Night, number: str, who: str, purpose: str) -> Customer:
         if golden["protection"].iloc[0] == "on":
             facts = facts[[FIELDS[name].privacy != "address" for name in facts["field"]]]
         access.record(conn, night.now(), who, "customer show", party_id, purpose)
+        records = frames.read_matching(conn, PARTY_RECORDS, key, ("party_id",))
+        around = Around(conn, keys_of(records))
         return Customer(
             golden.iloc[0],
             frames.read_matching(conn, PROVENANCE, key, ("party_id",)),
             roles.merge(points, on="point_id", how="left"),
             facts,
-            frames.read_matching(conn, PARTY_RECORDS, key, ("party_id",)),
+            records,
+            tuple(around.handle(record) for record in keys_of(records)),
         )
 
 

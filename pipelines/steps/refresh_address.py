@@ -23,11 +23,12 @@ from pipelines.domain.comparison import changed_fields, compare
 from pipelines.domain.schemas import ADDRESSES, GOLDEN, PARTIES, PARTY_RECORDS, PROVENANCE, Schema
 from pipelines.errors import HubError
 from pipelines.settings import SourceConfig
+from pipelines.steps.around import NotFound
 from pipelines.steps.ask_at_once import Question, Reply, ask_at_once
 from pipelines.steps.consolidate import consolidate
 from pipelines.steps.ingest import land, land_answer, whats_new
 from pipelines.steps.log_lookup import log_lookup
-from pipelines.steps.look import OWN_REGISTER_SOURCE, NotFound, party_of
+from pipelines.steps.look import OWN_REGISTER_SOURCE, party_of
 from pipelines.steps.match import match
 from pipelines.steps.night import Night
 from pipelines.steps.prepare_extract import Foreseen, foresee

@@ -13,9 +13,8 @@ from sqlalchemy import Connection
 from pipelines.domain.judgements import PAIR
 from pipelines.domain.wording import picture
 from pipelines.steps import lay_open
-from pipelines.steps.around import Around, Pair, record_of
+from pipelines.steps.around import Around, NotFound, Pair, record_of
 from pipelines.steps.lay_open import Outlook, Row, Side, Weighed
-from pipelines.steps.look import NotFound
 from pipelines.steps.night import Night
 from pipelines.store import access, judgements
 from pipelines.store.engine import transaction

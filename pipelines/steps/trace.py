@@ -11,10 +11,9 @@ import pandas as pd
 
 from pipelines.domain.judgements import PAIR, settle
 from pipelines.domain.resolution import CONSIDERED
-from pipelines.domain.schemas import PARTY_RECORDS
 from pipelines.linkage.candidates import Sort
 from pipelines.steps.night import StepRun
-from pipelines.store import frames, judgements, linkage
+from pipelines.store import judgements, linkage
 from pipelines.store.linkage import Numbers
 
 _RECORD = ("source", "source_key")
@@ -80,27 +79,19 @@ def compared_with(step: StepRun, numbers: Numbers) -> Numbers:
 
 
 def hanging_together(step: StepRun, numbers: Numbers) -> Numbers:
-    """The whole components of these records: over pairs that are considered, judgements and golden ids.
+    """The whole components of these records: over pairs that are considered, and over judgements.
 
-    Each round only follows the records found in the round before, so the cost is that of the affected
-    components, not of the register.
+    numbers: with whoever hung together with a changed record before. A golden customer's records have hung
+    together over just such pairs, so that nobody's fellow is left out. Each round only follows the records
+    found in the round before: the cost is that of the affected components, not of the register.
     """
+    said = numbered_sides(step, judgements.living(step.conn))
+    one, other = (said[side].to_numpy(dtype=np.int64) for side in ("left_no", "right_no"))
     reached = fresh = numbers
     while len(fresh):
-        pairs = linkage.pairs_of(step.conn, fresh)
-        records = linkage.records_of(step.conn, fresh)
-        ids = frames.read_matching(step.conn, PARTY_RECORDS, records, _RECORD)
-        fellows = frames.read_matching(
-            step.conn, PARTY_RECORDS, ids[["party_id"]].drop_duplicates(), ("party_id",)
-        )
-        found = np.concatenate(
-            [
-                sides(pairs[pairs["chance"] >= CONSIDERED]),
-                linkage.known(step.conn, fellows),
-                sides(judged(step, records)),
-            ]
-        )
-        fresh = np.setdiff1d(found, reached)
+        tied = linkage.tied_to(step.conn, fresh, CONSIDERED)
+        told = (other[np.isin(one, fresh)], one[np.isin(other, fresh)])
+        fresh = np.setdiff1d(np.concatenate([tied, *told]), reached)
         reached = np.union1d(reached, fresh)
     return reached
 

@@ -258,6 +258,20 @@ def pairs_of(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame:
     return frames.rows(conn, statement.order_by(match_pair.c.left_no, match_pair.c.right_no))
 
 
+def tied_to(conn: Connection, numbers: Numbers, least: float) -> Numbers:
+    """The other sides of these records' pairs that are one party with at least this chance."""
+    found = [
+        conn.scalars(
+            select(match_pair.c[other]).where(
+                frames.matching(conn, match_pair, _frame(numbers, side), (side,)),
+                match_pair.c.chance >= least,
+            )
+        ).all()
+        for side, other in (("left_no", "right_no"), ("right_no", "left_no"))
+    ]
+    return np.unique(np.array([*found[0], *found[1]], dtype=np.int64))
+
+
 def replace_pairs(conn: Connection, numbers: Numbers | None, pairs: pd.DataFrame) -> pd.DataFrame:
     """Of the pairs with a side among the numbers, or of all, exactly these are known from now on.
 

@@ -33,7 +33,7 @@ from pipelines.domain.schemas import (
 from pipelines.house import House
 from pipelines.jobs import ADDRESS_REFRESH
 from pipelines.settings import load_settings, shipped
-from pipelines.steps.look import NotFound
+from pipelines.steps.around import NotFound
 from pipelines.steps.refresh_address import Answer, NotRefreshed, Refreshed, refresh
 from pipelines.store import access, disclosures, nights
 from pipelines.store.engine import transaction
