@@ -24,8 +24,10 @@ def opened(
     nobody else matches meanwhile; what a killed process spilt there goes. Otherwise a private folder among the
     system's temporary ones.
     """
-    for left in home.glob(f"{_SPILL}*") if home else ():
-        shutil.rmtree(left, ignore_errors=True)
+    if home:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in home.glob(f"{_SPILL}*"):
+            shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_SPILL, dir=home) as spill:
         connection = duckdb.connect(":memory:")
         try:

@@ -74,7 +74,15 @@ def test_somebody_who_is_no_customer_is_not_found(desk: Desk) -> None:
 def test_r12_a_customer_is_shown_value_by_value_with_its_origin(desk: Desk) -> None:
     """R12: what the customer told by phone stands, and says so."""
     shown = desk("customer", "show", desk.planted.customer, "--json").json
-    assert set(shown) == {"id", "protected", "values", "roles", "points", "customer_numbers"}
+    assert set(shown) == {
+        "id",
+        "protected",
+        "values",
+        "roles",
+        "points",
+        "customer_numbers",
+        "records",
+    }
     values = {v["field"]: v for v in shown["values"]}
     assert set(values["phone"]) == {"field", "value", "source", "source_time", "rule"}
     assert (values["phone"]["value"], values["phone"]["source"]) == ("+358505557394", "notices")
@@ -84,6 +92,8 @@ def test_r12_a_customer_is_shown_value_by_value_with_its_origin(desk: Desk) -> N
     own = dict.fromkeys(("holder", "payer"), "registrations")
     assert told_by == {**own, "owner": "ryhti"}  # of the property only building control knows
     assert shown["customer_numbers"] == [desk.planted.customer]
+    assert f"registrations:{desk.planted.customer}" in shown["records"]
+    assert all("#" in record for record in shown["records"] if record.startswith("dvv"))  # R37
 
 
 def test_a_customer_is_shown_by_our_own_id_too(desk: Desk) -> None:
