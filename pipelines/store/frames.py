@@ -151,14 +151,16 @@ def rows(conn: Connection, statement: Select[Any]) -> pd.DataFrame:
     result = conn.execute(statement)
     names = tuple(result.keys())
     # whole columns are made of what the driver gives: a row of SQLAlchemy's own costs more than reading it
-    fetched = result.cursor.fetchall() if result.cursor is not None else []
-    result.close()
-    if not fetched:  # half of what a small night reads
+    cursor = result.cursor
+    fetched = cursor.fetchall() if cursor is not None else []
+    if cursor is None or not fetched:  # half of what a small night reads
+        result.close()
         return _no_rows(names, dtypes).copy()
     readers = [
-        column.type.dialect_impl(conn.dialect).result_processor(conn.dialect, None)
-        for column in statement.selected_columns
+        column.type.dialect_impl(conn.dialect).result_processor(conn.dialect, described[1])
+        for column, described in zip(statement.selected_columns, cursor.description, strict=True)
     ]
+    result.close()
     columns = zip(*fetched, strict=True)
     return pd.DataFrame(
         {
