@@ -6,15 +6,12 @@ follows for groups (`clusters`).
 """
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from pipelines.domain.names import fold
+from pipelines.domain.partition import Codes
 
 RECORD = ("source", "source_key")
-Codes = npt.NDArray[np.int64]
-"""One integer per record or pair: equal values have equal codes, -1 is no value."""
-
 LEGAL_FORMS = frozenset(
     {
         "oy", "ab", "oyj", "abp", "ky", "kb", "tmi", "osk", "ry", "rf", "koy", "ltd",
