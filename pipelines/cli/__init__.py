@@ -61,7 +61,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "match": (
         "pipelines.cli.match:match",
-        "Which records are the same party: try it on a list, measure it.",
+        "Which records are the same party: try it on a list, measure it, see what a change would do.",
     ),
     "refresh": (
         "pipelines.cli.refresh:refresh",

@@ -13,7 +13,7 @@ from pipelines.domain.schemas import ADDRESSES, LANDED, PARTIES, POINTS, ROLES, 
 from pipelines.domain.standardise import Standardised, companions
 from pipelines.domain.standardise import standardise as read_landed
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
-from pipelines.store import frames, quarantine
+from pipelines.store import frames, linkage, quarantine
 
 _CHECK_OF = {
     PARTIES: "parties_valid",
@@ -118,6 +118,9 @@ def _keep(step: StepRun, tables: dict[Schema, pd.DataFrame], refused: pd.DataFra
             parties = tables[PARTIES]
             kept = parties[~pd.MultiIndex.from_frame(parties[_RECORD]).isin(out)]
             frames.remove(step.conn, ADDRESSES, kept[_RECORD], tuple(_RECORD))
+        if table is ROLES:
+            # whoever had the role before is compared without its property
+            linkage.touch(step.conn, linkage.holders_of(step.conn, good[_RECORD]), step.id)
         frames.put(step.conn, table, good, step.id)
 
 

@@ -160,7 +160,7 @@ def townspeople() -> dict[str, dict[str, Any]]:
         if "phone" in row:
             stated["phone"] = f"+358{str(row['phone'])[1:]}"
         records[f"t{number:03}"] = {**stated, "home": home}
-    helka = {"family_name": "Ylöjärvi", "given_names": "Helka Sofia", "phone": "+358409999999"}
+    helka = {"family_name": "Ylöjärvi", "given_names": "Helka Sofia"}
     old_home = {**HOME, "street_line": "Kotikatu 9 A 2", "house": "9", "valid_to": "2026-09-01"}
     return {
         **records,

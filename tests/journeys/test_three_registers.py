@@ -34,7 +34,7 @@ from pipelines.steps.consolidate import consolidate
 from pipelines.steps.match import match
 from pipelines.steps.night import Night, StepRun, executing
 from pipelines.steps.prepare_extract import prepare_extract, preview
-from pipelines.store import deliveries, frames, quarantine
+from pipelines.store import deliveries, frames, linkage, quarantine
 from pipelines.store.backup import backup, restore
 from pipelines.store.engine import open_engine, transaction
 from tests.journeys.crashing import contents
@@ -107,7 +107,10 @@ class Registers:
         row: Mapping[str, Any],
     ) -> None:
         record = {"source": source, "source_key": key}
-        frames.put(step.conn, schema, schema.frame([record | row]), step.id)
+        written = schema.frame([record | row])
+        if schema is ROLES:  # as standardising does
+            linkage.touch(step.conn, linkage.holders_of(step.conn, written), step.id)
+        frames.put(step.conn, schema, written, step.id)
         landed = LANDED.frame([record | {"kind": kind, "content": {}, "content_hash": "x"}])
         frames.put(step.conn, LANDED, landed, step.id)
 
