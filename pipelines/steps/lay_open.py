@@ -95,8 +95,8 @@ class Outlook:
 
 def weighed(conn: Connection, pairs: Sequence[Pair], around: Around) -> list[Weighed | None]:
     """What matching found of each pair; none where it never compared the two."""
-    known = linkage.latest_model(conn)
-    model = Model.of(known[1]) if known else None
+    kept = linkage.latest_model(conn)
+    model = None if kept is None else Model.of(kept)
     numbers = [tuple(sorted(around.number.get(record, -1) for record in pair)) for pair in pairs]
     asked = np.unique(np.array([n for both in numbers for n in both], dtype=np.int64))
     held = linkage.pairs_of(conn, asked)

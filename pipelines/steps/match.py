@@ -126,9 +126,9 @@ def rematch(step: StepRun, night: Night) -> pd.DataFrame:
         linkage.number(step.conn, _changed(step)),
         linkage.touched_since(step.conn, step.since),
     )
-    found = linkage.latest_model(step.conn)
-    is_first = found is None
-    in_force = None if found is None else Model.of(found[1])
+    kept = linkage.latest_model(step.conn)
+    is_first = kept is None
+    in_force = None if is_first else Model.of(kept)
     _mark_knowing(step, in_force)
     model = _still_fits(step, in_force, policy)
     step.counts.update(records=0, minted=0, merged=0, split=0)

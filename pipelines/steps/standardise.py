@@ -119,9 +119,9 @@ def _keep(step: StepRun, tables: dict[Schema, pd.DataFrame], refused: pd.DataFra
             kept = parties[~pd.MultiIndex.from_frame(parties[_RECORD]).isin(out)]
             frames.remove(step.conn, ADDRESSES, kept[_RECORD], tuple(_RECORD))
         if table is ROLES:
-            # whoever had the role before is compared without its property
-            linkage.touch(step.conn, linkage.holders_of(step.conn, good[_RECORD]), step.id)
-        frames.put(step.conn, table, good, step.id)
+            linkage.put_roles(step.conn, good, step.id)
+        else:
+            frames.put(step.conn, table, good, step.id)
 
 
 def _protect(step: StepRun, parties: pd.DataFrame, refused: pd.DataFrame) -> None:

@@ -197,6 +197,12 @@ def placed_since(conn: Connection, step_run: int) -> pd.DataFrame:
     return placed.set_axis(list(_RECORD), axis=1)
 
 
+def put_roles(conn: Connection, roles: pd.DataFrame, step_run: int) -> None:
+    """Write ROLES; whoever had one of them before is looked at again, without its property."""
+    touch(conn, holders_of(conn, roles), step_run)
+    frames.put(conn, ROLES, roles, step_run)
+
+
 def holders_of(conn: Connection, roles: pd.DataFrame) -> Numbers:
     """Numbers of the parties that roles (source, source_key) name."""
     role = table_of(ROLES)
@@ -317,25 +323,21 @@ def estimates(conn: Connection) -> Mapping[str, tuple[int, float]]:
 # ---- the model
 
 
-def latest_model(conn: Connection) -> tuple[int, Any] | None:
-    """Number and content of the model in force; None before anything was learnt."""
-    found = conn.execute(
-        select(match_model.c.model_no, match_model.c.content)
-        .order_by(desc(match_model.c.model_no))
-        .limit(1)
-    ).first()
-    return None if found is None else (int(found[0]), found[1])
+def latest_model(conn: Connection) -> Any:
+    """Content of the model in force; None before anything was learnt."""
+    return conn.scalar(
+        select(match_model.c.content).order_by(desc(match_model.c.model_no)).limit(1)
+    )
 
 
-def keep_model(conn: Connection, content: Any, records: int, business_date: str, now: str) -> int:
-    """A new model is in force; older ones go. Returns its number."""
+def keep_model(conn: Connection, content: Any, records: int, business_date: str, now: str) -> None:
+    """A new model is in force; older ones go."""
     number_: int = conn.execute(
         insert(match_model)
         .values(content=content, records=records, business_date=business_date, learnt_at=now)
         .returning(match_model.c.model_no)
     ).scalar_one()
     conn.execute(delete(match_model).where(match_model.c.model_no < number_))
-    return number_
 
 
 # ---- forgetting

@@ -26,8 +26,6 @@ from itertools import pairwise
 from math import log
 from pathlib import Path
 
-import pytest
-
 from tests.benchmarks import curve, delta, register, runs
 from tests.benchmarks.table import Row, table
 
@@ -200,9 +198,15 @@ def published(python: Path | None, folder: Path) -> tuple[list[Row], list[runs.R
 
 
 def test_how_right_matching_is_and_what_it_costs(tmp_path: Path) -> None:
+    own = os.environ.get("HUB_BENCH_RECORDS"), os.environ.get("HUB_BENCH_TRUTH")
+    if own[0] and own[1]:
+        on_a_register_of_ones_own(Path(own[0]).absolute(), Path(own[1]).absolute(), tmp_path)
+    else:
+        on_made_up_registers(tmp_path)
+
+
+def on_made_up_registers(tmp_path: Path) -> None:
     """A run that fails takes none of the others' figures with it: the table is printed before it is told."""
-    if os.environ.get("HUB_BENCH_RECORDS"):
-        pytest.skip("a register of one's own is measured instead")
     sizes, seeds = ([int(n) for n in text.split(",")] for text in (SIZES, SEEDS))
     python = runs.anchor_python()
     those: list[Beside] = []
@@ -267,11 +271,8 @@ def rows_of(those: Sequence[Beside]) -> list[Row]:
     ]
 
 
-def test_how_right_matching_is_on_a_register_of_ones_own(tmp_path: Path) -> None:
-    given = os.environ.get("HUB_BENCH_RECORDS"), os.environ.get("HUB_BENCH_TRUTH")
-    if not (given[0] and given[1]):
-        pytest.skip("HUB_BENCH_RECORDS and HUB_BENCH_TRUTH name one")
-    records, truth = (Path(path).absolute() for path in given if path)
+def on_a_register_of_ones_own(records: Path, truth: Path, tmp_path: Path) -> None:
+    """The hub alone: the anchor reads made-up registers only."""
     hub = measured(runs.hub(records.name, records, tmp_path / "hub"), truth, judge=True)
     size = hub.judged.size if hub.judged else 0
     one = Beside(size, 0, hub, None)

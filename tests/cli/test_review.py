@@ -41,11 +41,12 @@ class ReviewDesk:
         self._environ = {"HUB_DATABASE_URL": url}
 
     def __call__(self, *arguments: str, environ: Mapping[str, str] = CLERK) -> Answer:
+        return self.hub("review", *arguments, environ=environ)
+
+    def hub(self, *arguments: str, environ: Mapping[str, str] = CLERK) -> Answer:
         self._capture.readouterr()
         home = str(self.register.home)
-        code = main(
-            ["--home", home, "review", *arguments], {**self._environ, **environ}, lambda: MORNING
-        )
+        code = main(["--home", home, *arguments], {**self._environ, **environ}, lambda: MORNING)
         told = self._capture.readouterr()
         return Answer(code, told.out, told.err)
 
@@ -520,3 +521,47 @@ def test_a_record_that_matching_has_not_met_is_still_shown(desk: ReviewDesk) -> 
     assert told.code == 0
     assert "Kone ei ole verrannut" in told.out
     assert desk.looks() == [("anna.asiakas", "review show", None)]
+
+
+# --- decisions and the rules of now -------------------------------------------------------------------
+
+
+def test_judgements_that_agree_with_the_rules_are_said_to(father_and_son: ReviewDesk) -> None:
+    assert father_and_son("different", father_and_son.number_of("f1", "f2"), *BECAUSE).code == 0
+    father_and_son.register.match()
+    told = father_and_son.hub("match", "check")
+    assert (told.code, told.err) == (0, "")
+    assert "every judgement agrees" in told.out
+
+
+def test_a_bolder_threshold_is_seen_to_contradict_a_judgement_and_changes_nothing(
+    desk: ReviewDesk,
+) -> None:
+    alike = {**MATTI, "birth_key": BIRTH, "phone": "+358401234567", "home": HOME}
+    others = {**alike, "given_names": "Eero", "birth_key": TOKEN}
+    desk.register.write(a=alike, b=alike, c=others, d=others)
+    desk.register.environ["HUB_MATCHING__LEAKED_PER_MILLION"] = "0.001"
+    desk.register.match()
+    cautious = {**CLERK, "HUB_MATCHING__LEAKED_PER_MILLION": "0.001"}
+    assert desk("different", "--records", "a", "b", *BECAUSE, environ=cautious).code == 0
+    desk.register.match()
+    before = desk.register.pairs(), desk.register.ids()
+
+    bold = {**CLERK, "HUB_MATCHING__LEAKED_PER_MILLION": "100000"}
+    told = desk.hub("match", "check", environ=bold)
+    assert told.code == 1
+    assert "different said" in told.out and "blocks the night" in told.out
+    shown = desk.hub(
+        "match", "preview", "--leaked-per-million", "100000", "--json", environ=cautious
+    ).json
+    assert (shown["parties"], shown["blocking"]) == ([4, 3], 1)
+    assert len({row["into_party_id"] for row in shown["merged"]}) == 1
+    for hidden in ("Petäjä", "Matti", "Kotikatu", BIRTH, TOKEN):
+        assert hidden not in told.out + told.err + str(shown)
+    assert (desk.register.pairs(), desk.register.ids()) == before
+
+
+def test_a_preview_of_nothing_else_says_what_to_say(desk: ReviewDesk) -> None:
+    told = desk.hub("match", "preview")
+    assert told.code == 2
+    assert "--leaked-per-million" in told.err

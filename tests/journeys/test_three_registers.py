@@ -108,9 +108,10 @@ class Registers:
     ) -> None:
         record = {"source": source, "source_key": key}
         written = schema.frame([record | row])
-        if schema is ROLES:  # as standardising does
-            linkage.touch(step.conn, linkage.holders_of(step.conn, written), step.id)
-        frames.put(step.conn, schema, written, step.id)
+        if schema is ROLES:
+            linkage.put_roles(step.conn, written, step.id)
+        else:
+            frames.put(step.conn, schema, written, step.id)
         landed = LANDED.frame([record | {"kind": kind, "content": {}, "content_hash": "x"}])
         frames.put(step.conn, LANDED, landed, step.id)
 
