@@ -182,6 +182,19 @@ def test_small_nights_come_to_what_a_full_one_comes_to(register: Register, seed:
         assert counted[name] == pytest.approx(anew[name], abs=1)
 
 
+def test_when_somebody_is_forgotten_their_home_is_counted_without_them(register: Register) -> None:
+    at_home = {**MATTI, "home": HOME}
+    register.write(a=at_home, b=at_home, c={**at_home, "given_names": "Aino", "birth_key": "b"})
+    register.match()
+    register.forget("c")
+    before = register.pairs()
+    register.match(day=3)
+    small = register.pairs()
+    assert small != before
+    register.match(full=True, day=3)
+    assert register.pairs() == small
+
+
 # ---- decisions as the tests of what is learnt
 
 
