@@ -148,6 +148,23 @@ def find_pairs(connection: duckdb.DuckDBPyConnection, *, touching: bool = False)
     run("drop table block")
 
 
+def find_strangers(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `stranger` (l, r): people who share a birthday and no candidate key, after `find_pairs`.
+
+    They are for learning alone. Whoever meets over a birthday shares another fact with it; from those only,
+    a birthday in common looks like something that strangers usually have, and says too little. A quarter of
+    the people, each with the next of the same day: as many pairs as records allow, never more.
+    """
+    connection.execute(
+        """create or replace table stranger as
+        select least(r, other) l, greatest(r, other) r from (
+            select r, lead(r) over (partition by birth order by hash(r)) other
+            from person where birth is not null
+        ) where other is not null and hash(r, 1) % 4 = 0
+        except from pair"""
+    )
+
+
 def add_pairs(connection: duckdb.DuckDBPyConnection, judged: pd.DataFrame) -> None:
     """Adds pairs that have to be compared whatever keys they share: left_no, right_no."""
     connection.register("judged", judged[["left_no", "right_no"]])

@@ -80,7 +80,7 @@ def match(
     progress("comparing pairs")
     compared = compare(connection)
     progress("learning from the register")
-    fits = {part.table: learn(part) for part in compared}
+    fits = learn(connection, compared)
     progress("drawing clusters")
     pairs = weighed(compared, fits)
     exclusive = [_codes(connection, column) for column in EXCLUSIVE]
@@ -88,11 +88,11 @@ def match(
     return Matched(records, compared, fits, pairs, resolution)
 
 
-def compare(connection: duckdb.DuckDBPyConnection) -> tuple[Compared, ...]:
-    """The pairs of table `pair`, compared: one result a kind of record."""
+def compare(connection: duckdb.DuckDBPyConnection, pairs: str = "pair") -> tuple[Compared, ...]:
+    """The pairs of a table (l, r), compared: one result a kind of record."""
     results = []
     for table in EVIDENCE:
-        patterns.compare(connection, table)
+        patterns.compare(connection, table, pairs)
         found = connection.execute(
             f"select l, r, code::bigint code from {table}_compared order by l, r"
         ).fetchnumpy()
@@ -101,12 +101,23 @@ def compare(connection: duckdb.DuckDBPyConnection) -> tuple[Compared, ...]:
     return tuple(results)
 
 
-def learn(part: Compared) -> mixture.Fit:
-    """What the pairs of one kind of record teach."""
-    start, possible = classes.start(part.table, part.levels)
-    counts = np.bincount(part.pattern, minlength=len(part.codes)).astype(np.float64)
+def learn(connection: duckdb.DuckDBPyConnection, compared: Sequence[Compared]) -> Fits:
+    """What the whole register's pairs teach, with strangers beside them; it lies on the engine still."""
+    candidates.find_strangers(connection)
+    strangers = compare(connection, "stranger")
+    return {part.table: _fitted(part, of) for part, of in zip(compared, strangers, strict=True)}
+
+
+def _fitted(part: Compared, strangers: Compared) -> mixture.Fit:
+    seen = pd.Series(0.0, np.union1d(part.codes, strangers.codes))
+    for each in (part, strangers):
+        counts = np.bincount(each.pattern, minlength=len(each.codes))
+        seen = seen.add(pd.Series(counts, each.codes), fill_value=0)
+    levels = patterns.unpacked(part.table, seen.index.to_numpy(dtype=np.int64))
+    start, possible = classes.start(part.table, levels)
     together = EVIDENCE[part.table].together
-    return mixture.fit(part.levels, counts, together, start, possible, prior.expected(part.table))
+    expected = prior.expected(part.table)
+    return mixture.fit(levels, seen.to_numpy(np.float64), together, start, possible, expected)
 
 
 def posterior(part: Compared, fit: mixture.Fit) -> mixture.Weights:

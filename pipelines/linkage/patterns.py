@@ -145,8 +145,8 @@ BITS = 4
 """Room for one level in a pattern's code; no fact has more than sixteen."""
 
 
-def compare(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Makes `{table}_compared` out of `pair`: l, r and code, the pattern in one number.
+def compare(connection: duckdb.DuckDBPyConnection, table: str, pairs: str) -> None:
+    """Makes `{table}_compared` out of table pairs (l, r): l, r and code, the pattern in one number.
 
     The code has a level per fact, BITS bits each, the first fact lowest; a level's number is its place in
     `domain.evidence`.
@@ -158,8 +158,8 @@ def compare(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     )
     connection.execute(
         f"""create or replace table {table}_compared as
-        select l, pair.r, {code} code
-        from pair join {table} a on a.r = l join {table} b on b.r = pair.r"""
+        select l, met.r, {code} code
+        from {pairs} met join {table} a on a.r = l join {table} b on b.r = met.r"""
     )
 
 

@@ -75,7 +75,7 @@ class Workbench:
             records=records,
             policy=policy,
             limits=None,
-            fits={part.table: matcher.learn(part) for part in compared},
+            fits=matcher.learn(self._engine, compared),
             shares=learnt_shares(self._engine),
             wide=learnt_wide(self._engine),
         )
