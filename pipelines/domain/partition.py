@@ -4,6 +4,8 @@ Belongs here: connected components, contradictions in one, building one up again
 belong here: why two records are joined (`matching`, `resolution`), ids (`clusters`).
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -38,32 +40,49 @@ def contradicted(labels: Codes, left: Codes, right: Codes, exclusive: list[Codes
 
 def built_up(
     nodes: Codes,
-    edges: list[tuple[int, int]],
-    vetoes: list[tuple[int, int]],
+    edges: tuple[Codes, Codes],
+    vetoes: tuple[Codes, Codes],
     exclusive: list[Codes],
 ) -> Codes:
     """Constrained agglomeration of a few contradictory components; returns a label per node.
 
-    edges: strongest first. A merge that a veto or an exclusive attribute forbids is left out.
+    nodes: ascending. edges, vetoes: their two ends; edges strongest first. A merge that a veto or an
+    exclusive attribute forbids is left out.
     """
-    root = {n: n for n in nodes.tolist()}
-    members = {n: {n} for n in root}
-    enemies: dict[int, set[int]] = {n: set() for n in root}
-    for a, b in vetoes:
-        enemies[a].add(b)
-        enemies[b].add(a)
-    facts = {n: [int(codes[n]) for codes in exclusive] for n in root}
-    for left, right in edges:
+    size = len(nodes)
+    root, members = list(range(size)), [[n] for n in range(size)]
+    enemies: list[set[int] | None] = [None] * size
+    for a, b in _placed(nodes, vetoes):
+        for one, other in ((a, b), (b, a)):
+            if enemies[one] is None:
+                enemies[one] = set()
+            enemies[one].add(other)  # type: ignore[union-attr]
+    facts = [codes[nodes].tolist() for codes in exclusive]
+    for left, right in _placed(nodes, edges):
         a, b = root[left], root[right]
+        if a == b:
+            continue
         if len(members[a]) < len(members[b]):
             a, b = b, a
-        at_odds = any(x != y and x >= 0 and y >= 0 for x, y in zip(facts[a], facts[b], strict=True))
-        if a == b or at_odds or not enemies[a].isdisjoint(members[b]):
+        hated = enemies[a]
+        if hated and not hated.isdisjoint(members[b]):
+            continue
+        if any([of[a] != of[b] and of[a] >= 0 and of[b] >= 0 for of in facts]):
             continue
         for node in members[b]:
             root[node] = a
-        members[a] |= members.pop(b)
-        enemies[a] |= enemies.pop(b)
-        facts[a] = [max(x, y) for x, y in zip(facts[a], facts.pop(b), strict=True)]
-    smallest = {a: min(of_a) for a, of_a in members.items()}
-    return np.array([smallest[root[n]] for n in nodes.tolist()], dtype=np.int64)
+        members[a] += members[b]
+        members[b] = []
+        enemies[a] = hated | enemies[b] if hated and enemies[b] else hated or enemies[b]
+        for of in facts:
+            of[a] = max(of[a], of[b])
+    labels = np.array(root, dtype=np.int64)
+    smallest = np.full(size, size, dtype=np.int64)
+    np.minimum.at(smallest, labels, np.arange(size))
+    return nodes[smallest[labels]]
+
+
+def _placed(nodes: Codes, ends: tuple[Codes, Codes]) -> Iterator[tuple[int, int]]:
+    """The ends of pairs as places among the nodes."""
+    one, other = (np.searchsorted(nodes, end).tolist() for end in ends)
+    return zip(one, other, strict=True)

@@ -191,7 +191,7 @@ def _without_contradictions(
     vetoes = apart & affected[pairs.left] & affected[pairs.right]
     rebuilt = labels.copy()
     rebuilt[affected] = built_up(
-        np.flatnonzero(affected), _sorted(pairs, chance, edges), _listed(pairs, vetoes), exclusive
+        np.flatnonzero(affected), _strongest(pairs, chance, edges), _ends(pairs, vetoes), exclusive
     )
     excluded = considered & (rebuilt[pairs.left] != rebuilt[pairs.right])
     return np.where(excluded, np.minimum(chance, CONSIDERED / 2), chance)
@@ -276,13 +276,11 @@ def _queue(
     return asked
 
 
-def _sorted(pairs: Pairs, chance: Chances, edges: Flags) -> list[tuple[int, int]]:
-    order = np.lexsort((pairs.right[edges], pairs.left[edges], -chance[edges]))
-    ordered = zip(
-        pairs.left[edges][order].tolist(), pairs.right[edges][order].tolist(), strict=True
-    )
-    return list(ordered)
+def _strongest(pairs: Pairs, chance: Chances, edges: Flags) -> tuple[Codes, Codes]:
+    left, right = _ends(pairs, edges)
+    order = np.lexsort((right, left, -chance[edges]))
+    return left[order], right[order]
 
 
-def _listed(pairs: Pairs, those: Flags) -> list[tuple[int, int]]:
-    return list(zip(pairs.left[those].tolist(), pairs.right[those].tolist(), strict=True))
+def _ends(pairs: Pairs, those: Flags) -> tuple[Codes, Codes]:
+    return pairs.left[those], pairs.right[those]

@@ -91,8 +91,9 @@ def find_keys(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
     """Makes `match_key` (key, r, sort) out of `person` and `organisation`, each row once.
 
     sort: records with an equal key MEET; IDENTIFY hangs together however many they are; HOME and
-    HOUSEHOLD (who is called alike at a home) are for `normal`'s count of others there and compare nobody. Table `wide` (key) says which blocks are
-    too large: it is made when discover, and read otherwise. Keys are this engine's hashes (`engine.HASH`).
+    HOUSEHOLD (who is called alike at a home) are for `normal`'s count of others there and compare nobody.
+    Table `wide` (key) says which blocks are too large: it is made when discover, and read otherwise; then
+    `shared` (key, many) has the keys over which somebody meets. Keys are this engine's hashes.
     """
     run = connection.execute
     run("create or replace table match_key (key bigint, r bigint, sort tinyint)")
@@ -106,15 +107,21 @@ def find_keys(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
         select distinct {_hashed("'household'", *HOME, CALLED)}, r, {Sort.HOUSEHOLD} from person
         where place is not null and {CALLED} is not null"""
     )
+    if discover:
+        run("create or replace table shared (key bigint, many bigint)")
     for table, keys in KEYS.items():
         run(f"create or replace temp table more as {_elsewhere(table)}")
         run(f"create or replace temp table block as {_keyed(table, keys)}")
         for again in (True, False):
             if discover:
+                # most keys are one record's
                 run(
-                    f"""insert into wide select key from block
-                    group by key having count(*) > {_of(keys, "most", "any_value(kind)")}"""
+                    f"""create or replace temp table counted as
+                    select key, count(*) many, {_of(keys, "most", "any_value(kind)")} most
+                    from block group by key having many > 1"""
                 )
+                run("insert into wide select key from counted where many > most")
+                run("insert into shared select key, many from counted where many <= most")
             run(
                 f"""insert into match_key
                 select key, r, {_of(keys, "sort", "kind")} from block anti join wide using (key)"""
@@ -126,26 +133,31 @@ def find_keys(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
 
 
 def find_pairs(connection: duckdb.DuckDBPyConnection, *, touching: bool = False) -> None:
-    """Makes `pair` out of `match_key`: l and r, the records' numbers, l < r, each pair once.
+    """Makes `pair` out of `match_key` and `shared`: l and r, the records' numbers, l < r, each pair once.
 
     touching: only pairs with a side in table `touched` (r); `match_key` then holds all rows of their keys.
     """
     run = connection.execute
-    # most keys are one record's; they are out before anything is joined with itself
+    # all that is joined with itself, and nothing else
     run(
         f"""create or replace temp table block as
-        with sized as (
-            select key, any_value(sort) = {Sort.IDENTIFY} and count(*) > {STAR} star, min(r) first
-            from match_key where sort < {Sort.HOME} group by key having count(*) > 1
-        ) select key, r, star, first from match_key join sized using (key) where sort < {Sort.HOME}"""
+        select key, r, sort = {Sort.IDENTIFY} and many > {STAR} star
+        from match_key join shared using (key) where sort < {Sort.HOME}"""
+    )
+    run(
+        "create or replace temp table star as select key, min(r) first from block where star group by key"
     )
     either = "and (a.r in (from touched) or b.r in (from touched))" if touching else ""
     run(
         f"""create or replace table pair as
         select distinct a.r l, b.r r from block a join block b
-        on a.key = b.key and a.r < b.r and (not a.star or a.r = a.first) {either}"""
+        on a.key = b.key and a.r < b.r {either} where not a.star
+        union
+        select first, b.r from star join block b on b.key = star.key and b.r > first
+        {either.replace("a.r", "first")}"""
     )
     run("drop table block")
+    run("drop table star")
 
 
 def find_strangers(connection: duckdb.DuckDBPyConnection) -> None:
@@ -187,6 +199,10 @@ def hold_keys(
         connection.register("held", frame)
         connection.execute(f"create or replace table {name} as from held")
         connection.unregister("held")
+    connection.execute(
+        f"""create or replace table shared as select key, count(*) many from match_key
+        where sort < {Sort.HOME} group by key having many > 1"""
+    )
 
 
 def paired(connection: duckdb.DuckDBPyConnection) -> npt.NDArray[np.int64]:

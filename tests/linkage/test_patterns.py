@@ -28,7 +28,7 @@ def compared(
         layout.read(connection, listed([left, right]))
         normal.normalise(connection)
         connection.execute("create or replace table pair as select 0 l, 1 r")
-        compare(connection, table)
+        compare(connection, table, "pair")
         code = connection.table(f"{table}_compared").project("code").fetchnumpy()["code"]
         row = unpacked(table, np.asarray(code)).iloc[0]
         return {fact: names[int(row[fact])] for fact, names in EVIDENCE[table].levels.items()}
