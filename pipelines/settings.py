@@ -54,7 +54,9 @@ __all__ = [
 
 PREFIX = "HUB_"
 # Variables of the hub that are no keys of a file.
-RESERVED = frozenset({"HUB_HOME", "HUB_USER", "HUB_PERSON_KEY", "HUB_TRACEBACK"})
+RESERVED = frozenset(
+    {"HUB_HOME", "HUB_USER", "HUB_TRACEBACK", "HUB_PERSON_KEY", "HUB_LOG_KEY", "HUB_DETAILS_KEY"}
+)
 _SECRETS = frozenset({"password", "passphrase", "secret", "token", "api_key"})
 # Beside secrets, what may be given by reference because it differs from machine to machine.
 _REFERABLE = {"base_url", "client", "client_id", "database_url", "host", "host_keys", "username"}

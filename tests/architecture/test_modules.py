@@ -16,7 +16,7 @@ LONG = {
     "pipelines/settings.py": (430, "which file wins, what overrides it, and hub.yml"),
     "pipelines/domain/standardise.py": (620, "every landed field is read in one pass, in one place"),
     "pipelines/store/nights.py": (460, "what a night remembers of itself: runs, feeds, counters"),
-    "pipelines/store/tables.py": (500, "every table once"),
+    "pipelines/store/tables.py": (620, "every table once"),
     "pipelines/store/migrations/versions/0001_initial.py": (560, "every table once, and the triggers"),
     "connectors/sandbox/founding.py": (520, "every awkward case of a register, one method a kind"),
     "connectors/sources/registrations.py": (480, "the layout's options and the reading of it"),
