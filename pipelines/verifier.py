@@ -440,9 +440,9 @@ class Report:
             index, leaf = row.get("index"), row.get("leaf")
             if row.get("segment") != number:
                 continue
-            if type(index) is not int or not isinstance(leaf, str):
+            if type(index) is not int or not isinstance(leaf, dict):
                 return False
-            hashed = hashlib.sha256(b"\x00" + leaf.encode()).digest()
+            hashed = hashlib.sha256(b"\x00" + _canonical(leaf)).digest()
             if leaves.setdefault(index, hashed) != hashed:
                 return False
         return joint_root(leaves, head.size, _hashes(segment.get("proof"))) == head.root
@@ -512,8 +512,8 @@ class Report:
             salt = unbase64(entry.get("salt"))
         except Refused:
             return "why_detail"
-        said = _canonical(entry.get("detail")).encode()
-        if len(salt) != 32 or hashlib.sha256(salt + said).hexdigest() != fact.get("c"):
+        said = salt + _canonical(entry.get("detail"))
+        if len(salt) != 32 or hashlib.sha256(said).hexdigest() != fact.get("c"):
             return "why_detail"
         return self._where(entry, heads, proven)
 
@@ -550,20 +550,19 @@ class Report:
 
 def _fact(row: Mapping[str, Any]) -> dict[str, Any]:
     """What a leaf says; nothing if it says nothing."""
-    try:
-        fact = json.loads(str(row.get("leaf")), object_pairs_hook=_once)
-    except (ValueError, RecursionError):
-        return {}
+    fact = row.get("leaf")
     return fact if isinstance(fact, dict) else {}
 
 
-def _canonical(detail: object) -> str:
-    return json.dumps(detail, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def _canonical(said: object) -> bytes:
+    """JSON with sorted names and no spaces, as the log hashes it."""
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _clean(said: object) -> str:
     """Text for a terminal: a bundle does not get to move the cursor."""
-    text = said if isinstance(said, str) else _canonical(said)
+    text = said if isinstance(said, str) else _canonical(said).decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "·" for c in text)
 
 

@@ -8,11 +8,13 @@ year of ordinary disclosures is some kilobytes.
 """
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipelines.domain.checkpoint import Checkpoint
+from pipelines.domain.landing import canonical_json
 from pipelines.domain.merkle import consistency_proof, joint_proof
 
 FORMAT = "register-hub disclosure bundle"
@@ -58,7 +60,8 @@ def bundle(
 
     entries: the person's own, each with detail and salt. states: what became of their deliveries. held: checkpoints
     that somebody kept; the bundle then proves that the log still begins as they say. words: code → what it means,
-    which proves nothing. An entry that no checkpoint covers yet has no segment.
+    which proves nothing. An entry that no checkpoint covers yet has no segment. Leaves and details are written as
+    JSON; `domain.landing.canonical_json` of them is what the log hashed. Raises ValueError for a leaf of which it isn't.
     """
     placed = [(row, _place(row.leaf_no, segments)) for row in (*entries, *states)]
     consistent = [
@@ -104,7 +107,10 @@ def _place(leaf_no: int, segments: Sequence[Sealed]) -> tuple[int, int] | None:
 
 def _located(row: Entry, at: tuple[int, int] | None) -> dict[str, Any]:
     segment, index = at or (None, None)
-    return {"segment": segment, "index": index, "leaf": row.leaf}
+    leaf = json.loads(row.leaf)
+    if canonical_json(leaf) != row.leaf:
+        raise ValueError(f"leaf {row.leaf_no} of the disclosure log is not canonical")
+    return {"segment": segment, "index": index, "leaf": leaf}
 
 
 def _joined(hashes: Sequence[bytes]) -> str:
