@@ -89,23 +89,21 @@ def root(hashes: Sequence[bytes]) -> bytes:
     return Frontier().extended(hashes).root()
 
 
-def inclusion_proofs(indices: Collection[int], hashes: Sequence[bytes]) -> dict[int, list[bytes]]:
-    """For each leaf index its inclusion proof in the tree over all `hashes`, in one walk of the tree.
+def joint_proof(indices: Collection[int], hashes: Sequence[bytes]) -> list[bytes]:
+    """That the leaves at all these indices are in the tree over `hashes`: the nodes that can't be computed.
 
-    IndexError for an index that the tree does not have.
+    Level by level from the leaves, left to right, each node once; of one leaf it is its inclusion proof. Of
+    several it is shorter than theirs together. IndexError for an index that the tree does not have.
     """
     if any(not 0 <= index < len(hashes) for index in indices):
         raise IndexError(f"the tree has {len(hashes)} leaves")
-    proofs: dict[int, list[bytes]] = {index: [] for index in indices}
-    level, height = list(hashes), 0
-    while len(level) > 1:
-        for index, proof in proofs.items():
-            sibling = index >> height ^ 1
-            if sibling < len(level):
-                proof.append(level[sibling])
+    known, proof, level = sorted(set(indices)), [], list(hashes)
+    while known and len(level) > 1:
+        beside = {index ^ 1 for index in known}.difference(known)
+        proof += [level[sibling] for sibling in sorted(beside) if sibling < len(level)]
         level = _next(level)
-        height += 1
-    return proofs
+        known = sorted({index >> 1 for index in known})
+    return proof
 
 
 def _next(level: Sequence[bytes]) -> list[bytes]:
@@ -114,8 +112,8 @@ def _next(level: Sequence[bytes]) -> list[bytes]:
 
 
 def inclusion_proof(index: int, hashes: Sequence[bytes]) -> list[bytes]:
-    """PATH(index, D_n) of RFC 9162 §2.1.3.1, nearest sibling first. IndexError as `inclusion_proofs`."""
-    return inclusion_proofs((index,), hashes)[index]
+    """PATH(index, D_n) of RFC 9162 §2.1.3.1, nearest sibling first. IndexError as `joint_proof`."""
+    return joint_proof((index,), hashes)
 
 
 def consistency_proof(old_size: int, hashes: Sequence[bytes]) -> list[bytes]:

@@ -19,11 +19,11 @@ from pipelines.settings import Letter as LetterSettings
 from pipelines.steps.night import Night, Status, StepResult, instant
 from pipelines.store import (
     deliveries,
-    disclosures,
     holdings,
     judgements,
     nights,
     quarantine,
+    reconciliation,
     requests,
 )
 from pipelines.store.engine import transaction
@@ -193,7 +193,7 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
         if overwritten:
             title = contract.title.in_(texts.language)
             attention.append(say("todo.overwritten", n=overwritten, recipient=title))
-    unlogged, broken = disclosures.unlogged_rows(conn), disclosures.leaves_out_of_line(conn)
+    unlogged, broken = reconciliation.unlogged_rows(conn), reconciliation.leaves_out_of_line(conn)
     if unlogged or broken:
         failures.append(say("todo.log_broken", detail=f"{unlogged}/{broken}"))
     return failures, attention

@@ -141,7 +141,7 @@ def told_about(night: Night, number: str, who: str, purpose: str) -> pd.DataFram
     with transaction(night.engine) as conn:
         party_id = party_of(conn, number)
         access.record(conn, night.now(), who, "disclosures person", party_id, purpose)
-        return disclosures.of_party(conn, party_id)
+        return disclosures.of_party(conn, night.vault, party_id)
 
 
 def refused_record(

@@ -6,7 +6,6 @@ from them. Does not belong here: what a row says (`domain.extract`), sending (`d
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,7 +15,7 @@ from sqlalchemy import Connection
 
 from connectors.base import ConnectorError, Malformed, Recipient
 from pipelines.domain import extract, returns
-from pipelines.domain.disclosure import SALT_BYTES, commit, leaf
+from pipelines.domain.disclosure import leaf
 from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN,
@@ -340,9 +339,8 @@ def _freeze(
         raise RuntimeError(f"{contract.recipient}: the bytes do not read back as the rows agreed")
     sequence = deliveries.next_sequence(step.conn, contract.recipient)
     digest = hashlib.sha256(payload).hexdigest()
-    delivery_id = hashlib.sha256(f"{contract.recipient}|{sequence}|{digest}".encode()).hexdigest()[
-        :20
-    ]
+    # keyed: one row's bytes could be guessed back from a plain digest
+    delivery_id = night.vault.delivery_id(contract.recipient, sequence, digest)
     now = night.now()
     terms = {
         "to": contract.recipient,
@@ -353,26 +351,13 @@ def _freeze(
         "d": delivery_id,
         "notice": night.settings.notice.version,
     }
-    details = events[["row_key", "party_id"]].assign(
-        entry_id=[secrets.token_hex(16) for _ in rows],
-        salt=[secrets.token_bytes(SALT_BYTES) for _ in rows],
-        recipient=contract.recipient,
-        purpose=contract.purpose,
-        basis=contract.basis,
-        ground=contract.ground,
-        operation="delivery",
+    told = events[["row_key", "party_id"]].assign(
         fields=pd.Series([[c for c in columns if row[c]] for row in rows], events.index, "object"),
         content=pd.Series(rows, events.index, "object"),
-        delivery_id=delivery_id,
-        at=now,
     )
-    leaves = [
-        leaf("disclosure", e=entry, c=commit(content, salt), **terms)
-        for entry, content, salt in details[["entry_id", "content", "salt"]].itertuples(index=False)
-    ]
+    salts = disclosures.disclose(step.conn, night.vault, "disclosure", told, terms, now)
     # keyed by the details' salts: it can be checked while they exist, and is a random number afterwards
-    mac = hmac.new(b"".join(details["salt"]), payload, hashlib.sha256).hexdigest()
-    leaves.append(leaf("intent", n=len(rows), sequence=sequence, fields=columns, mac=mac, **terms))
+    mac = hmac.new(salts, payload, hashlib.sha256).hexdigest()
     deliveries.freeze(
         step.conn,
         delivery_id=delivery_id,
@@ -384,9 +369,9 @@ def _freeze(
         payload=payload,
         payload_mac=mac,
         columns=columns,
-        rows=details[["row_key", "party_id", "content"]],
+        rows=told[["row_key", "party_id", "content"]],
         now=now,
         returned=_returned(contract, events),
     )
-    disclosures.write_details(step.conn, details.drop(columns="row_key"))
-    disclosures.append_leaves(step.conn, leaves, now)
+    intent = leaf("intent", n=len(rows), sequence=sequence, fields=columns, mac=mac, **terms)
+    disclosures.append_leaves(step.conn, [intent], now)

@@ -4,11 +4,12 @@ Belongs here: freezing a delivery and moving it to its end. Does not belong here
 once it has answered (`holdings`), which rows there are to tell (`domain.extract`), sending
 (`steps.deliver`), the proof of it (`disclosures`).
 
-    prepared ──► sending ──► sent ──► acknowledged
-        ▲   ╲      │  ╲       ▲ │
-        │    ╲     │   ╲      │ │          prepared again: asked, and nothing stands at the recipient
-        │     ▼    │    ▼     │ │          aborted: never left, or a person says it never arrived
-        └─────aborted   uncertain ┘        uncertain: what stands there is not known or not ours
+    prepared ──► sealed ──► sending ──► sent ──► acknowledged
+          ╲       │  ▲       │   ╲       ▲ │
+           ╲      │  └───────┤    ╲      │ │   sealed: a signed checkpoint covers its intent
+            ╲     │          │     ╲     │ │   sealed again: asked, and nothing stands at the recipient
+             ▼    ▼          ▼      ▼    │ ▼   aborted: never left, or a person says it never arrived
+              aborted ◄──────┘    uncertain    uncertain: what stands there is not known or not ours
 
 At most one delivery of a recipient is open. Its rows are frozen, in full, until the recipient has taken
 them; then `told_row` holds what it knows, and payload and rows are blanked.
@@ -33,12 +34,13 @@ from pipelines.store.tables import (
 )
 
 Mode = Literal["shadow", "live"]
-State = Literal["prepared", "sending", "sent", "uncertain", "acknowledged", "aborted"]
+State = Literal["prepared", "sealed", "sending", "sent", "uncertain", "acknowledged", "aborted"]
 
 _MAY_BECOME: Mapping[str, frozenset[str]] = {
-    "prepared": frozenset({"sending", "aborted"}),
-    "sending": frozenset({"prepared", "sent", "uncertain", "aborted"}),
-    "uncertain": frozenset({"prepared", "sent", "uncertain", "aborted"}),
+    "prepared": frozenset({"sealed", "aborted"}),
+    "sealed": frozenset({"sending", "aborted"}),
+    "sending": frozenset({"sealed", "sent", "uncertain", "aborted"}),
+    "uncertain": frozenset({"sealed", "sent", "uncertain", "aborted"}),
     "sent": frozenset({"uncertain"}),
 }
 OPEN = tuple(_MAY_BECOME)
@@ -171,6 +173,14 @@ def outstanding(conn: Connection, recipient: str) -> list[Delivery]:
     )
 
 
+def in_state(conn: Connection, *states: str, recipient: str | None = None) -> list[Delivery]:
+    """Deliveries in one of these states, of one recipient or of all, in their order."""
+    statement = select(delivery).where(delivery.c.state.in_(states))
+    if recipient is not None:
+        statement = statement.where(delivery.c.recipient == recipient)
+    return _deliveries(conn, statement.order_by(delivery.c.recipient, delivery.c.sequence))
+
+
 def find(conn: Connection, delivery_id: str) -> Delivery:
     """A delivery by its id; StoreError when there is none."""
     found = _deliveries(conn, select(delivery).where(delivery.c.delivery_id == delivery_id))
@@ -184,6 +194,12 @@ def _deliveries(conn: Connection, statement: Select[Any]) -> list[Delivery]:
         Delivery(**{**row, "columns": tuple(row["columns"]), "sequence": row["sequence"] or 0})
         for row in conn.execute(statement).mappings()
     ]
+
+
+def seal(conn: Connection) -> int:
+    """Everything prepared is sealed: a checkpoint made in this transaction covers its intent; how many."""
+    waiting = update(delivery).where(delivery.c.state == "prepared")
+    return conn.execute(waiting.values(state="sealed")).rowcount
 
 
 def rows_of(conn: Connection, delivery_id: str) -> pd.DataFrame:
@@ -247,7 +263,7 @@ def acknowledge(
 
     rejected: row number (from 1) → code; all other rows were accepted: from now on they are what the
     recipient was told, and what was kept to send them is blanked. Refused rows count as not delivered.
-    An answer proves arrival, so it may come in any state after `prepared`. Raises StoreError for one
+    An answer proves arrival, so it may come in any state after `sealed`. Raises StoreError for one
     that speaks of rows the delivery does not have.
     """
     before = find(conn, delivery_id)

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Literal
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, or_, select
 
 from pipelines.domain.disclosure import (
     SALT_BYTES,
@@ -45,7 +45,6 @@ LOCK = "disclosure_leaf"
 OF_A_DETAIL = ("disclosure", "lookup")
 """Kinds of leaf that commit to a detail."""
 
-_LEFT_THE_HOUSE = ("sending", "sent", "uncertain", "acknowledged")
 _AT_ONCE = 5_000
 
 
@@ -94,8 +93,8 @@ def _write(
 ) -> None:
     columns = {
         "leaf_no": range(first, first + len(lines)),
-        "entry_id": pd.Series(entries, dtype="str"),
-        "delivery_id": pd.Series(delivery_ids, dtype="str"),
+        "entry_id": pd.array(list(entries), dtype="str"),
+        "delivery_id": pd.array(list(delivery_ids), dtype="str"),
         "leaf": pd.Series(lines, dtype="str"),
         "at": at,
     }
@@ -179,38 +178,42 @@ def _holder(party: int | None, delivery_id: str | None) -> str:
 def bring_over(conn: Connection, vault: Vault) -> int:
     """Encrypt the details that an older hub wrote in clear, and destroy them there; how many."""
     brought = 0
-    while not (old := frames.rows(conn, select(disclosure_clear).limit(_AT_ONCE))).empty:
-        rows = list(old.itertuples(index=False))
+    some = select(disclosure_clear).limit(_AT_ONCE)
+    while old := conn.execute(some).mappings().all():
         tokens = [
-            None if pd.isna(row.subject_key) else vault.token(row.subject_source, row.subject_key)
-            for row in rows
-        ]
+            None if row["subject_key"] is None
+            else vault.token(row["subject_source"], row["subject_key"])
+            for row in old
+        ]  # fmt: skip
         holders = [
-            token or _holder(None if pd.isna(row.party_id) else row.party_id, row.delivery_id)
-            for token, row in zip(tokens, rows, strict=True)
+            token or _holder(row["party_id"], row["delivery_id"])
+            for token, row in zip(tokens, old, strict=True)
         ]
         plain = [
             salted(
                 committed(
-                    content=row.content if isinstance(row.content, dict) else None,
-                    recipient=row.recipient,
-                    operation=row.operation,
-                    purpose=row.purpose,
-                    subject=None if pd.isna(row.subject_key) else row.subject_key,
+                    content=row["content"],
+                    recipient=row["recipient"],
+                    operation=row["operation"],
+                    purpose=row["purpose"],
+                    subject=row["subject_key"],
                 ),
-                row.salt,
+                row["salt"],
             )
-            for row in rows
+            for row in old
         ]
-        entries = old["entry_id"].tolist()
+        entries = [row["entry_id"] for row in old]
         sealed = vault.encrypt(seeds_of(conn, holders), holders, entries, plain)
-        kept = old.drop(columns=["subject_source", "subject_key", "content", "salt"]).assign(
-            subject_token=pd.Series(tokens, dtype="str"),
-            holder=pd.Series(holders, dtype="str"),
-            sealed=pd.Series(sealed, dtype="object"),
-        )
-        frames.append(conn, disclosure_detail, kept)
-        brought += frames.remove_from(conn, disclosure_clear, old, ("entry_id",))
+        kept = [
+            {
+                **{name: row[name] for name in disclosure_detail.c.keys() & row.keys()},
+                "subject_token": token, "holder": holder, "sealed": text,
+            }
+            for row, token, holder, text in zip(old, tokens, holders, sealed, strict=True)
+        ]  # fmt: skip
+        conn.execute(insert(disclosure_detail), kept)
+        done = pd.DataFrame({"entry_id": entries})
+        brought += frames.remove_from(conn, disclosure_clear, done, ("entry_id",))
     return brought
 
 
@@ -365,51 +368,3 @@ def leaf_count(conn: Connection) -> int:
 def detail_count(conn: Connection) -> int:
     """How many details the log still holds."""
     return conn.scalar(select(func.count()).select_from(disclosure_detail)) or 0
-
-
-def leaves_out_of_line(conn: Connection) -> int:
-    """How many leaf numbers between 0 and the highest are missing; anything but 0 is a broken log."""
-    last, held = conn.execute(
-        select(func.max(disclosure_leaf.c.leaf_no), func.count(disclosure_leaf.c.leaf_no))
-    ).one()
-    return 0 if last is None else int(last + 1 - held)
-
-
-def unlogged_rows(conn: Connection) -> int:
-    """How many rows left the house, or may have, without a leaf of their own; must be 0 (R23)."""
-    logged = (
-        select(disclosure_leaf.c.delivery_id, func.count().label("people"))
-        .where(disclosure_leaf.c.entry_id.is_not(None), disclosure_leaf.c.delivery_id.is_not(None))
-        .group_by(disclosure_leaf.c.delivery_id)
-        .subquery()
-    )
-    found = conn.execute(
-        select(delivery.c.rows, func.coalesce(logged.c.people, 0))
-        .outerjoin_from(delivery, logged, delivery.c.delivery_id == logged.c.delivery_id)
-        .where(delivery.c.state.in_(_LEFT_THE_HOUSE))
-    )
-    return sum(max(0, rows - people) for rows, people in found)
-
-
-def altered_details(conn: Connection, vault: Vault) -> int:
-    """How many details can't be read or no longer are what their leaf commits to, or have none; must be 0."""
-    found = conn.execute(
-        select(
-            disclosure_leaf.c.leaf,
-            disclosure_seed.c.seed,
-            disclosure_detail.c.entry_id,
-            disclosure_detail.c.sealed,
-        )
-        .outerjoin_from(
-            disclosure_detail,
-            disclosure_leaf,
-            disclosure_leaf.c.entry_id == disclosure_detail.c.entry_id,
-        )
-        .outerjoin(disclosure_seed, disclosure_seed.c.holder == disclosure_detail.c.holder)
-    )
-    altered = 0
-    for line, seed, entry, sealed in found:
-        plain = vault.decrypt(seed, entry, sealed)
-        proven = line is not None and plain is not None
-        altered += not (proven and json.loads(line).get("c") == commitment(plain or b""))
-    return altered

@@ -94,9 +94,7 @@ def seeds_of(conn: Connection, holders: Sequence[str]) -> dict[str, bytes]:
     wanted = pd.DataFrame({"holder": list(dict.fromkeys(holders))}, dtype="str")
     found = frames.rows(
         conn,
-        disclosure_seed.select().where(
-            frames.matching(conn, disclosure_seed, wanted, ("holder",))
-        ),
+        disclosure_seed.select().where(frames.matching(conn, disclosure_seed, wanted, ("holder",))),
     )
     seeds: dict[str, bytes] = dict(zip(found["holder"], found["seed"], strict=True))
     new = [holder for holder in wanted["holder"] if holder not in seeds]

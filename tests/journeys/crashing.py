@@ -39,7 +39,7 @@ from pipelines.house import House, open_house
 from pipelines.nightly import run_night
 from pipelines.settings import load_settings
 from pipelines.steps import standardise
-from pipelines.store import disclosures, tables
+from pipelines.store import reconciliation, tables
 from pipelines.store.engine import StoreError, open_engine, reading
 from tests.journeys.living import CUSTOMERS, SEED
 
@@ -199,9 +199,9 @@ def log_of(engine: Engine) -> tuple[list[str], dict[str, dict[str, int]], tuple[
             if "d" in said:
                 deliveries.setdefault(said["d"], Counter())[said["t"]] += 1
         broken = (
-            disclosures.leaves_out_of_line(conn),
-            disclosures.unlogged_rows(conn),
-            disclosures.altered_details(conn),
+            reconciliation.leaves_out_of_line(conn),
+            reconciliation.unlogged_rows(conn),
+            reconciliation.altered_details(conn),
         )
     return people, {d: dict(kinds) for d, kinds in deliveries.items()}, broken
 

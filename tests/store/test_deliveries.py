@@ -63,6 +63,7 @@ def freeze(
 
 
 def send(conn: Connection, delivery_id: str) -> None:
+    deliveries.seal(conn)
     deliveries.mark(conn, delivery_id, "sending", NOW)
     deliveries.mark(conn, delivery_id, "sent", NOW, receipt={"name": "f.csv"})
 
@@ -179,7 +180,7 @@ def test_an_answer_about_rows_that_were_not_sent_is_refused(engine: Engine) -> N
 )
 @given(
     moves=st.lists(
-        st.sampled_from(["prepared", "sending", "sent", "uncertain", "acknowledged", "aborted"]),
+        st.sampled_from(["sealed", "sending", "sent", "uncertain", "acknowledged", "aborted"]),
         max_size=6,
     )
 )

@@ -107,7 +107,7 @@ def test_a_key_file_open_to_others_is_refused(tmp_path: Path, mode: int) -> None
 
 
 def test_a_missing_key_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(KeyMissing, match="hub init"):
+    with pytest.raises(KeyMissing, match="hub keys init"):
         HubKeys.load(tmp_path, {})
 
 

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines import verifier
 from pipelines.domain.merkle import (
     HASH_BYTES,
     Frontier,
     consistency_proof,
     inclusion_proof,
-    inclusion_proofs,
+    joint_proof,
     leaf_hash,
     root,
     verify_consistency,
@@ -136,10 +137,23 @@ def test_an_inclusion_proof_is_the_definitions_and_convinces_everybody(
     assert verify_inclusion(index, size, hashes[index], proof, root(hashes))
 
 
-@given(st.sets(st.integers(0, LARGEST - 1)))
-def test_many_proofs_of_one_walk_are_each_what_it_is_alone(indices: set[int]) -> None:
-    hashes = tree(LARGEST)
-    assert inclusion_proofs(indices, hashes) == {i: inclusion_proof(i, hashes) for i in indices}
+@given(st.integers(1, LARGEST), st.data())
+def test_one_proof_for_many_leaves_names_no_node_twice_and_none_that_follows(
+    size: int, data: st.DataObject
+) -> None:
+    indices = data.draw(st.sets(st.integers(0, size - 1), min_size=1))
+    hashes = tree(size)
+    proof = joint_proof(indices, hashes)
+    alone = {node for index in indices for node in inclusion_proof(index, hashes)}
+    assert len(proof) == len(set(proof))
+    assert set(proof) <= alone
+    assert not set(proof) & {hashes[index] for index in indices}
+    known = {index: hashes[index] for index in indices}
+    assert verifier.joint_root(known, size, proof) == root(hashes)
+
+
+def test_of_every_leaf_there_is_nothing_to_add() -> None:
+    assert joint_proof(range(13), tree(13)) == []
 
 
 @given(growths())

@@ -133,7 +133,9 @@ def _put_old_details_aside() -> None:
     ):  # fmt: skip
         op.drop_index(f"ix_disclosure_detail_{columns}", "disclosure_detail")
     op.rename_table("disclosure_detail", "disclosure_clear")
-    if op.get_bind().dialect.name == "postgresql":  # whose constraints share their names with indexes
+    if (
+        op.get_bind().dialect.name == "postgresql"
+    ):  # whose constraints share their names with indexes
         op.execute(
             "ALTER TABLE disclosure_clear RENAME CONSTRAINT pk_disclosure_detail TO pk_disclosure_clear"
         )
