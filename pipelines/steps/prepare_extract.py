@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from connectors.base import ConnectorError, Malformed, Recipient
 from pipelines.domain import extract, returns
 from pipelines.domain.disclosure import leaf
+from pipelines.domain.restraints import forbidding
 from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN,
@@ -28,7 +29,7 @@ from pipelines.domain.schemas import (
 from pipelines.settings import RecipientContract
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing, rehearsing
 from pipelines.steps.settle import settle
-from pipelines.store import access, deliveries, disclosures, frames, holdings, nights
+from pipelines.store import access, deliveries, disclosures, frames, holdings, nights, restraints
 from pipelines.store.engine import transaction
 
 EXTRACT_CHECKS = ("nobody_held_back",)
@@ -152,8 +153,23 @@ def _differences(
         nothing = pd.DataFrame(columns=["row_key", "party_id", *contract.columns])
         return dirty, nothing, pd.DataFrame(columns=["party_id", "reason"])
     if contract.population.rule == "payers_of_points":
-        return dirty, *_billing(step, night, chosen, dirty)
-    return dirty, *_returns(step, chosen, _terms(night, contract), dirty, night.now())
+        events, held = _billing(step, night, chosen, dirty)
+    else:
+        events, held = _returns(step, chosen, _terms(night, contract), dirty, night.now())
+    return dirty, *_unrestrained(step.conn, contract, events, held)
+
+
+def _unrestrained(
+    conn: Connection, contract: RecipientContract, events: pd.DataFrame, held: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The events less those about whoever has forbidden it, who are held back instead (R45)."""
+    kinds = forbidding(contract.purpose, contract.ground)
+    barred = events["party_id"].isin(restraints.parties(conn, kinds))
+    if not barred.any():
+        return events, held
+    theirs = events.loc[barred, ["party_id"]].drop_duplicates().assign(reason="restricted")
+    others = held[~held["party_id"].isin(theirs["party_id"])]
+    return events[~barred].reset_index(drop=True), pd.concat([others, theirs], ignore_index=True)
 
 
 def _contract(contract: RecipientContract) -> extract.Contract:
@@ -201,6 +217,9 @@ def _touched(step: StepRun, night: Night, contract: RecipientContract) -> pd.Dat
             nights.parted_since(step.conn, min(after, night.business_date)),
         ]
     ids += [deliveries.unsettled_parties(step.conn, recipient)]
+    # who was or is restrained has no change of their own to be looked at for
+    held = holdings.held(step.conn, recipient)
+    ids += [held.loc[held["reason"] == "restricted", "party_id"]]
     if contract.population.rule == "payers_of_points":
         ids += [holdings.departed_parties(step.conn, recipient)]
     every = pd.concat([i.astype("Int64") for i in ids]).dropna().drop_duplicates()

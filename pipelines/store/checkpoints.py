@@ -181,6 +181,15 @@ def count(conn: Connection) -> int:
     return conn.scalar(select(func.count()).select_from(log_checkpoint)) or 0
 
 
+def unsealed(conn: Connection) -> int:
+    """How many leaves no checkpoint covers yet."""
+    found = 0
+    for segment in segments(conn):
+        last = latest(conn, segment.segment)
+        found += segment.size - (0 if last is None else last.size)
+    return found
+
+
 # ---- keys
 
 
