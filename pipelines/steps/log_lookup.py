@@ -20,17 +20,17 @@ from pipelines.store.engine import transaction
 
 def log_lookup(night: Night, config: SourceConfig, operation: str, keys: Sequence[str]) -> None:
     """Log one question to `config`'s keeper about the people under `keys`, in its own transaction."""
-    now = night.now()
+    now, vault = night.now(), night.vault
     asked = {
         "to": config.name, "operation": operation, "notice": night.settings.notice.version,
     }  # fmt: skip
     with transaction(night.engine) as conn:
-        already = disclosures.asked_before(conn, night.vault, config.name, operation, keys)
+        already = disclosures.asked_before(conn, vault, config.name, operation, keys)
         people = [key for key in dict.fromkeys(keys) if key not in already]
         fields = pd.Series([list(config.asks_with)] * len(people), dtype="object")
         disclosures.disclose(
             conn,
-            night.vault,
+            vault,
             "lookup",
             pd.DataFrame({"subject_key": people, "fields": fields}),
             {**asked, "purpose": config.purpose, "basis": config.basis},

@@ -138,10 +138,11 @@ def _facts(conn: Connection, points: pd.DataFrame, policy: Policy) -> pd.DataFra
 
 def told_about(night: Night, number: str, who: str, purpose: str) -> pd.DataFrame:
     """Who has been told what about one customer, look-ups at registers included (R38)."""
+    vault = night.vault
     with transaction(night.engine) as conn:
         party_id = party_of(conn, number)
         access.record(conn, night.now(), who, "disclosures person", party_id, purpose)
-        return disclosures.of_party(conn, night.vault, party_id)
+        return disclosures.of_party(conn, vault, party_id)
 
 
 def refused_record(

@@ -67,7 +67,10 @@ class Night:
 
     @property
     def vault(self) -> Vault:
-        """What the log holds of persons is read and written through it."""
+        """What the log holds of persons is read and written through it.
+
+        The first time, this is a transaction of its own: ask before beginning another.
+        """
         return self.log_keys().vault
 
     def now(self) -> str:

@@ -59,7 +59,7 @@ def prepare_extract(
     While a delivery is unacknowledged nothing more goes to that recipient and its changes wait: the step
     then does not count as having worked through them.
     """
-    name = contract.recipient
+    name, _ = contract.recipient, night.log_keys()  # looked for before anything is worked out
     with transaction(night.engine) as conn:
         is_open = bool(deliveries.outstanding(conn, name))
     if is_open:

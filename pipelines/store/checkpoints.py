@@ -117,6 +117,8 @@ def segments(conn: Connection) -> list[Segment]:
     rows = conn.execute(
         select(log_segment.c.segment, log_segment.c.first_leaf).order_by(log_segment.c.segment)
     ).all()
+    if not rows:
+        return []
     ends = [*(row.first_leaf for row in rows[1:]), next_leaf(conn)]
     return [
         Segment(row.segment, row.first_leaf, end - row.first_leaf)
