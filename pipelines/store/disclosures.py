@@ -25,6 +25,7 @@ from pipelines.store.tables import (
     party_redirect,
 )
 
+_STATES = ("attempt", "uncertain", "delivered", "acknowledged", "aborted")
 _LEFT_THE_HOUSE = ("sending", "sent", "uncertain", "acknowledged")
 
 
@@ -123,6 +124,26 @@ def of_delivery(conn: Connection, delivery_id: str) -> pd.DataFrame:
         .where(disclosure_detail.c.delivery_id == delivery_id)
         .order_by(disclosure_leaf.c.leaf_no),
     )
+
+
+def states_of(conn: Connection, delivery_ids: Collection[str]) -> pd.DataFrame:
+    """What the log says became of deliveries: leaf_no, leaf, at, delivery_id, oldest first; no personal data."""
+    wanted = pd.DataFrame({"delivery_id": sorted(delivery_ids)}, dtype="str")
+    found = frames.rows(
+        conn,
+        select(
+            disclosure_leaf.c.leaf_no,
+            disclosure_leaf.c.leaf,
+            disclosure_leaf.c.at,
+            disclosure_leaf.c.delivery_id,
+        )
+        .where(
+            disclosure_leaf.c.entry_id.is_(None),
+            frames.matching(conn, disclosure_leaf, wanted, ("delivery_id",)),
+        )
+        .order_by(disclosure_leaf.c.leaf_no),
+    )
+    return found[[json.loads(leaf)["t"] in _STATES for leaf in found["leaf"]]]
 
 
 def recent(conn: Connection, limit: int) -> pd.DataFrame:
