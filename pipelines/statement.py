@@ -14,6 +14,8 @@ from pipelines.steps.account_for import Account
 from pipelines.steps.night import HELSINKI
 from pipelines.texts import Language, Texts, catalogue
 
+_OF_A_QUESTION = ("recipient", "operation", "purpose", "subject")
+
 
 @dataclass(frozen=True)
 class Section:
@@ -155,6 +157,24 @@ def _said(rows: Sequence[Told], words: Words) -> Iterator[tuple[str, str]]:
     )
     yield say("statement.under"), under
     yield say("statement.outcome"), words.outcome(told)
+
+
+def glosses(account: Account, settings: Settings, language: Language) -> dict[str, str]:
+    """What the codes in a bundle of this account mean, those that occur."""
+    words = Words(settings, language)
+    found: dict[str, str] = {}
+    for told in account.told:
+        found |= {name: words.column(name) for name in (*told.fields, told.changes) if name}
+        found |= {name: words.column(name) for name in _OF_A_QUESTION if told.outcome == "asked"}
+        found |= {
+            told.recipient: words.receiver(told),
+            told.operation: words.code("operation", told.operation),
+            told.purpose: words.code("purpose", told.purpose),
+            told.basis: words.code("basis", told.basis),
+        }
+        if told.ground is not None:
+            found[told.ground] = words.code("ground", told.ground)
+    return {code: gloss for code, gloss in sorted(found.items()) if gloss != code}
 
 
 def find_usage(account: Account, settings: Settings, language: Language) -> dict[str, object]:

@@ -5,6 +5,7 @@ Does not belong here: what is said to a person (`statement`, `printed`), decidin
 written into the access log.
 """
 
+import json
 import os
 from datetime import datetime
 from pathlib import Path
@@ -85,6 +86,17 @@ def list_deliveries(invocation: Invocation, limit: int, as_json: bool) -> None:
     help="Print it into this new file too.",
 )
 @click.option(
+    "--bundle",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the proof into this new file too, for `verifier.py`.",
+)
+@click.option(
+    "--held",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint that the person kept; the proof then covers it.",
+)
+@click.option(
     "--why", default="access request", show_default=True, help="Purpose, for the access log."
 )
 @json_option
@@ -94,6 +106,8 @@ def person(
     number: str,
     language: str | None,
     pdf: Path | None,
+    bundle: Path | None,
+    held: tuple[Path, ...],
     why: str,
     as_json: bool,
 ) -> None:
@@ -105,15 +119,26 @@ def person(
     \b
     Examples:
       hub disclosures person 100123 --why "request 2026-17"
-      hub disclosures person 100123 --language sv --pdf statement.pdf
+      hub disclosures person 100123 --language sv --pdf statement.pdf --bundle proof.json
     """
-    from pipelines.statement import document, find_usage
+    from pipelines.statement import document, find_usage, glosses
     from pipelines.steps.account_for import person as account_for
+    from pipelines.steps.prove import prove
 
+    if held and bundle is None:
+        raise click.UsageError("--held belongs to a proof: give --bundle FILE too")
     with acting(invocation) as (night, who):
         account = account_for(night, number, who, why)
         settings = night.settings
-    chosen = cast("Language", language or settings.hub.language)
+        chosen = cast("Language", language or settings.hub.language)
+        proof = bundle and prove(
+            night, number, who, why,
+            language=chosen,
+            words=glosses(account, settings, chosen),
+            held=[path.read_text("utf-8") for path in held],
+        )  # fmt: skip
+    if bundle is not None:
+        _new_file(bundle, json.dumps(proof, ensure_ascii=False, separators=(",", ":")).encode())
     laid = document(account, settings, chosen)
     if pdf is not None:
         from pipelines.printed import pdf as printed

@@ -66,10 +66,11 @@ class Exposed:
 
 def person(night: Night, number: str, who: str, purpose: str) -> Account:
     """Who has been told what about one customer, look-ups at registers included (R38). NotFound for nobody."""
+    vault = night.vault
     with transaction(night.engine) as conn:
         party_id = party_of(conn, number)
         access.record(conn, night.now(), who, "disclosures person", party_id, purpose)
-        logged = log.of_party(conn, party_id)
+        logged = log.of_party(conn, vault, party_id)
         states = log.states_of(conn, set(logged["delivery_id"].dropna()))
         golden = frames.read_matching(
             conn, GOLDEN, pd.DataFrame({"party_id": [party_id]}), ("party_id",)
@@ -88,8 +89,9 @@ def delivery(night: Night, delivery_id: str, who: str, purpose: str) -> Exposed:
 
     NotFound for a delivery the log has no people of.
     """
+    vault = night.vault
     with transaction(night.engine) as conn:
-        logged = log.of_delivery(conn, delivery_id)
+        logged = log.of_delivery(conn, vault, delivery_id)
         if logged.empty:
             raise NotFound(
                 f"the log has nobody in a delivery {delivery_id[:40]}; see: hub disclosures list"
