@@ -73,7 +73,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "extract": ("pipelines.cli.steward:extract", "What a recipient would be told next."),
     "disclosures": (
-        "pipelines.cli.steward:disclosures",
+        "pipelines.cli.disclosures:disclosures",
         "Who was told what, when and on what ground.",
     ),
     "migrate": (

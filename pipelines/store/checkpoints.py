@@ -142,10 +142,12 @@ def tree_of(conn: Connection, segment: Segment) -> Frontier:
 def leaf_hashes(conn: Connection, segment: Segment, after: int = 0) -> Iterator[list[bytes]]:
     """The hashes of a segment's leaves in their order, without the first `after`; some thousand at once."""
     number = disclosure_leaf.c.leaf_no
-    found = conn.execution_options(yield_per=_AT_ONCE).scalars(
+    # of the statement, not the connection: that would ask PostgreSQL for a cursor over what is written next too
+    found = conn.scalars(
         select(disclosure_leaf.c.leaf)
         .where(number >= segment.first_leaf + after, number < segment.first_leaf + segment.size)
         .order_by(number)
+        .execution_options(yield_per=_AT_ONCE)
     )
     for lines in found.partitions(_AT_ONCE):
         yield [leaf_hash(line.encode()) for line in lines]

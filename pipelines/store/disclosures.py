@@ -45,6 +45,7 @@ LOCK = "disclosure_leaf"
 OF_A_DETAIL = ("disclosure", "lookup")
 """Kinds of leaf that commit to a detail."""
 
+_STATES = ("attempt", "uncertain", "delivered", "acknowledged", "aborted")
 _AT_ONCE = 5_000
 
 
@@ -326,6 +327,26 @@ def with_leaves() -> Select[Any]:
         )
         .outerjoin(disclosure_seed, disclosure_seed.c.holder == disclosure_detail.c.holder)
     )
+
+
+def states_of(conn: Connection, delivery_ids: Collection[str]) -> pd.DataFrame:
+    """What the log says became of deliveries: leaf_no, leaf, at, delivery_id, oldest first; no personal data."""
+    wanted = pd.DataFrame({"delivery_id": sorted(delivery_ids)}, dtype="str")
+    found = frames.rows(
+        conn,
+        select(
+            disclosure_leaf.c.leaf_no,
+            disclosure_leaf.c.leaf,
+            disclosure_leaf.c.at,
+            disclosure_leaf.c.delivery_id,
+        )
+        .where(
+            disclosure_leaf.c.entry_id.is_(None),
+            frames.matching(conn, disclosure_leaf, wanted, ("delivery_id",)),
+        )
+        .order_by(disclosure_leaf.c.leaf_no),
+    )
+    return found[[json.loads(leaf)["t"] in _STATES for leaf in found["leaf"]]]
 
 
 def recent(conn: Connection, limit: int) -> pd.DataFrame:
