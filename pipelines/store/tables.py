@@ -458,16 +458,15 @@ disclosure_detail = _table(
     _may("delivery_id"),
     _must("at", "instant"),
     _must("operation"),
-    Index(None, "party_id"),
-    Index(None, "subject_token"),
     Index(None, "delivery_id"),
-    Index(None, "holder"),
+    Index(None, "holder"),  # of a customer P and the party's number, of a look-up its token
 )
 disclosure_seed = _table(
     "disclosure_seed",
     _key("holder"),
     _must("seed", "bytes"),  # with it goes whatever was told of its holder
 )
+disclosure_seed.dialect_options["sqlite"]["with_rowid"] = False
 disclosure_clear = _table(
     # details as they were written before they were encrypted; empty once they have been brought over
     "disclosure_clear",

@@ -52,14 +52,14 @@ def upgrade() -> None:
         _text("operation"),
         sa.PrimaryKeyConstraint("entry_id", name="pk_disclosure_detail"),
     )
-    for columns in (("party_id",), ("subject_token",), ("delivery_id",), ("holder",)):
-        name = f"ix_disclosure_detail_{'_'.join(columns)}"
-        op.create_index(name, "disclosure_detail", list(columns))
+    for column in ("delivery_id", "holder"):
+        op.create_index(f"ix_disclosure_detail_{column}", "disclosure_detail", [column])
     op.create_table(
         "disclosure_seed",
         _text("holder"),
         sa.Column("seed", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("holder", name="pk_disclosure_seed"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "log_key",
