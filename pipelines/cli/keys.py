@@ -102,8 +102,10 @@ def keys_init(invocation: Invocation, as_json: bool) -> None:
     answer(
         as_json,
         {
+            "key_file": str(invocation.settings.hub.key_file),
+            "minted": bool(minted),
             "keys": {place.name: str(where) for place, where in whereabouts(invocation)},
-            "minted": list(minted),
+            "keys_minted": list(minted),
         },
         [
             f"minted {where}: copy it into a safe"
@@ -133,7 +135,12 @@ def keys_check(invocation: Invocation, as_json: bool) -> None:
         faults += _strangers(invocation)
     answer(
         as_json,
-        {"keys": states, "fault": faults[0] if faults else None},
+        {
+            "key_id": states[0]["key_id"],
+            "from": states[0]["from"],
+            "keys": states,
+            "fault": faults[0] if faults else None,
+        },
         [
             f"key {s['key_id']} from {s['from']} can be used: {MEANING[str(s['name'])]}"
             for s in states

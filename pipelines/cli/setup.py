@@ -38,7 +38,13 @@ def init(invocation: Invocation, as_json: bool) -> None:
     minted = mint_missing(invocation)
     answer(
         as_json,
-        {"home": str(home), "written": written, "kept": kept, "keys_minted": list(minted)},
+        {
+            "home": str(home),
+            "written": written,
+            "kept": kept,
+            "key_minted": "person" in minted,
+            "keys_minted": list(minted),
+        },
         [
             *(f"written  {home / 'config' / path}" for path in written),
             *(f"kept     {home / 'config' / path}" for path in kept),
@@ -183,6 +189,7 @@ def configuration(invocation: Invocation) -> Configuration:
         "recipients": {
             n: {"configured": r.configured, "mode": r.mode} for n, r in settings.recipients.items()
         },
+        "key": {name: value for name, value in keys[0].items() if name != "name"},
         "keys": keys,
         "breaches": [asdict(b) for b in breaches],
     }

@@ -198,6 +198,7 @@ def is_return(conn: Connection, delivery_id: str) -> bool:
 
 
 def reject_returned(conn: Connection, recipient: str, refused: pd.DataFrame, now: str) -> None:
+    """Note that a register refused what it was returned; refused: row_key, `their_key/field`."""
     if refused.empty:
         return
     parts = refused["row_key"].str.rpartition("/")

@@ -65,7 +65,7 @@ def show(log: Logged, outside: Witness) -> list[str]:
     return witness.show(log.night(), {"dpo": lambda: outside})
 
 
-def test_a_delivery_leaves_under_a_checkpoint_that_covers_its_intent(log: Logged) -> None:
+def test_r23_a_delivery_leaves_under_a_checkpoint_that_covers_its_intent(log: Logged) -> None:
     seen: list[tuple[str, int]] = []
     name = log.freeze(7, 8)
 
@@ -80,7 +80,7 @@ def test_a_delivery_leaves_under_a_checkpoint_that_covers_its_intent(log: Logged
     assert seen == [("sending", 3)]  # two rows and the intent
 
 
-def test_without_a_key_nothing_is_sealed_and_nothing_leaves(log: Logged) -> None:
+def test_r23_without_a_key_nothing_is_sealed_and_nothing_leaves(log: Logged) -> None:
     name, inbox = log.freeze(7), Inbox()
 
     def no_key() -> NoReturn:

@@ -22,7 +22,7 @@ from tests.steps.logged import NAME, SIGNING, VAULT, Inbox, Logged
 many = settings(
     max_examples=15,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
