@@ -383,6 +383,14 @@ def test_a_bundle_does_not_move_the_cursor() -> None:
     assert all("\n" not in line for line in report(said).lines)
 
 
+def test_a_pseudonym_is_shown_by_its_beginning_and_what_was_empty_by_its_name_alone() -> None:
+    said = copy.deepcopy(BUNDLE)
+    said["entries"][0]["detail"] |= {"subject": "0123456789abcdef" * 4, "phone": ""}
+    text = "\n".join(report(said).lines)
+    assert "[subject]: 01234567…" in text
+    assert "ilman sisältöä: [phone]" in text
+
+
 # --- Ed25519 by hand ----------------------------------------------------------------------------------
 
 
