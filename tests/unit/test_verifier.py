@@ -1,6 +1,7 @@
 """A person checks a bundle without the hub: what is proven, and that nothing else is."""
 
 import ast
+import base64
 import copy
 import json
 import subprocess
@@ -305,6 +306,23 @@ def test_a_bundle_signed_by_anybody_else_is_refused() -> None:
     found = report(BUNDLE, (other,))
     assert found.failures == len(ENTRIES) + len(STATES) + 1
     assert "lokin allekirjoitus ei pidä" in "\n".join(found.lines)
+
+
+def test_a_proof_with_a_node_too_many_or_too_few_is_refused() -> None:
+    for change in (lambda nodes: nodes + bytes(32), lambda nodes: nodes[:-32]):
+        said = copy.deepcopy(BUNDLE)
+        nodes = base64.b64decode(said["segments"][0]["proof"])
+        said["segments"][0]["proof"] = base64.b64encode(change(nodes)).decode()
+        assert report(said).failures == len(ENTRIES) + len(STATES)
+
+
+def test_a_key_speaks_for_its_own_log_only() -> None:
+    """A checkpoint of another log that the key's owner signed under this key's name."""
+    head = Checkpoint("other.example/2026", 100, root(HASHES))
+    public = KEY.public_key().public_bytes_raw()
+    line = Signature(LOG, key_id(LOG, public), KEY.sign(head.text.encode())).line
+    said = bundle(ENTRIES, STATES, [Sealed(0, head, f"{head.text}\n{line}", HASHES)], **MADE)
+    assert report(said).failures == len(ENTRIES) + len(STATES) + 1
 
 
 def test_an_entry_that_no_checkpoint_covers_yet_is_not_proven_yet() -> None:
