@@ -15,13 +15,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from connectors.base import Lender, NobodyLends, Only, Opening, Recipient, Source, Witness
 from connectors.files import FolderOptions
 from connectors.witnesses import Drop, Mailbox
 from pipelines.domain.checkpoint import vkey
-from pipelines.keys import DETAILS, LOG, HubKeys, KeyMismatch, read
+from pipelines.keys import DETAILS, LOG, NEXT, HubKeys, KeyMismatch, Place, read
 from pipelines.settings import ConfigError, Settings, SourceConfig, load_settings
 from pipelines.steps.night import HELSINKI, LogKeys, Night, instant, nothing_happens
 from pipelines.store import checkpoints, disclosures
@@ -78,7 +78,7 @@ class House:
         Details that an older hub wrote in clear are encrypted when they are first asked for.
         """
         vault = Vault(read(DETAILS, self.home, self.environ))
-        signing = Ed25519PrivateKey.from_private_bytes(read(LOG, self.home, self.environ))
+        name = self.log_name
         with transaction(self.engine) as conn:
             stored = fact(conn, "details_key_fingerprint")
             if stored is None:
@@ -88,24 +88,41 @@ class House:
                     "the details key is not the one the disclosure log is encrypted with: put the old "
                     "key back"
                 )
-            name = self._log_name(conn)
-            public, known = vkey(name, signing.public_key()), checkpoints.vkeys(conn)
+            known = checkpoints.vkeys(conn)
+            signing = self._signing_key(name, known[-1] if known else None)
             if not known:
+                public = vkey(name, signing.public_key())
                 checkpoints.add_key(conn, name, public, instant(self.clock()))
-            elif known[-1] != public:
-                raise KeyMismatch(
-                    "the log key is not the one that signs the disclosure log: put it back, or, if it is "
-                    "lost, run `hub keys rotate --lost`"
-                )
             disclosures.bring_over(conn, vault)
         return LogKeys(vault, name, signing)
 
-    def _log_name(self, conn: Connection) -> str:
+    def _signing_key(self, name: str, expected: str | None) -> Ed25519PrivateKey:
+        """The log's key, if it is the expected one; one that was minted to replace it takes its place."""
+        signing = Ed25519PrivateKey.from_private_bytes(read(LOG, self.home, self.environ))
+        if expected in (None, vkey(name, signing.public_key())):
+            return signing
+        fresh = self.home / f"{LOG.file}{NEXT}"
+        if fresh.exists():
+            successor = Ed25519PrivateKey.from_private_bytes(
+                read(Place(LOG.name, "", fresh), self.home, {})
+            )
+            if vkey(name, successor.public_key()) == expected:
+                os.replace(fresh, self.home / LOG.file)
+                return successor
+        raise KeyMismatch(
+            "the log key is not the one that signs the disclosure log: put it back, or, if it is lost, "
+            "run `hub keys rotate --lost`"
+        )
+
+    @cached_property
+    def log_name(self) -> str:
         """What the log is called in every checkpoint, for good."""
-        stored, configured = fact(conn, "log_name"), self.settings.hub.log.name
-        if stored is None:
-            put_fact(conn, "log_name", configured)
-        elif stored != configured:
+        configured = self.settings.hub.log.name
+        with transaction(self.engine) as conn:
+            stored = fact(conn, "log_name")
+            if stored is None:
+                put_fact(conn, "log_name", configured)
+        if stored not in (None, configured):
             raise ConfigError("hub.yml", "log.name", f"{stored}: a log's name never changes")
         return configured
 

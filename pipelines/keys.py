@@ -41,6 +41,8 @@ PERSON = Place("person", "HUB_PERSON_KEY", Path("keys") / "person.key")
 LOG = Place("log", "HUB_LOG_KEY", Path("keys") / "log.key")
 DETAILS = Place("details", "HUB_DETAILS_KEY", Path("keys") / "details.key")
 PLACES = (PERSON, LOG, DETAILS)
+NEXT = ".next"
+"""Ending of a key file that waits to take the old one's place (`steps.rotate`)."""
 KEY_VARIABLE, KEY_FILE = PERSON.variable, PERSON.file
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from pipelines.cli import Failed, Invocation, answer, json_option
+from pipelines.cli.log import verify, witnesses
 from pipelines.cli.steward import acting, cell, emit, records, table
 
 if TYPE_CHECKING:
@@ -224,3 +225,7 @@ def verifier(invocation: Invocation, file: Path, as_json: bool) -> None:
         {"written": str(file)},
         [f"{file} written; to check a bundle: python {file} BUNDLE.json --key VKEY"],
     )
+
+
+disclosures.add_command(verify)
+disclosures.add_command(witnesses)

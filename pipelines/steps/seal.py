@@ -26,25 +26,29 @@ def seal(night: Night) -> Kept | None:
     """
     keys = night.log_keys()
     with transaction(night.engine) as conn:
-        one_at_a_time(conn, LOCK)
-        kept = None
-        known = checkpoints.vkeys(conn)
-        for segment in checkpoints.segments(conn):
-            last = checkpoints.latest(conn, segment.segment)
-            if last is not None:
-                _require_sound(last, known)
-            is_open = segment.first_leaf + segment.size == checkpoints.next_leaf(conn)
-            if is_open or last is None or last.size < segment.size:
-                tree = checkpoints.tree_of(conn, segment)
-                note = signed(keys, segment, tree)
-                public = keys.signing.public_key().public_bytes_raw()
-                named = key_id(keys.name, public).hex()
-                kept = checkpoints.keep(conn, segment.segment, tree, note, named, night.now())
-        deliveries.seal(conn)
+        return seal_in(conn, night, keys)
+
+
+def seal_in(conn: Connection, night: Night, keys: LogKeys) -> Kept | None:
+    """`seal` as a part of a larger transaction."""
+    one_at_a_time(conn, LOCK)
+    kept, known = None, checkpoints.vkeys(conn)
+    public = keys.signing.public_key().public_bytes_raw()
+    named = key_id(keys.name, public).hex()
+    for segment in checkpoints.segments(conn):
+        last = checkpoints.latest(conn, segment.segment)
+        if last is not None:
+            _require_sound(last, known)
+        is_open = segment.first_leaf + segment.size == checkpoints.next_leaf(conn)
+        if is_open or last is None or last.size < segment.size:
+            tree = checkpoints.tree_of(conn, segment)
+            note = _signed(keys, segment, tree)
+            kept = checkpoints.keep(conn, segment.segment, tree, note, named, night.now())
+    deliveries.seal(conn)
     return kept
 
 
-def signed(keys: LogKeys, segment: Segment, tree: Frontier) -> str:
+def _signed(keys: LogKeys, segment: Segment, tree: Frontier) -> str:
     """The head of a segment's tree as a signed note."""
     head = Checkpoint(f"{keys.name}/{segment.segment}", tree.size, tree.root())
     return sign(head, keys.name, keys.signing)

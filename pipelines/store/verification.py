@@ -203,8 +203,8 @@ def _rows_of_leaves(conn: Connection) -> Iterator[Sequence[Any]]:
     columns = [
         disclosure_leaf.c[name] for name in ("leaf_no", "entry_id", "delivery_id", "leaf", "at")
     ]
-    found = conn.execution_options(yield_per=_AT_ONCE).execute(
-        select(*columns).order_by(disclosure_leaf.c.leaf_no)
+    found = conn.execute(
+        select(*columns).order_by(disclosure_leaf.c.leaf_no).execution_options(yield_per=_AT_ONCE)
     )
     for some in found.partitions(_AT_ONCE):
         yield from some
@@ -335,7 +335,7 @@ def _witnesses(conn: Connection, found: Verified, kept: Sequence[Kept]) -> None:
 def _details(conn: Connection, found: Verified, vault: Vault, read: _Read) -> dict[str, bytes]:
     """Every detail against its leaf; entry → salt of those that belong to a delivery."""
     detail = disclosure_detail.c
-    rows = conn.execution_options(yield_per=_AT_ONCE).execute(
+    rows = conn.execute(
         select(
             detail.entry_id, detail.party_id, detail.subject_token, detail.holder, detail.sealed,
             disclosure_seed.c.seed, detail.delivery_id, detail.recipient, detail.purpose,
