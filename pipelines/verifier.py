@@ -232,13 +232,14 @@ class Key:
         name, *rest = said.strip().split("+", 2)
         material = unbase64(rest[1]) if len(rest) == 2 else b""
         self.name, self.kind, self.public = name, material[0] if material else 0, material[1:]
-        self.id = hashlib.sha256(name.encode() + b"\n" + material).digest()[:4]
+        named = name.encode("utf-8", "surrogatepass")
+        self.id = hashlib.sha256(named + b"\n" + material).digest()[:4]
         if self.kind not in (1, 4) or len(self.public) != 32 or self.id.hex() != rest[0]:
             raise Refused("a key is not a verifier key")
 
     def holds(self, text: str, signed: bytes) -> bool:
         """Whether this key signed the text; a witness signs the time with it."""
-        message = text.encode()
+        message = text.encode("utf-8", "surrogatepass")
         if self.kind == 4:
             time, signed = int.from_bytes(signed[:8], "big"), signed[8:]
             message = f"cosignature/v1\ntime {time}\n".encode() + message
