@@ -68,6 +68,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "delivered": {"fi": "toimitettu {at}", "sv": "levererad {at}", "en": "delivered {at}"},
     "acknowledged": {"fi": "vastaanottaja kuitannut {at}", "sv": "kvitterad av mottagaren {at}", "en": "acknowledged by the recipient {at}"},
     "aborted": {"fi": "peruttu {at}, ei lähetetty", "sv": "avbruten {at}, inte sänd", "en": "stopped {at}, not sent"},
+    "empty": {"fi": "ilman sisältöä", "sv": "utan innehåll", "en": "without content"},
     "unknown_outcome": {
         "fi": "ei todistetta siitä, että se olisi lähetetty",
         "sv": "inget bevis för att den har sänts",
@@ -231,13 +232,14 @@ class Key:
         name, *rest = said.strip().split("+", 2)
         material = unbase64(rest[1]) if len(rest) == 2 else b""
         self.name, self.kind, self.public = name, material[0] if material else 0, material[1:]
-        self.id = hashlib.sha256(name.encode() + b"\n" + material).digest()[:4]
+        named = name.encode("utf-8", "surrogatepass")
+        self.id = hashlib.sha256(named + b"\n" + material).digest()[:4]
         if self.kind not in (1, 4) or len(self.public) != 32 or self.id.hex() != rest[0]:
             raise Refused("a key is not a verifier key")
 
     def holds(self, text: str, signed: bytes) -> bool:
         """Whether this key signed the text; a witness signs the time with it."""
-        message = text.encode()
+        message = text.encode("utf-8", "surrogatepass")
         if self.kind == 4:
             time, signed = int.from_bytes(signed[:8], "big"), signed[8:]
             message = f"cosignature/v1\ntime {time}\n".encode() + message
@@ -539,8 +541,12 @@ class Report:
             self.lines.append(
                 f"   {self._word('delivery')} [{_clean(fact['d'])}]: {'; '.join(became)}"
             )
-        for name, value in sorted(detail.items()) if isinstance(detail, dict) else ():
-            self.lines.append(f"     {self._glossed(name)}: {_clean(value)}")
+        stated = sorted(detail.items()) if isinstance(detail, dict) else []
+        self.lines += [
+            f"     {self._glossed(name)}: {_short(value)}" for name, value in stated if value != ""
+        ]
+        if empty := [f"[{_clean(name)}]" for name, value in stated if value == ""]:
+            self.lines.append(f"     {self._word('empty')}: {' '.join(empty)}")
 
     def _glossed(self, code: object) -> str:
         gloss = self._glosses.get(code) if isinstance(code, str) else None
@@ -564,6 +570,13 @@ def _clean(said: object) -> str:
     """Text for a terminal: a bundle does not get to move the cursor."""
     text = said if isinstance(said, str) else _canonical(said).decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "·" for c in text)
+
+
+def _short(value: object) -> str:
+    """A value; of a pseudonym, which says nothing to anybody, the beginning."""
+    text = _clean(value)
+    is_pseudonym = len(text) == 64 and not set(text) - set("0123456789abcdef")
+    return f"{text[:8]}…" if is_pseudonym else text
 
 
 def _when(instant: object) -> str:
@@ -600,7 +613,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = said.parse_args(arguments)
     try:
         keys = [Key(key) for key in asked.key]
-        notes = [path.read_text("utf-8") for path in asked.checkpoint]
+        notes = [path.read_text("utf-8").strip() + "\n" for path in asked.checkpoint]
         report = Report(read(asked.bundle.read_bytes()), keys, notes)
     except (Refused, OSError, UnicodeDecodeError) as error:
         reason = str(error) if isinstance(error, Refused) else type(error).__name__

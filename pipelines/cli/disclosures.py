@@ -136,7 +136,7 @@ def person(
             night, number, who, why,
             language=chosen,
             words=glosses(account, settings, chosen),
-            held=[path.read_text("utf-8") for path in held],
+            held=[path.read_text("utf-8").strip() + "\n" for path in held],
         )  # fmt: skip
     if bundle is not None:
         _new_file(bundle, json.dumps(proof, ensure_ascii=False, separators=(",", ":")).encode())

@@ -33,7 +33,7 @@ _MARK = "\N{EM DASH} "
 _ID_BYTES = 4
 _TIME_BYTES = 8
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
-_NOT_IN_A_NOTE = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_NOT_IN_A_NOTE = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")  # nor what is no UTF-8
 
 
 class CheckpointError(ValueError):
@@ -252,7 +252,7 @@ def _read_vkey(said: str) -> _Verifier:
 
 
 def _named(name: str) -> None:
-    if not name or "+" in name or any(c.isspace() or c < " " for c in name):
+    if not name or "+" in name or _NOT_IN_A_NOTE.search(name) or any(map(str.isspace, name)):
         raise CheckpointError("a key's name is one word without +")
 
 

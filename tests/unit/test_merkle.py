@@ -1,5 +1,7 @@
 """The tree is the RFC's: held against its own definitions, known answers and an implementation by other hands."""
 
+from typing import NamedTuple
+
 import pymerkle
 import pytest
 from hypothesis import given
@@ -46,6 +48,13 @@ ROOTS = [
     "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
 ]
 LARGEST = 70
+
+
+class Head(NamedTuple):
+    """What a checkpoint states of a tree."""
+
+    size: int
+    root: bytes
 
 
 def tree(size: int) -> list[bytes]:
@@ -207,6 +216,32 @@ def test_a_rewritten_history_has_no_consistency_proof(
     assert not verify_consistency(size + 1, before, size, root(hashes), honest)
     if honest:
         assert not verify_consistency(old, before, size, root(hashes), honest[:-1])
+
+
+@given(growths())
+def test_a_proof_is_for_the_sizes_it_was_made_for(growth: tuple[int, int]) -> None:
+    """Both roots fit, and the count of leaves is a lie."""
+    old, size = growth
+    hashes = tree(size)
+    before, after = root(hashes[:old]), root(hashes)
+    proof, path = consistency_proof(old, hashes), inclusion_proof(old - 1, hashes)
+    assert not verify_consistency(old, before, size * 4 + 1, after, proof)
+    assert not verify_inclusion(old - 1, size * 4 + 1, hashes[old - 1], path, after)
+
+
+@given(growths(), st.integers(1, LARGEST), st.integers(1, LARGEST), st.booleans())
+def test_the_verifier_judges_of_growth_as_we_do(
+    growth: tuple[int, int], other: int, claimed: int, is_short: bool
+) -> None:
+    """Two that share no line: over true and false sizes, roots and proofs."""
+    old, size = growth
+    hashes = tree(LARGEST)
+    proof = consistency_proof(old, hashes[:size])[: -1 if is_short else None]
+    one = Head(other if claimed % 3 == 0 else old, root(hashes[:old]))
+    two = Head(claimed if claimed % 2 else size, root(hashes[:size]))
+    if one.size <= two.size:
+        ours = verify_consistency(one.size, one.root, two.size, two.root, proof)
+        assert verifier.is_beginning(one, two, proof) == ours  # type: ignore[arg-type]
 
 
 def test_nothing_is_the_beginning_of_every_tree() -> None:

@@ -120,8 +120,8 @@ def test_what_has_no_words_is_shown_as_it_stands(settings: Settings) -> None:
     assert all(f": {word}\n" in text for word in ("gone", "old", "odd"))
 
 
-def test_r48_the_authority_and_the_controller_are_named(settings: Settings) -> None:
-    """R48, R2: drawn from the notice."""
+def test_r2_the_controller_and_the_authority_are_drawn_from_the_notice(settings: Settings) -> None:
+    """R2: whom to ask, and whom to complain to."""
     text = said(settings, "sv", BILLED)
     assert settings.notice.supervisory_authority.name in text
     assert settings.notice.controller.name in text

@@ -1,6 +1,7 @@
 """A person checks a bundle without the hub: what is proven, and that nothing else is."""
 
 import ast
+import base64
 import copy
 import json
 import subprocess
@@ -27,6 +28,7 @@ from pipelines.domain.checkpoint import (
     vkey,
 )
 from pipelines.domain.disclosure import commit, leaf
+from pipelines.domain.landing import canonical_json
 from pipelines.domain.merkle import leaf_hash, root
 from pipelines.texts import Language
 
@@ -307,6 +309,44 @@ def test_a_bundle_signed_by_anybody_else_is_refused() -> None:
     assert "lokin allekirjoitus ei pidä" in "\n".join(found.lines)
 
 
+@pytest.mark.parametrize("where", ["note", "proof", "leaf", "salt", "detail"])
+def test_half_a_letter_is_refused_like_anything_else(where: str) -> None:
+    """JSON can say a lone surrogate, which is no text that anybody hashed or signed."""
+    said = copy.deepcopy(BUNDLE)
+    entry, segment = said["entries"][1], said["segments"][0]
+    match where:
+        case "leaf":
+            entry["leaf"]["purpose"] = "\ud800"
+        case "detail":
+            entry["detail"]["street_line"] = "\ud800"
+        case "salt":
+            entry["salt"] = "\ud800"
+        case _:
+            segment[where] = "\ud800" + segment[where]
+    raw = json.dumps(said).encode()
+    try:
+        assert verifier.Report(verifier.read(raw), [verifier.Key(VKEY)], []).failures > 0
+    except verifier.Refused:
+        assert where == "proof"
+
+
+def test_a_proof_with_a_node_too_many_or_too_few_is_refused() -> None:
+    for change in (lambda nodes: nodes + bytes(32), lambda nodes: nodes[:-32]):
+        said = copy.deepcopy(BUNDLE)
+        nodes = base64.b64decode(said["segments"][0]["proof"])
+        said["segments"][0]["proof"] = base64.b64encode(change(nodes)).decode()
+        assert report(said).failures == len(ENTRIES) + len(STATES)
+
+
+def test_a_key_speaks_for_its_own_log_only() -> None:
+    """A checkpoint of another log that the key's owner signed under this key's name."""
+    head = Checkpoint("other.example/2026", 100, root(HASHES))
+    public = KEY.public_key().public_bytes_raw()
+    line = Signature(LOG, key_id(LOG, public), KEY.sign(head.text.encode())).line
+    said = bundle(ENTRIES, STATES, [Sealed(0, head, f"{head.text}\n{line}", HASHES)], **MADE)
+    assert report(said).failures == len(ENTRIES) + len(STATES) + 1
+
+
 def test_an_entry_that_no_checkpoint_covers_yet_is_not_proven_yet() -> None:
     said = bundle([*ENTRIES, told(100, "d3")], STATES, [sealed(HASHES)], **MADE)
     found = report(said)
@@ -381,6 +421,14 @@ def test_a_bundle_does_not_move_the_cursor() -> None:
     said["entries"][1]["detail"]["street_line"] = "\x1b[2J"
     assert "\x1b" not in "\n".join(report(said).lines)
     assert all("\n" not in line for line in report(said).lines)
+
+
+def test_a_pseudonym_is_shown_by_its_beginning_and_what_was_empty_by_its_name_alone() -> None:
+    said = copy.deepcopy(BUNDLE)
+    said["entries"][0]["detail"] |= {"subject": "0123456789abcdef" * 4, "phone": ""}
+    text = "\n".join(report(said).lines)
+    assert "[subject]: 01234567…" in text
+    assert "ilman sisältöä: [phone]" in text
 
 
 # --- Ed25519 by hand ----------------------------------------------------------------------------------
@@ -503,11 +551,18 @@ def a_year_in_a_log_of(size: int) -> dict[str, Any]:
         for n, delivery in enumerate(deliveries)
         for at, kind in enumerate(["delivered", "acknowledged"])
     ]
+    entries, states = [dated(row) for row in entries], [dated(row) for row in states]
     return bundle(entries, states, [sealed(log_of([*entries, *states], size))], **MADE)
 
 
+def dated(row: Entry) -> Entry:
+    """Every leaf of a real log says when."""
+    said = {**json.loads(row.leaf), "at": "2026-11-02T00:30:00Z"}
+    return replace(row, leaf=canonical_json(said))
+
+
 def test_a_year_of_ordinary_disclosures_is_under_twenty_kilobytes() -> None:
-    """In a log of 100 000 leaves a year; of a million it is 20 to 21."""
+    """In a log of 100 000 leaves a year; of a million it is 21."""
     said = a_year_in_a_log_of(100_000)
     assert len(json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()) < 20_000
     assert report(said).failures == 0
