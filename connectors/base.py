@@ -13,7 +13,7 @@ transport or format. The tree, drawn; messages name hosts, files, rules and coun
     └── OutcomeUnknown         the bytes may or may not have arrived; ask, never resend blindly
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -261,4 +261,16 @@ class Recipient(Protocol):
 
     def check(self) -> str:
         """One line on whether the recipient can be reached and lets us in; raises if not."""
+        ...
+
+
+class Witness(Protocol):
+    """Somebody outside who is shown where the disclosure log stands; both methods raise ConnectorError."""
+
+    def show(self, name: str, note: str) -> None:
+        """Hand over a note under a file's name; one that is there already, and the same, is no error."""
+        ...
+
+    def cosigned(self) -> Iterable[str]:
+        """The notes that the witness has left, with its signature."""
         ...

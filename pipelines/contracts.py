@@ -286,6 +286,8 @@ class RecipientContract(Declared):
     fields: Annotated[tuple[ContractField, ...], Field(min_length=1)]
     transport: Transport
     acknowledgement: AcknowledgementRule
+    # hours for which nobody outside may have taken a checkpoint of the log before deliveries stop
+    seal_max_age_hours: int = Field(default=48, ge=1)
 
     @property
     def columns(self) -> tuple[str, ...]:

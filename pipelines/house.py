@@ -14,15 +14,21 @@ from importlib import import_module
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
-from connectors.base import Lender, NobodyLends, Only, Opening, Recipient, Source
-from pipelines.keys import HubKeys
+from connectors.base import Lender, NobodyLends, Only, Opening, Recipient, Source, Witness
+from connectors.files import FolderOptions
+from connectors.witnesses import Drop, Mailbox
+from pipelines.domain.checkpoint import vkey
+from pipelines.keys import DETAILS, LOG, NEXT, HubKeys, KeyMismatch, Place, read
 from pipelines.settings import ConfigError, Settings, SourceConfig, load_settings
-from pipelines.steps.night import HELSINKI, Night, nothing_happens
+from pipelines.steps.night import HELSINKI, LogKeys, Night, instant, nothing_happens
+from pipelines.store import checkpoints, disclosures
 from pipelines.store.engine import open_engine, require_current_schema, transaction
 from pipelines.store.lock import RunLock
 from pipelines.store.nights import fact, put_fact
+from pipelines.store.vault import Vault
 
 Opener = Callable[[Opening], Source]
 
@@ -38,7 +44,8 @@ class House:
 
     failures: what broke off in this run, place and one line, for whoever started it.
     sources, recipients: when given, used instead of the configured connectors (tests, other transports);
-    a source may be given as what makes one of an `Opening`, as a connector's `connect` does.
+    a source may be given as what makes one of an `Opening`, as a connector's `connect` does. witnesses: the
+    same for those who are shown checkpoints.
     """
 
     home: Path
@@ -48,6 +55,7 @@ class House:
     clock: Callable[[], datetime] = system_clock
     sources: Mapping[str, Source | Opener] | None = None
     recipients: Mapping[str, Recipient] | None = None
+    witnesses: Mapping[str, Witness] | None = None
     reached: Callable[[str], None] = field(default=nothing_happens, repr=False)
     failures: list[tuple[str, str]] = field(default_factory=list)
 
@@ -62,6 +70,61 @@ class House:
             else:
                 keys.check(stored)
         return keys
+
+    @cached_property
+    def log_keys(self) -> LogKeys:
+        """The keys of the disclosure log, checked against the store; raises KeysError.
+
+        Details that an older hub wrote in clear are encrypted when they are first asked for.
+        """
+        vault = Vault(read(DETAILS, self.home, self.environ))
+        name = self.log_name
+        with transaction(self.engine) as conn:
+            stored = fact(conn, "details_key_fingerprint")
+            if stored is None:
+                put_fact(conn, "details_key_fingerprint", vault.fingerprint)
+            elif stored != vault.fingerprint:
+                raise KeyMismatch(
+                    "the details key is not the one the disclosure log is encrypted with: put the old "
+                    "key back"
+                )
+            known = checkpoints.vkeys(conn)
+            signing = self._signing_key(name, known[-1] if known else None)
+            if not known:
+                public = vkey(name, signing.public_key())
+                checkpoints.add_key(conn, name, public, instant(self.clock()))
+            disclosures.bring_over(conn, vault)
+        return LogKeys(vault, name, signing)
+
+    def _signing_key(self, name: str, expected: str | None) -> Ed25519PrivateKey:
+        """The log's key, if it is the expected one; one that was minted to replace it takes its place."""
+        signing = Ed25519PrivateKey.from_private_bytes(read(LOG, self.home, self.environ))
+        if expected in (None, vkey(name, signing.public_key())):
+            return signing
+        fresh = self.home / f"{LOG.file}{NEXT}"
+        if fresh.exists():
+            successor = Ed25519PrivateKey.from_private_bytes(
+                read(Place(LOG.name, "", fresh), self.home, {})
+            )
+            if vkey(name, successor.public_key()) == expected:
+                os.replace(fresh, self.home / LOG.file)
+                return successor
+        raise KeyMismatch(
+            "the log key is not the one that signs the disclosure log: put it back, or, if it is lost, "
+            "run `hub keys rotate --lost`"
+        )
+
+    @cached_property
+    def log_name(self) -> str:
+        """What the log is called in every checkpoint, for good."""
+        configured = self.settings.hub.log.name
+        with transaction(self.engine) as conn:
+            stored = fact(conn, "log_name")
+            if stored is None:
+                put_fact(conn, "log_name", configured)
+        if stored not in (None, configured):
+            raise ConfigError("hub.yml", "log.name", f"{stored}: a log's name never changes")
+        return configured
 
     @cached_property
     def lock(self) -> RunLock:
@@ -80,6 +143,7 @@ class House:
             clock=self.clock,
             full=full,
             reached=self.reached,
+            log_keys=lambda: self.log_keys,
         )
 
     def source(
@@ -133,6 +197,19 @@ class House:
             options = self.settings.recipients[name].transport.options
             return SftpFile(SftpFileOptions.from_mapping(options))
 
+    def witness(self, name: str) -> Witness:
+        """The one outside who is shown checkpoints under that name."""
+        if self.witnesses is not None and name in self.witnesses:
+            return self.witnesses[name]
+        config, letter = self.settings.hub.witnesses[name], self.settings.hub.letter
+        with _option_errors("hub.yml"):
+            if config.folder is not None:
+                return Drop(FolderOptions.from_mapping(config.folder))
+            smtp = config.smtp or letter.smtp
+            if smtp is None or config.mail is None:
+                raise ValueError(f"witnesses.{name}: mail needs smtp, here or under letter")
+            return Mailbox(config.mail, letter.sender or config.mail, **smtp.model_dump())
+
     def close(self) -> None:
         """Give the lock and the connections back."""
         self.lock.release()
@@ -161,4 +238,4 @@ def open_house(
     settings = load_settings(home, environ)
     engine = open_engine(settings.hub.database_url)
     require_current_schema(engine)
-    return House(home, settings, engine, environ, clock, sources, recipients, reached)
+    return House(home, settings, engine, environ, clock, sources, recipients, reached=reached)

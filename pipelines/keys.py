@@ -1,11 +1,16 @@
-"""The key that turns identity codes and birth dates into tokens (DESIGN 2).
+"""The keys that stand outside database and configuration: of the pseudonyms, of the log, of its details.
 
-Belongs here: minting, reading and recognising the key; making tokens. Does not belong here: reading an
-identity code (`connectors.identity`), keeping a fingerprint (`store`).
+Belongs here: minting, reading and recognising keys; making tokens. Does not belong here: reading an
+identity code (`connectors.identity`), keeping a fingerprint (`store`), signing (`domain.checkpoint`),
+encrypting (`store.vault`).
 
-    KeysError          the key can't be used as it is
-    ├── KeyMissing     there is none: `hub init` mints one
-    └── KeyMismatch    it is another key than the store's tokens were made with
+    person     turns identity codes and birth dates into tokens (DESIGN 2)
+    log        signs the disclosure log's checkpoints; an Ed25519 seed (RFC 8032)
+    details    encrypts what the log holds of persons
+
+    KeysError          a key can't be used as it is
+    ├── KeyMissing     there is none: `hub keys init` mints it
+    └── KeyMismatch    it is another key than the store was built with
 """
 
 import base64
@@ -15,13 +20,30 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.errors import HubError
 
-KEY_VARIABLE = "HUB_PERSON_KEY"
-KEY_FILE = Path("keys") / "person.key"
 KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one of the keys is looked for: a variable (hex or base64), else a file below HOME."""
+
+    name: str
+    variable: str
+    file: Path
+
+
+PERSON = Place("person", "HUB_PERSON_KEY", Path("keys") / "person.key")
+LOG = Place("log", "HUB_LOG_KEY", Path("keys") / "log.key")
+DETAILS = Place("details", "HUB_DETAILS_KEY", Path("keys") / "details.key")
+PLACES = (PERSON, LOG, DETAILS)
+NEXT = ".next"
+"""Ending of a key file that waits to take the old one's place (`steps.rotate`)."""
+KEY_VARIABLE, KEY_FILE = PERSON.variable, PERSON.file
 
 
 class KeysError(HubError):
@@ -65,23 +87,7 @@ class HubKeys:
         Raises KeyMissing where there is neither, KeysError for a key of another length or a file open
         to group or others.
         """
-        text = environ.get(KEY_VARIABLE)
-        if text:
-            return cls(_decoded(text, KEY_VARIABLE))
-        path = key_file or home / KEY_FILE
-        try:
-            with path.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                text = file.read(1024).decode("ascii", "replace")
-        except FileNotFoundError:
-            raise KeyMissing(
-                f"no person key in {path}: run `hub init`, or set {KEY_VARIABLE}"
-            ) from None
-        except OSError as error:
-            raise KeysError(f"{path} can't be read: {error.strerror}") from None
-        if mode & 0o077:
-            raise KeysError(f"{path} can be read by others: run `chmod 600` on it")
-        return cls(_decoded(text, str(path)))
+        return cls(read(PERSON, home, environ, key_file))
 
     @property
     def key_id(self) -> str:
@@ -112,9 +118,46 @@ class HubKeys:
         return hmac.digest(self._key, message, "sha256").hex()
 
 
-def init(home: Path, key_file: Path | None = None) -> bool:
-    """Mint a key unless there is one; True if minted. Never overwrites, also when two try at once."""
-    path = key_file or home / KEY_FILE
+def read(
+    place: Place, home: Path, environ: Mapping[str, str], key_file: Path | None = None
+) -> bytes:
+    """A key from its variable, else from a file that only its owner can read.
+
+    Raises KeyMissing where there is neither, KeysError for a key of another length or a file open to group
+    or others.
+    """
+    text = environ.get(place.variable)
+    if text:
+        return _decoded(text, place.variable)
+    path = key_file or home / place.file
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(1024).decode("ascii", "replace")
+    except FileNotFoundError:
+        raise KeyMissing(
+            f"no {place.name} key in {path}: run `hub keys init`, or set {place.variable}"
+        ) from None
+    except OSError as error:
+        raise KeysError(f"{path} can't be read: {error.strerror}") from None
+    if mode & 0o077:
+        raise KeysError(f"{path} can be read by others: run `chmod 600` on it")
+    return _decoded(text, str(path))
+
+
+def init(home: Path, key_file: Path | None = None) -> tuple[str, ...]:
+    """Mint whatever key there is no file of; the names of those minted.
+
+    key_file: where the person key is. Never overwrites, also when two try at once.
+    """
+    files = {place.name: home / place.file for place in PLACES}
+    if key_file is not None:
+        files[PERSON.name] = key_file
+    return tuple(name for name, path in files.items() if mint(path))
+
+
+def mint(path: Path) -> bool:
+    """Write a new key of 32 random bytes, for its owner alone; False when the file is there already."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists():
         return False

@@ -51,11 +51,22 @@ def hub_of(
             raise without_values(error) from None
         try:
             busy = not house.lock.acquire(wait_seconds)
+            if not busy:
+                _require_keys(house)
             yield Hub(house, house.night(business_date, full=full), busy, context.instance)
         finally:
             house.close()
 
     return dg.ResourceDefinition(opened)
+
+
+def _require_keys(house: House) -> None:
+    """Nothing is begun that could not be logged: a hub without the log's keys refuses to start."""
+    try:
+        _ = house.log_keys
+    except Exception as error:  # noqa: BLE001 - whatever it is, Dagster would keep its text
+        house.failures.append(("opening the hub", told(error)))
+        raise without_values(error) from None
 
 
 def without_values(error: Exception) -> dg.Failure:

@@ -25,10 +25,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 import pipelines
 from pipelines.contracts import Declared, RecipientContract, SourceConfig, Text
@@ -54,7 +54,9 @@ __all__ = [
 
 PREFIX = "HUB_"
 # Variables of the hub that are no keys of a file.
-RESERVED = frozenset({"HUB_HOME", "HUB_USER", "HUB_PERSON_KEY", "HUB_TRACEBACK"})
+RESERVED = frozenset(
+    {"HUB_HOME", "HUB_USER", "HUB_TRACEBACK", "HUB_PERSON_KEY", "HUB_LOG_KEY", "HUB_DETAILS_KEY"}
+)
 _SECRETS = frozenset({"password", "passphrase", "secret", "token", "api_key"})
 # Beside secrets, what may be given by reference because it differs from machine to machine.
 _REFERABLE = {"base_url", "client", "client_id", "database_url", "host", "host_keys", "username"}
@@ -81,6 +83,31 @@ class Letter(Declared):
     smtp: Smtp | None = None
 
 
+class DisclosureLog(Declared):
+    """name: what the log is called in its checkpoints, a domain of one's own; it never changes."""
+
+    name: Annotated[Text, Field(pattern=r"^[^\s+]+$")] = "register-hub.example/disclosures"
+
+
+class Witness(Declared):
+    """Somebody outside who is shown where the disclosure log stands: by mail, or in a folder (PRIVACY §2.8).
+
+    mail: an address; smtp: unless it is the letter's. folder: as in a recipient's file. vkey: the key it
+    cosigns with, if it does.
+    """
+
+    mail: Text | None = None
+    smtp: Smtp | None = None
+    folder: Mapping[str, JsonValue] | None = Field(default=None, repr=False)
+    vkey: Text | None = None
+
+    @model_validator(mode="after")
+    def _is_reached_one_way(self) -> "Witness":
+        if (self.mail is None) == (self.folder is None):
+            raise ValueError("either mail or folder")
+        return self
+
+
 class Refresh(Declared):
     """Seconds a refresh waits for the services' answers, all asked at once, and for another run to end."""
 
@@ -103,6 +130,10 @@ class Hub(Declared):
     user_from: tuple[Text, ...] = ("HUB_USER", "SUDO_USER", "LOGNAME", "USER")
     letter: Letter = Letter()
     refresh: Refresh = Refresh()
+    log: DisclosureLog = DisclosureLog()
+    witnesses: Mapping[Annotated[str, Field(pattern="^[a-z0-9_]+$")], Witness] = Field(
+        default_factory=dict
+    )
 
     @field_validator("timezone")
     @classmethod

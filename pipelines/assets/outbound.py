@@ -4,6 +4,7 @@ Does not belong here: anything about a particular recipient.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import dagster as dg
 
@@ -40,11 +41,14 @@ def outbound(texts: Texts, contract: RecipientContract) -> list[dg.AssetsDefinit
 
 
 def disclosure_log(texts: Texts, recipients: Sequence[str]) -> dg.AssetsDefinition:
-    """Sent equals logged, and every delivery is answered in time."""
+    """Sent equals logged, signed for the night and shown outside; every delivery is answered in time."""
     return stage(
         texts,
         LOG,
         [("delivery", r) for r in recipients] or [CUSTOMERS],
-        lambda hub: reconcile(hub.night),
+        lambda hub: reconcile(
+            hub.night,
+            {name: partial(hub.house.witness, name) for name in hub.house.settings.hub.witnesses},
+        ),
         Shown("", RECONCILE_CHECKS, (), ("sql",)),
     )

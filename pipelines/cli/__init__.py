@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 # command → where it is, and its summary (the first line of its help; a test holds them equal)
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "init": ("pipelines.cli.setup:init", "Write a site's configuration files and mint its key."),
+    "init": ("pipelines.cli.setup:init", "Write a site's configuration files and mint its keys."),
     "check": ("pipelines.cli.setup:check", "Check that the hub can run, and that it has run."),
-    "keys": ("pipelines.cli.setup:keys", "The key of the pseudonyms."),
+    "keys": ("pipelines.cli.keys:keys", "The keys that stand outside database and configuration."),
     "notice": (
         "pipelines.cli.notice:notice",
         "The privacy notice that everything is held against.",
@@ -73,7 +73,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "extract": ("pipelines.cli.steward:extract", "What a recipient would be told next."),
     "disclosures": (
-        "pipelines.cli.steward:disclosures",
+        "pipelines.cli.disclosures:disclosures",
         "Who was told what, when and on what ground.",
     ),
     "migrate": (

@@ -1,6 +1,6 @@
-"""Setting a hub up and finding out whether it can run: init, keys, check.
+"""Setting a hub up and finding out whether it can run: init, check.
 
-Does not belong here: a night's work (`operate`), people (`steward`, `data_protection`).
+Does not belong here: keys (`keys`), a night's work (`operate`), people (`steward`).
 """
 
 import re
@@ -11,20 +11,19 @@ from pathlib import Path
 
 import click
 
-from pipelines import keys as person_keys
 from pipelines.breaches import check as check_notice
 from pipelines.cli import Failed, Invocation, answer, json_option
-from pipelines.keys import HubKeys, KeysError
-from pipelines.settings import load_settings, shipped, site_files
+from pipelines.cli.keys import MEANING, mint_missing, state_of_keys, whereabouts
+from pipelines.settings import shipped, site_files
 
 
 @click.command()
 @json_option
 @click.pass_obj
 def init(invocation: Invocation, as_json: bool) -> None:
-    """Write a site's configuration files and mint its key.
+    """Write a site's configuration files and mint its keys.
 
-    Files and a key that are there already are left as they are, so it may be run again. A file in
+    Files and keys that are there already are left as they are, so it may be run again. A file in
     HOME/config replaces the shipped one of that name whole; one that you don't need to change is best
     deleted there, and the shipped one counts again.
 
@@ -36,20 +35,26 @@ def init(invocation: Invocation, as_json: bool) -> None:
     home = invocation.home.absolute()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     written, kept = _copy_shipped(home / "config")
-    settings = load_settings(home, invocation.environ)
-    by_variable = person_keys.KEY_VARIABLE in invocation.environ
-    minted = not by_variable and person_keys.init(home, settings.hub.key_file)
-    where = person_keys.KEY_VARIABLE if by_variable else settings.hub.key_file
+    minted = mint_missing(invocation)
     answer(
         as_json,
-        {"home": str(home), "written": written, "kept": kept, "key_minted": minted},
+        {
+            "home": str(home),
+            "written": written,
+            "kept": kept,
+            "key_minted": "person" in minted,
+            "keys_minted": list(minted),
+        },
         [
             *(f"written  {home / 'config' / path}" for path in written),
             *(f"kept     {home / 'config' / path}" for path in kept),
-            f"{'minted' if minted else 'kept':8} {where}: the key of the pseudonyms",
+            *(
+                f"{'minted' if place.name in minted else 'kept':8} {where}: {MEANING[place.name]}"
+                for place, where in whereabouts(invocation)
+            ),
             "",
             "Next:",
-            "  the key                  a copy of it in a safe; without it no night can run",
+            "  the keys                 copies of them in a safe; without them no night can run",
             "  config/notice.yml        your own privacy notice, if it is not this one",
             "  config/sources/*.yml     addresses and accounts of the registers",
             "  config/recipients/*.yml  addresses, accounts and agreements of those who are told",
@@ -71,66 +76,6 @@ def _copy_shipped(site: Path) -> tuple[list[str], list[str]]:
         except FileExistsError:
             kept.append(path)
     return written, kept
-
-
-@click.group()
-def keys() -> None:
-    """The key of the pseudonyms.
-
-    Identity codes and birth dates leave a connector only as tokens made with this key.
-
-    \b
-    Examples:
-      hub keys init       mint it, if there is none
-      hub keys check      see that it can be used
-    """
-
-
-@keys.command("init")
-@json_option
-@click.pass_obj
-def keys_init(invocation: Invocation, as_json: bool) -> None:
-    """Mint the key, unless there is one.
-
-    \b
-    Examples:
-      hub keys init
-      hub keys init --json
-    """
-    path = invocation.settings.hub.key_file
-    minted = person_keys.init(invocation.home.absolute(), path)
-    text = f"minted {path}" if minted else f"{path} is there already; it was left as it is"
-    answer(as_json, {"key_file": str(path), "minted": minted}, [text])
-
-
-@keys.command("check")
-@json_option
-@click.pass_obj
-def keys_check(invocation: Invocation, as_json: bool) -> None:
-    """See that the key can be used; shows its name, never the key.
-
-    \b
-    Examples:
-      hub keys check
-      HUB_PERSON_KEY=… hub keys check --json
-    """
-    found = _load_key(invocation)
-    where = _key_source(invocation)
-    answer(
-        as_json,
-        {"key_id": found.key_id, "from": where},
-        [f"key {found.key_id} from {where} can be used"],
-    )
-
-
-def _load_key(invocation: Invocation) -> HubKeys:
-    return HubKeys.load(invocation.home, invocation.environ, invocation.settings.hub.key_file)
-
-
-def _key_source(invocation: Invocation) -> str:
-    if invocation.environ.get(person_keys.KEY_VARIABLE):
-        return person_keys.KEY_VARIABLE
-    return str(invocation.settings.hub.key_file)
 
 
 @click.command()
@@ -229,12 +174,12 @@ def configuration(invocation: Invocation) -> Configuration:
     breaches = check_notice(
         settings.notice, settings.sources, settings.recipients, invocation.today()
     )
-    key_id, key_fault = _key_state(invocation)
+    keys = state_of_keys(invocation)
     files = {
         path: {"from": "site" if origin.is_relative_to(site) else "shipped", "path": str(origin)}
         for path, origin in settings.origins.items()
     }
-    problems = [*([key_fault] if key_fault else []), *map(str, breaches)]
+    problems = [*(key["fault"] for key in keys if key["fault"]), *map(str, breaches)]
     payload = {
         "home": str(settings.home),
         "files": files,
@@ -244,7 +189,8 @@ def configuration(invocation: Invocation) -> Configuration:
         "recipients": {
             n: {"configured": r.configured, "mode": r.mode} for n, r in settings.recipients.items()
         },
-        "key": {"from": _key_source(invocation), "key_id": key_id, "fault": key_fault},
+        "key": {name: value for name, value in keys[0].items() if name != "name"},
+        "keys": keys,
         "breaches": [asdict(b) for b in breaches],
     }
     lines = [
@@ -253,7 +199,7 @@ def configuration(invocation: Invocation) -> Configuration:
         *(f"ignored  {variable}: no such setting" for variable in settings.unknown_variables),
         *(_party("source", n, s.configured, "") for n, s in settings.sources.items()),
         *(_party("told", n, r.configured, r.mode) for n, r in settings.recipients.items()),
-        f"key      {key_id or 'none'} from {_key_source(invocation)}",
+        *(f"key      {key['name']:8} {key['key_id'] or 'none'} from {key['from']}" for key in keys),
         *(f"problem  {problem}" for problem in problems),
         *([] if problems else ["the configuration can be used"]),
     ]
@@ -262,11 +208,3 @@ def configuration(invocation: Invocation) -> Configuration:
 
 def _party(kind: str, name: str, configured: bool, mode: str) -> str:
     return f"{kind:8} {name:32} {mode if configured else 'absent: no address'}".rstrip()
-
-
-def _key_state(invocation: Invocation) -> tuple[str | None, str | None]:
-    """The key's name, or what is wrong with it."""
-    try:
-        return _load_key(invocation).key_id, None
-    except KeysError as fault:
-        return None, str(fault)

@@ -1,4 +1,4 @@
-"""Commands of customer service: customer, quarantine, extract preview, disclosures.
+"""Commands of customer service: customer, quarantine, extract preview.
 
 Belongs here: asking the steps and laying the answer out on a terminal. Does not belong here: deciding
 anything. Whoever sees a person says who they are (`--as`, or the login) and is written into the access log.
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 import pandas as pd
 
 from pipelines.cli import Failed, Invocation, answer, is_date, json_option
@@ -47,6 +48,8 @@ def cell(value: object) -> str:
     """A value on a terminal."""
     if _is_null(value):
         return ""
+    if isinstance(value, np.generic):
+        value = value.item()
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return "".join(c if c.isprintable() else "·" for c in text)
 
@@ -55,16 +58,18 @@ def _is_null(value: Any) -> bool:
     return value is None or (not isinstance(value, (list, dict)) and bool(pd.isna(value)))
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows for JSON, nulls as null."""
     return [
         {str(k): None if _is_null(v) else v for k, v in row.items()}
         for row in frame.astype(object).to_dict("records")
     ]
 
 
-def _emit(as_json: bool, frame: pd.DataFrame, columns: dict[str, str], nothing: str) -> None:
+def emit(as_json: bool, frame: pd.DataFrame, columns: dict[str, str], nothing: str) -> None:
+    """Some columns of a frame, as JSON under their names or as a table under headings."""
     if as_json:
-        click.echo(json.dumps(_records(frame[list(columns)]), ensure_ascii=False, default=str))
+        click.echo(json.dumps(records(frame[list(columns)]), ensure_ascii=False, default=str))
     elif frame.empty:
         click.echo(nothing)
     else:
@@ -101,7 +106,7 @@ def find(invocation: Invocation, words: tuple[str, ...], why: str, as_json: bool
 
     with acting(invocation) as (night, who):
         found = search(night, " ".join(words), who, why)
-    _emit(
+    emit(
         as_json,
         found.assign(id="P" + found["party_id"].astype(str)),
         {
@@ -143,9 +148,9 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
                 {
                     "id": f"P{found.golden['party_id']}",
                     "protected": bool(found.golden["protection"] == "on"),
-                    "values": _records(values),
-                    "roles": _records(roles),
-                    "points": _records(points),
+                    "values": records(values),
+                    "roles": records(roles),
+                    "points": records(points),
                     "customer_numbers": list(numbers),
                     "records": list(found.handles),
                 },
@@ -268,7 +273,7 @@ def list_(invocation: Invocation, source: str | None, as_json: bool) -> None:
             for rule, reason in items[["rule", "reason"]].itertuples(index=False)
         ]
     )
-    _emit(
+    emit(
         as_json,
         items,
         {
@@ -376,7 +381,7 @@ def preview(invocation: Invocation, recipient: str, why: str, as_json: bool) -> 
     if as_json:
         click.echo(
             json.dumps(
-                {"rows": _records(events), "held": _records(held)}, ensure_ascii=False, default=str
+                {"rows": records(events), "held": records(held)}, ensure_ascii=False, default=str
             )
         )
         return
@@ -386,73 +391,3 @@ def preview(invocation: Invocation, recipient: str, why: str, as_json: bool) -> 
         click.echo(table(events.itertuples(index=False), tuple(events.columns)))
     for party_id, reason in held[["party_id", "reason"]].itertuples(index=False):
         click.echo(f"held back: P{party_id} ({reason})")
-
-
-@click.group()
-def disclosures() -> None:
-    """Who was told what, when and on what ground.
-
-    \b
-    Examples:
-      hub disclosures list
-      hub disclosures person 100123
-    """
-
-
-@disclosures.command("list")
-@click.option("--limit", default=20, show_default=True, help="Newest first.")
-@json_option
-@click.pass_obj
-def list_deliveries(invocation: Invocation, limit: int, as_json: bool) -> None:
-    """Deliveries and look-ups with their counts; no people.
-
-    \b
-    Examples:
-      hub disclosures list --limit 50
-    """
-    from pipelines.house import open_house
-    from pipelines.store import disclosures as store
-    from pipelines.store.engine import transaction
-
-    house = open_house(invocation.home, invocation.environ, clock=invocation.clock)
-    with transaction(house.engine) as conn:
-        rows = store.list_deliveries(conn, limit)
-    house.close()
-    _emit(
-        as_json,
-        rows,
-        {
-            "at": "when", "recipient": "to", "operation": "what", "delivery_id": "delivery", "people": "people",
-            "state": "state",
-        },
-        "nothing has been disclosed",
-    )  # fmt: skip
-
-
-@disclosures.command()
-@click.argument("number")
-@click.option(
-    "--why", default="access request", show_default=True, help="Purpose, for the access log."
-)
-@json_option
-@click.pass_obj
-def person(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
-    """Everything that was disclosed about one customer (GDPR art. 15(1)(c)). You are logged.
-
-    \b
-    Examples:
-      hub disclosures person 100123 --why "request 2026-17"
-    """
-    from pipelines.steps.look import told_about
-
-    with acting(invocation) as (night, who):
-        rows = told_about(night, number, who, why)
-    _emit(
-        as_json,
-        rows,
-        {
-            "at": "when", "recipient": "to", "operation": "what", "purpose": "purpose", "basis": "basis",
-            "ground": "ground", "fields": "fields", "delivery_id": "delivery",
-        },
-        "nothing has been disclosed about this customer",
-    )  # fmt: skip

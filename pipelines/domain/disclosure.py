@@ -1,12 +1,14 @@
 """What is written down about a disclosure: the erasable detail, and the leaf that proves it.
 
-Belongs here: what a leaf commits to, the commitment, the leaf's canonical text (PRIVACY §2.3). Does not belong here: where either is kept (`store.disclosures`), who may be told what.
+Belongs here: what a leaf commits to, the commitment, the leaf's canonical text (PRIVACY §2.3). Does not belong
+here: where either is kept (`store.disclosures`), who may be told what.
 
 A leaf outlives the person's data, so it holds no part of it: only a salted commitment. Once detail and
 salt are destroyed, the commitment is a random number, and every proof over the log still holds.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,11 +21,12 @@ LEAF_KINDS = frozenset(
     {
         "disclosure", "intent", "attempt", "delivered", "uncertain", "aborted", "acknowledged", "shadow",
         "lookup", "lookup_call", "rectified", "art19", "ban", "restricted", "erased", "refusal",
-        "key-destroyed", "policy-change",
+        "key-destroyed", "policy-change", "segment",
     }
 )  # fmt: skip
 LEAF_FACTS = frozenset(
     {
+        "at",  # instant
         "e",  # random id of the detail
         "c",  # commitment to the detail
         "to",  # recipient
@@ -36,11 +39,14 @@ LEAF_FACTS = frozenset(
         "fields",  # the contract's columns
         "mac",  # keyed digest of the payload; a plain one could be guessed back
         "receipt",  # hash of the receipt
+        "segment", "previous", "root",  # calendar year, the one before, its final root; n: its size
+        "key",  # public key that signs from here on
     }
 )  # fmt: skip
 _LONGEST_FACT = 200
+_ENTRY, _COMMITMENT = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(r"[0-9a-f]{16,128}")
-_DIGESTS = frozenset({"e", "c", "mac", "receipt"})
+_DIGESTS = frozenset({"e", "c", "mac", "receipt", "root", "key"})
 
 
 def commit(detail: Mapping[str, Any], salt: bytes) -> str:
@@ -48,10 +54,35 @@ def commit(detail: Mapping[str, Any], salt: bytes) -> str:
 
     Absent and None are the same. Raises ValueError for a salt that is not 32 bytes.
     """
+    return commitment(salted(detail, salt))
+
+
+def salted(detail: Mapping[str, Any], salt: bytes) -> bytes:
+    """What is hashed for the commitment, and kept encrypted: the salt and the canonical detail.
+
+    Raises ValueError for a salt that is not 32 bytes.
+    """
     if len(salt) != SALT_BYTES:
         raise ValueError(f"a salt is {SALT_BYTES} random bytes")
     stated = {name: value for name, value in detail.items() if value is not None}
-    return hashlib.sha256(salt + canonical_json(stated).encode()).hexdigest()
+    return salt + canonical_json(stated).encode()
+
+
+def commitment(salted: bytes) -> str:
+    """The commitment to a salted detail, in hex."""
+    return hashlib.sha256(salted).hexdigest()
+
+
+def unsalted(salted: bytes) -> tuple[bytes, dict[str, Any]]:
+    """Salt and detail of a salted detail."""
+    detail: dict[str, Any] = json.loads(salted[SALT_BYTES:])
+    return salted[:SALT_BYTES], detail
+
+
+def receipt_hash(delivery_id: str, receipt: Mapping[str, Any]) -> str:
+    """What the leaf `delivered` says of a receipt (name and size of what stands there), in hex."""
+    said = canonical_json({"d": delivery_id, "receipt": receipt})
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def committed(
@@ -87,3 +118,24 @@ def leaf(kind: str, **facts: str | int | Sequence[str] | None) -> str:
         if name in _DIGESTS and not _DIGEST.fullmatch(str(value)):
             raise ValueError(f"the fact {name} of a leaf is a digest in lower-case hex")
     return canonical_json({"t": kind, "v": 1, **stated})
+
+
+def leaves(
+    kind: str, entries: Sequence[str], commitments: Sequence[str], **facts: str | int | None
+) -> list[str]:
+    """`leaf` for many details that differ in entry (`e`) and commitment (`c`) only.
+
+    The facts they share are looked at once. Raises ValueError as `leaf` does.
+    """
+    e, c = "e" * 32, "c" * 64
+    one = leaf(kind, e=e, c=c, **facts)
+    if one.count(f'"{c}"') != 1 or one.count(f'"{e}"') != 1:
+        raise ValueError("a fact shared by leaves looks like an entry or a commitment")
+    if not all(map(_ENTRY.fullmatch, entries)) or not all(map(_COMMITMENT.fullmatch, commitments)):
+        raise ValueError("the facts e and c of a leaf are digests in lower-case hex")
+    before, rest = one.split(c)  # names are in order, and c comes before e
+    between, after = rest.split(e)
+    return [
+        f"{before}{said}{between}{entry}{after}"
+        for entry, said in zip(entries, commitments, strict=True)
+    ]

@@ -6,7 +6,7 @@ the fields mean (`standardise`), storing them (`store`).
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -16,9 +16,27 @@ def canonical_json(value: object) -> str:
 
     Raises TypeError or ValueError (naming types only) for what JSON can't say.
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return _CANONICAL.encode(value)
+
+
+# made once: json.dumps would make one for every value
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
+
+def canonical_rows(rows: Sequence[Mapping[str, str | None]]) -> list[str]:
+    """`canonical_json` of many mappings to text, nulls left out; quick where they have the same keys."""
+    if not rows or any(row.keys() != rows[0].keys() for row in rows):
+        return [canonical_json({k: v for k, v in row.items() if v is not None}) for row in rows]
+    quoted = json.encoder.encode_basestring
+    names = [(name, f"{quoted(name)}:") for name in sorted(rows[0])]
+    return [
+        "{" + ",".join([
+            said + quoted(value) for name, said in names if (value := row[name]) is not None
+        ]) + "}"
+        for row in rows
+    ]  # fmt: skip
 
 
 # Only a statement to the contrary ends these; silence never does (R56, DESIGN 12; FORMATS §1.1 on deaths).

@@ -17,7 +17,18 @@ from sqlalchemy import Connection
 from expectations.rules import MEANINGS
 from pipelines.settings import Letter as LetterSettings
 from pipelines.steps.night import Night, Status, StepResult, instant
-from pipelines.store import deliveries, disclosures, judgements, nights, quarantine, requests
+from pipelines.steps.seal import is_unseen
+from pipelines.store import (
+    checkpoints,
+    deliveries,
+    disclosures,
+    holdings,
+    judgements,
+    nights,
+    quarantine,
+    reconciliation,
+    requests,
+)
 from pipelines.store.engine import transaction
 from pipelines.texts import Texts
 
@@ -75,6 +86,7 @@ def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] =
             for name, contract in night.settings.recipients.items()
             if contract.configured
         }
+        log = _log(night, texts, conn)
     status: Status = "failed" if failures else "attention" if attention else "ok"
     register = steps.get("consolidate", {})
     lines = [
@@ -102,6 +114,7 @@ def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] =
                 for name, t in told.items()
             ],
         ),
+        *_section(say("letter.log"), log),
     ]
     subject = say("letter.subject", word=say(_WORD[status]), date=texts.day(night.business_date))
     return Letter(status, subject, "\n".join(lines) + "\n")
@@ -109,6 +122,43 @@ def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] =
 
 def _section(title: str, lines: list[str]) -> list[str]:
     return [title, *(f"  - {line}" for line in lines), ""]
+
+
+def _log(night: Night, texts: Texts, conn: Connection) -> list[str]:
+    """Where the disclosure log stands: the signed checkpoint itself, so that the letter is a witness too."""
+    head = checkpoints.latest(conn)
+    if head is None:
+        return []
+    known = [w for w in checkpoints.witnesses(conn) if w.checkpoint_no == head.checkpoint_no]
+    line = texts.say(
+        "letter.log_line",
+        leaves=disclosures.leaf_count(conn),
+        number=head.checkpoint_no,
+        witnesses=", ".join(w.witness for w in known) or texts.say("letter.nobody"),
+    )
+    return [f"{line}\n\n{head.note.rstrip()}"]
+
+
+def _log_to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], list[str]]:
+    """What the log needs a person for: failures, and what may wait."""
+    say, hub = texts.say, night.settings.hub
+    failures = []
+    if unsealed := checkpoints.unsealed(conn):
+        failures.append(say("todo.unsealed", n=unsealed))
+    for name, contract in night.settings.recipients.items():
+        if contract.configured and is_unseen(conn, night, contract.seal_max_age_hours):
+            hours = contract.seal_max_age_hours
+            failures.append(say("todo.unseen", recipient=name, hours=hours))
+    attention = [
+        say("todo.witness", witness=w.witness, reason=w.reason)
+        for w in checkpoints.witnesses(conn)
+        if w.reason is not None and w.witness in hub.witnesses
+    ]
+    for name, contract in night.settings.recipients.items():
+        last = contract.agreement.valid_to
+        if contract.configured and last is not None and str(last) < night.business_date:
+            attention.append(say("todo.agreement_ended", recipient=name, day=texts.day(str(last))))
+    return failures, attention
 
 
 def _recipient_line(totals: Mapping[str, int]) -> dict[str, int]:
@@ -155,7 +205,7 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
     for name, contract in night.settings.recipients.items():
         if not contract.configured:
             continue
-        for reason, n in deliveries.held_reasons(conn, name).items():
+        for reason, n in holdings.held_reasons(conn, name).items():
             attention.append(
                 say("todo.held_row", n=n, recipient=name, reason=say(f"held.{reason}"))
             )
@@ -181,14 +231,15 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
             attention.append(
                 say("todo.rejected_rows", recipient=name, n=n, delivery=delivery_id, codes=codes)
             )
-        overwritten = deliveries.returned_counts(conn, name).get("overwritten")
+        overwritten = holdings.returned_counts(conn, name).get("overwritten")
         if overwritten:
             title = contract.title.in_(texts.language)
             attention.append(say("todo.overwritten", n=overwritten, recipient=title))
-    unlogged, broken = disclosures.unlogged_rows(conn), disclosures.leaves_out_of_line(conn)
+    unlogged, broken = reconciliation.unlogged_rows(conn), reconciliation.leaves_out_of_line(conn)
     if unlogged or broken:
         failures.append(say("todo.log_broken", detail=f"{unlogged}/{broken}"))
-    return failures, attention
+    wrong, waiting_ones = _log_to_do(night, texts, conn)
+    return failures + wrong, attention + waiting_ones
 
 
 def _mail(letter: Letter, settings: LetterSettings) -> bool:

@@ -1,7 +1,7 @@
-"""Send what was frozen and logged, exactly once, and wait a little for the answer (PRIVACY §2.4 T2–T3).
+"""Send what was frozen and logged, exactly once, and wait a little for the answer (PRIVACY §2.4 S–T3).
 
-Belongs here: the last-moment check, publishing, what an unclear outcome means. Does not belong here:
-deciding what to say (`prepare_extract`), reading answers (`settle`).
+Belongs here: the gates (no seal, no send; the last-moment check), publishing, what an unclear outcome means.
+Does not belong here: deciding what to say (`prepare_extract`), signing (`seal`), reading answers (`settle`).
 """
 
 import time
@@ -9,15 +9,23 @@ from collections.abc import Callable
 
 from connectors.base import AlreadyPublished, ConnectorError, OutcomeUnknown, Recipient
 from pipelines.domain.disclosure import leaf
+from pipelines.errors import told
+from pipelines.keys import KeysError
 from pipelines.settings import RecipientContract
+from pipelines.steps import stop
 from pipelines.steps.night import Check, Night, StepResult
+from pipelines.steps.seal import is_unseen, seal
 from pipelines.steps.settle import Settled, confirm_sent, look_for, settle
-from pipelines.store import deliveries, disclosures
+from pipelines.store import deliveries, disclosures, recheck
 from pipelines.store.deliveries import Delivery
-from pipelines.store.engine import transaction
+from pipelines.store.engine import StoreError, transaction
 
-DELIVER_CHECKS = ("told_and_answered",)
+DELIVER_CHECKS = ("told_and_answered", "sealed_before_sending")
 _POLL_SECONDS = 0.1
+
+
+class _NotSealed(Exception):
+    """Nothing may leave; says why."""
 
 
 def deliver(
@@ -29,29 +37,57 @@ def deliver(
         open_ = deliveries.outstanding(conn, name)
     if not open_:
         return _result(night, contract, Settled(()))
+    unsealed = ""
     try:
         recipient = opener()
         for delivery in open_:
             if delivery.state in ("sending", "uncertain"):
                 look_for(night, delivery, recipient)
-        with transaction(night.engine) as conn:
-            prepared = [d for d in deliveries.outstanding(conn, name) if d.state == "prepared"]
-        for delivery in prepared:
-            _send(night, delivery, recipient)
+        try:
+            for delivery in _sealed(night, contract):
+                _send(night, delivery, recipient)
+        except _NotSealed as why:
+            unsealed = str(why)
         settled = _await(night, contract, recipient)
     except ConnectorError as error:
         with transaction(night.engine) as conn:
             settled = Settled(tuple(deliveries.outstanding(conn, name)), str(error))
-    return _result(night, contract, settled)
+    return _result(night, contract, settled, unsealed)
+
+
+def _sealed(night: Night, contract: RecipientContract) -> list[Delivery]:
+    """What waits to be sent, under a checkpoint made now; raises _NotSealed.
+
+    A log that can't be signed, or that nobody outside has seen for too long, is no proof: nothing leaves.
+    """
+    with transaction(night.engine) as conn:
+        waiting = deliveries.in_state(conn, "prepared", "sealed", recipient=contract.recipient)
+    if not waiting:
+        return []
+    try:
+        seal(night)
+    except (KeysError, StoreError) as error:
+        raise _NotSealed(told(error)) from None
+    night.reached(f"deliver:{contract.recipient}:sealed")
+    with transaction(night.engine) as conn:
+        if is_unseen(conn, night, contract.seal_max_age_hours):
+            raise _NotSealed(
+                f"no witness has taken a checkpoint of the disclosure log for over "
+                f"{contract.seal_max_age_hours} h: see `hub disclosures witnesses`"
+            )
+        return deliveries.in_state(conn, "sealed", recipient=contract.recipient)
 
 
 def _send(night: Night, delivery: Delivery, recipient: Recipient) -> None:
-    """Check once more under the run lock that nobody in it may not be told any more, then publish."""
+    """Check once more, alone, that nobody in it may not be told any more, then publish."""
     name = delivery.recipient
     with transaction(night.engine) as conn:
-        if deliveries.exposes_somebody(conn, delivery.delivery_id):
-            deliveries.mark(conn, delivery.delivery_id, "aborted", night.now())
-            disclosures.append_leaves(conn, [leaf("aborted", d=delivery.delivery_id)], night.now())
+        recheck.alone(conn)
+        delivery = deliveries.find(conn, delivery.delivery_id)
+        if delivery.state != "sealed":
+            return  # given up in between
+        if not stop.may_leave(conn, night, delivery):
+            stop.give_up(conn, night, delivery)
             return
         deliveries.mark(conn, delivery.delivery_id, "sending", night.now())
         disclosures.append_leaves(conn, [leaf("attempt", d=delivery.delivery_id)], night.now())
@@ -77,22 +113,26 @@ def _await(night: Night, contract: RecipientContract, recipient: Recipient) -> S
     deadline = time.monotonic() + contract.acknowledgement.wait_seconds
     while True:
         settled = settle(night, contract.recipient, recipient)
-        if not settled.open or settled.error or time.monotonic() >= deadline:
+        unsent = all(d.state in ("prepared", "sealed") for d in settled.open)
+        if unsent or settled.error or time.monotonic() >= deadline:
             return settled
         time.sleep(_POLL_SECONDS)
 
 
-def _result(night: Night, contract: RecipientContract, settled: Settled) -> StepResult:
+def _result(
+    night: Night, contract: RecipientContract, settled: Settled, unsealed: str = ""
+) -> StepResult:
     with transaction(night.engine) as conn:
         tonight = deliveries.totals(conn, contract.recipient, night.business_date)
     unsent = [d for d in settled.open if d.state != "sent"]
+    uncertain = [d for d in settled.open if d.state == "uncertain"]
     return StepResult(
         status="failed"
         if unsent or settled.error
         else "attention"
         if tonight["rejected"]
         else "ok",
-        counts={**tonight, "waiting": len(settled.open)},
+        counts={**tonight, "waiting": len(settled.open), "uncertain": len(uncertain)},
         checks=(
             Check(
                 "told_and_answered",
@@ -105,6 +145,7 @@ def _result(night: Night, contract: RecipientContract, settled: Settled) -> Step
                     "waiting": len(settled.open),
                 },
             ),
+            Check("sealed_before_sending", passed=not unsealed, counts={"unsealed": len(unsent)}),
         ),
-        text=settled.error or "",
+        text=unsealed or settled.error or "",
     )

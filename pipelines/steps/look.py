@@ -26,7 +26,7 @@ from pipelines.domain.schemas import (
 from pipelines.domain.survivorship import Policy
 from pipelines.steps.around import Around, NotFound, keys_of
 from pipelines.steps.night import Night
-from pipelines.store import access, disclosures, frames, nights, quarantine
+from pipelines.store import access, frames, nights, quarantine
 from pipelines.store.engine import transaction
 
 OWN_REGISTER_SOURCE = "registrations"
@@ -134,14 +134,6 @@ def _facts(conn: Connection, points: pd.DataFrame, policy: Policy) -> pd.DataFra
     )
     named = facts.merge(points[["point_id", "point_ref"]], on="point_id")
     return named.sort_values(["point_ref", "field"], kind="stable", ignore_index=True)
-
-
-def told_about(night: Night, number: str, who: str, purpose: str) -> pd.DataFrame:
-    """Who has been told what about one customer, look-ups at registers included (R38)."""
-    with transaction(night.engine) as conn:
-        party_id = party_of(conn, number)
-        access.record(conn, night.now(), who, "disclosures person", party_id, purpose)
-        return disclosures.of_party(conn, party_id)
 
 
 def refused_record(

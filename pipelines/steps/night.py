@@ -11,11 +11,14 @@ from datetime import datetime, time
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine
 
+from pipelines.keys import KeyMissing
 from pipelines.settings import Settings
 from pipelines.store import nights
 from pipelines.store.engine import transaction
+from pipelines.store.vault import Vault
 
 HELSINKI = ZoneInfo("Europe/Helsinki")
 
@@ -32,11 +35,26 @@ def nothing_happens(place: str) -> None:
 
 
 @dataclass(frozen=True)
+class LogKeys:
+    """What writing the disclosure log needs: the vault of its details, and its name and signing key."""
+
+    vault: Vault
+    name: str
+    signing: Ed25519PrivateKey = field(repr=False)
+
+
+def no_keys() -> LogKeys:
+    """The keys of a night that tells nobody anything."""
+    raise KeyMissing("nothing can be logged without the log's keys")
+
+
+@dataclass(frozen=True)
 class Night:
     """One business date over one register.
 
     clock: the present moment, aware. reached: called with the name of each boundary a process may die at.
-    full: every step works on everything instead of what changed (DESIGN 5).
+    full: every step works on everything instead of what changed (DESIGN 5). log_keys: raises KeysError
+    when the disclosure log can't be written.
     """
 
     engine: Engine
@@ -45,6 +63,15 @@ class Night:
     clock: Callable[[], datetime]
     full: bool = False
     reached: Callable[[str], None] = nothing_happens
+    log_keys: Callable[[], LogKeys] = no_keys
+
+    @property
+    def vault(self) -> Vault:
+        """What the log holds of persons is read and written through it.
+
+        The first time, this is a transaction of its own: ask before beginning another.
+        """
+        return self.log_keys().vault
 
     def now(self) -> str:
         """The present instant, for logs and records of what we did."""

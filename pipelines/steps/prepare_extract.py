@@ -6,7 +6,6 @@ from them. Does not belong here: what a row says (`domain.extract`), sending (`d
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,7 +15,8 @@ from sqlalchemy import Connection
 
 from connectors.base import ConnectorError, Malformed, Recipient
 from pipelines.domain import extract, returns
-from pipelines.domain.disclosure import SALT_BYTES, commit, leaf
+from pipelines.domain.disclosure import leaf
+from pipelines.domain.restraints import forbidding
 from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN,
@@ -29,7 +29,7 @@ from pipelines.domain.schemas import (
 from pipelines.settings import RecipientContract
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing, rehearsing
 from pipelines.steps.settle import settle
-from pipelines.store import access, deliveries, disclosures, frames, nights
+from pipelines.store import access, deliveries, disclosures, frames, holdings, nights, restraints
 from pipelines.store.engine import transaction
 
 EXTRACT_CHECKS = ("nobody_held_back",)
@@ -59,7 +59,7 @@ def prepare_extract(
     While a delivery is unacknowledged nothing more goes to that recipient and its changes wait: the step
     then does not count as having worked through them.
     """
-    name = contract.recipient
+    name, _ = contract.recipient, night.log_keys()  # looked for before anything is worked out
     with transaction(night.engine) as conn:
         is_open = bool(deliveries.outstanding(conn, name))
     if is_open:
@@ -79,11 +79,11 @@ def prepare_extract(
             held = pd.concat([held, unsendable], ignore_index=True)
             if not events.empty:
                 _freeze(step, night, contract, events, recipient)
-        deliveries.hold(step.conn, name, dirty, held, night.now())
+        holdings.hold(step.conn, name, dirty, held, night.now())
         step.counts.update(
             touched=len(dirty),
             pending=len(events),
-            held_customers=deliveries.held_count(step.conn, name),
+            held_customers=holdings.held_count(step.conn, name),
         )
         if mode == "shadow":
             step.counts["shadow"] = len(events)
@@ -107,7 +107,7 @@ def preview(
     """What the next delivery would carry and who would be held back; nothing is written but who looked."""
     with rehearsing(night, f"extract:{contract.recipient}") as step:
         _, events, held = _differences(step, night, contract)
-        standing = deliveries.held(step.conn, contract.recipient)
+        standing = holdings.held(step.conn, contract.recipient)
         unsendable = standing.loc[standing["reason"] == "unsendable", ["party_id", "reason"]]
         held = pd.concat([held, unsendable], ignore_index=True)
     with transaction(night.engine) as conn:
@@ -128,7 +128,7 @@ def foresee(
         only = pd.DataFrame({"party_id": pd.array(parties, dtype="Int64")}).drop_duplicates()
     with rehearsing(night, f"extract:{name}") as step:
         wanted, events, held = _differences(step, night, contract, only)
-        standing = deliveries.held(step.conn, name)
+        standing = holdings.held(step.conn, name)
         theirs = standing["party_id"].isin(wanted["party_id"])
         unsendable = standing.loc[theirs & (standing["reason"] == "unsendable")]
         mode = deliveries.mode_of(step.conn, name, contract.mode)
@@ -153,8 +153,23 @@ def _differences(
         nothing = pd.DataFrame(columns=["row_key", "party_id", *contract.columns])
         return dirty, nothing, pd.DataFrame(columns=["party_id", "reason"])
     if contract.population.rule == "payers_of_points":
-        return dirty, *_billing(step, night, chosen, dirty)
-    return dirty, *_returns(step, chosen, _terms(night, contract), dirty, night.now())
+        events, held = _billing(step, night, chosen, dirty)
+    else:
+        events, held = _returns(step, chosen, _terms(night, contract), dirty, night.now())
+    return dirty, *_unrestrained(step.conn, contract, events, held)
+
+
+def _unrestrained(
+    conn: Connection, contract: RecipientContract, events: pd.DataFrame, held: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The events less those about whoever has forbidden it, who are held back instead (R45)."""
+    kinds = forbidding(contract.purpose, contract.ground)
+    barred = events["party_id"].isin(restraints.parties(conn, kinds))
+    if not barred.any():
+        return events, held
+    theirs = events.loc[barred, ["party_id"]].drop_duplicates().assign(reason="restricted")
+    others = held[~held["party_id"].isin(theirs["party_id"])]
+    return events[~barred].reset_index(drop=True), pd.concat([others, theirs], ignore_index=True)
 
 
 def _contract(contract: RecipientContract) -> extract.Contract:
@@ -202,8 +217,11 @@ def _touched(step: StepRun, night: Night, contract: RecipientContract) -> pd.Dat
             nights.parted_since(step.conn, min(after, night.business_date)),
         ]
     ids += [deliveries.unsettled_parties(step.conn, recipient)]
+    # who was or is restrained has no change of their own to be looked at for
+    held = holdings.held(step.conn, recipient)
+    ids += [held.loc[held["reason"] == "restricted", "party_id"]]
     if contract.population.rule == "payers_of_points":
-        ids += [deliveries.departed_parties(step.conn, recipient)]
+        ids += [holdings.departed_parties(step.conn, recipient)]
     every = pd.concat([i.astype("Int64") for i in ids]).dropna().drop_duplicates()
     return pd.DataFrame({"party_id": every})
 
@@ -225,7 +243,7 @@ def _billing(
     contact = addresses[addresses["address_type"] == "contact"]
     final = addresses[addresses["address_type"] == "final_invoice"]
     billed = extract.billing_rows(golden, contact, roles, points, final, night.business_date)
-    told = deliveries.told_to(
+    told = holdings.told_to(
         conn, contract.recipient, pd.concat([dirty, redirects[["party_id"]]]).drop_duplicates()
     )
     events = extract.billing_events(
@@ -242,7 +260,7 @@ def _billing(
 
 def _not_refused(step: StepRun, contract: extract.Contract, events: pd.DataFrame) -> pd.DataFrame:
     """Less what the recipient has refused in exactly this form: that waits for a person, not a night."""
-    refused = deliveries.refused_rows(step.conn, contract.recipient)
+    refused = holdings.refused_rows(step.conn, contract.recipient)
     if refused.empty or events.empty:
         return events
     before = refused.set_index("row_key")["row"].to_dict()
@@ -261,12 +279,12 @@ def _returns(
     records = frames.read_matching(conn, PARTY_RECORDS, dirty, ("party_id",))
     parties = frames.read_matching(conn, PARTIES, records[list(_RECORD)], _RECORD)
     addresses = frames.read_matching(conn, ADDRESSES, records[list(_RECORD)], _RECORD)
-    returned = deliveries.returned(conn, contract.recipient)
+    returned = holdings.returned(conn, contract.recipient)
     answers = _answers(conn, returned, terms.source)
-    deliveries.mark_returned(conn, contract.recipient, answers, now)
+    holdings.mark_returned(conn, contract.recipient, answers, now)
     step.counts["confirmed"] = int((answers["state"] == "confirmed").sum())
     step.counts["overwritten"] = int((answers["state"] == "overwritten").sum())
-    returned = deliveries.returned(conn, contract.recipient)
+    returned = holdings.returned(conn, contract.recipient)
     events = returns.return_rows(
         golden, values, records, parties, addresses, returned, contract, terms
     )
@@ -340,9 +358,8 @@ def _freeze(
         raise RuntimeError(f"{contract.recipient}: the bytes do not read back as the rows agreed")
     sequence = deliveries.next_sequence(step.conn, contract.recipient)
     digest = hashlib.sha256(payload).hexdigest()
-    delivery_id = hashlib.sha256(f"{contract.recipient}|{sequence}|{digest}".encode()).hexdigest()[
-        :20
-    ]
+    # keyed: one row's bytes could be guessed back from a plain digest
+    delivery_id = night.vault.delivery_id(contract.recipient, sequence, digest)
     now = night.now()
     terms = {
         "to": contract.recipient,
@@ -353,26 +370,13 @@ def _freeze(
         "d": delivery_id,
         "notice": night.settings.notice.version,
     }
-    details = events[["row_key", "party_id"]].assign(
-        entry_id=[secrets.token_hex(16) for _ in rows],
-        salt=[secrets.token_bytes(SALT_BYTES) for _ in rows],
-        recipient=contract.recipient,
-        purpose=contract.purpose,
-        basis=contract.basis,
-        ground=contract.ground,
-        operation="delivery",
+    told = events[["row_key", "party_id"]].assign(
         fields=pd.Series([[c for c in columns if row[c]] for row in rows], events.index, "object"),
         content=pd.Series(rows, events.index, "object"),
-        delivery_id=delivery_id,
-        at=now,
     )
-    leaves = [
-        leaf("disclosure", e=entry, c=commit(content, salt), **terms)
-        for entry, content, salt in details[["entry_id", "content", "salt"]].itertuples(index=False)
-    ]
+    salts = disclosures.disclose(step.conn, night.vault, "disclosure", told, terms, now)
     # keyed by the details' salts: it can be checked while they exist, and is a random number afterwards
-    mac = hmac.new(b"".join(details["salt"]), payload, hashlib.sha256).hexdigest()
-    leaves.append(leaf("intent", n=len(rows), sequence=sequence, fields=columns, mac=mac, **terms))
+    mac = hmac.new(salts, payload, hashlib.sha256).hexdigest()
     deliveries.freeze(
         step.conn,
         delivery_id=delivery_id,
@@ -384,9 +388,9 @@ def _freeze(
         payload=payload,
         payload_mac=mac,
         columns=columns,
-        rows=details[["row_key", "party_id", "content"]],
+        rows=told[["row_key", "party_id", "content"]],
         now=now,
         returned=_returned(contract, events),
     )
-    disclosures.write_details(step.conn, details.drop(columns="row_key"))
-    disclosures.append_leaves(step.conn, leaves, now)
+    intent = leaf("intent", n=len(rows), sequence=sequence, fields=columns, mac=mac, **terms)
+    disclosures.append_leaves(step.conn, [intent], now)

@@ -10,7 +10,7 @@ and publishing never overwrites, so "nothing stands there" is a safe answer to s
 from dataclasses import dataclass
 
 from connectors.base import Acknowledgement, ConnectorError, Malformed, Receipt, Recipient
-from pipelines.domain.disclosure import leaf
+from pipelines.domain.disclosure import leaf, receipt_hash
 from pipelines.steps.night import Night
 from pipelines.store import deliveries, disclosures
 from pipelines.store.deliveries import Delivery, State
@@ -45,11 +45,11 @@ def settle(night: Night, name: str, recipient: Recipient) -> Settled:
 
 
 def look_for(night: Night, delivery: Delivery, recipient: Recipient) -> None:
-    """Ask whether the bytes stand at the recipient; exactly ours means sent, nothing means prepared."""
+    """Ask whether the bytes stand at the recipient; exactly ours means sent, nothing means sealed."""
     receipt = recipient.look(delivery.delivery_id, delivery.sequence)
     if receipt is None:
         with transaction(night.engine) as conn:
-            deliveries.mark(conn, delivery.delivery_id, "prepared", night.now())
+            deliveries.mark(conn, delivery.delivery_id, "sealed", night.now())
         return
     confirm_sent(night, delivery, receipt)
 
@@ -61,10 +61,12 @@ def confirm_sent(night: Night, delivery: Delivery, receipt: Receipt) -> None:
     state: State = "sent" if matches else "uncertain"
     kind = "delivered" if matches else "uncertain"
     with transaction(night.engine) as conn:
-        deliveries.mark(
-            conn, delivery.delivery_id, state, night.now(), receipt={"name": receipt.name}
+        stood = {"name": receipt.name, "size": receipt.size}
+        deliveries.mark(conn, delivery.delivery_id, state, night.now(), receipt=stood)
+        proof = receipt_hash(delivery.delivery_id, stood)
+        disclosures.append_leaves(
+            conn, [leaf(kind, d=delivery.delivery_id, receipt=proof)], night.now()
         )
-        disclosures.append_leaves(conn, [leaf(kind, d=delivery.delivery_id)], night.now())
     night.reached(f"deliver:{delivery.recipient}:confirmed")
 
 

@@ -13,6 +13,7 @@ from pipelines.domain.schemas import ADDRESSES, LANDED, PARTIES, POINTS, ROLES, 
 from pipelines.domain.standardise import Standardised, companions
 from pipelines.domain.standardise import standardise as read_landed
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
+from pipelines.steps.stop import stop_what_may_not_leave
 from pipelines.store import frames, linkage, quarantine
 
 _CHECK_OF = {
@@ -45,6 +46,7 @@ def standardise(night: Night) -> StepResult:
         refused = _refused(step, night, landed, standard, findings)
         _keep(step, tables, refused)
         _protect(step, standard.parties, refused)
+        stop_what_may_not_leave(step.conn, night)
         step.counts.update(
             read=len(landed),
             accepted=len(landed) - len(refused),

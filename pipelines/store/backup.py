@@ -7,6 +7,9 @@ A backup is a folder: `manifest.json` (revision, and per table its columns, rows
 `TABLE.jsonl` per table (a JSON array a row, bytes in base64), and the site's `config/`. It is the same
 from SQLite and from PostgreSQL, so it is also the way from one to the other. It holds personal data in
 clear: the folder is made for the owner alone, and encrypting it is up to whoever carries it away.
+
+`disclosure_seed.jsonl` may be kept for a shorter time than the rest: once it is destroyed, the details of
+disclosures in that backup can't be read by anybody, and it can still be restored (PRIVACY §2.6).
 """
 
 import base64
@@ -31,6 +34,8 @@ from pipelines.store.engine import (
     transaction,
 )
 
+SEEDS = tables.disclosure_seed.name
+"""The one table whose file may be destroyed before the rest: what was told of persons goes with it."""
 _ROWS_AT_ONCE = 5_000
 _CONFIG_SUFFIXES = (".yml", ".yaml")
 
@@ -70,7 +75,10 @@ def restore(engine: Engine, source: Path) -> dict[str, int]:
     site's config is not touched. Raises StoreError, naming what does not fit.
     """
     manifest = _manifest(source)
-    for name, entry in manifest["tables"].items():
+    tables_there = manifest["tables"]
+    if not (source / f"{SEEDS}.jsonl").exists():
+        tables_there.pop(SEEDS, None)
+    for name, entry in tables_there.items():
         if _sha256(source / f"{name}.jsonl") != entry["sha256"]:
             raise StoreError(f"{name}.jsonl is not the file that the backup's manifest speaks of")
     migrate(engine, manifest["revision"])

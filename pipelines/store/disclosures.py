@@ -1,128 +1,355 @@
 """The disclosure log: erasable details and the append-only leaves that prove them (PRIVACY §2.3).
 
-Belongs here: writing both, finding a person's disclosures, holding the log against what was delivered.
-Does not belong here: what a leaf says (`domain.disclosure`).
+Belongs here: writing both, finding a person's disclosures, erasing. Does not belong here: what a leaf says
+(`domain.disclosure`), how a detail is encrypted (`vault`), the trees over leaves (`checkpoints`), holding all
+of it against each other (`verification`).
 
 Leaf numbers run 0, 1, 2 … without a gap: they are given under a lock inside the transaction that writes
 them, never by a database sequence, which loses a number with every rollback.
 """
 
 import json
-from collections.abc import Collection, Sequence
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
+from typing import Any, Literal
 
 import pandas as pd
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select
 
-from pipelines.domain.disclosure import commit, committed
+from pipelines.domain.disclosure import (
+    SALT_BYTES,
+    commitment,
+    committed,
+    leaf,
+    leaves,
+    salted,
+    unsalted,
+)
+from pipelines.domain.landing import canonical_json, canonical_rows
 from pipelines.store import frames
+from pipelines.store.checkpoints import next_leaf, segment_for
 from pipelines.store.engine import one_at_a_time
 from pipelines.store.tables import (
     delivery,
+    disclosure_clear,
     disclosure_detail,
     disclosure_leaf,
+    disclosure_seed,
     party_record,
     party_redirect,
 )
+from pipelines.store.vault import Vault, seeds_of
 
-_LEFT_THE_HOUSE = ("sending", "sent", "uncertain", "acknowledged")
+LOCK = "disclosure_leaf"
+OF_A_DETAIL = ("disclosure", "lookup")
+"""Kinds of leaf that commit to a detail."""
+
+_STATES = ("attempt", "uncertain", "delivered", "acknowledged", "aborted")
+_AT_ONCE = 5_000
 
 
-def append_leaves(conn: Connection, leaves: Sequence[str], at: str) -> int:
-    """Add leaves (`domain.disclosure.leaf`) to the log; returns the number of the first."""
-    one_at_a_time(conn, "disclosure_leaf")
-    last = conn.scalar(select(func.max(disclosure_leaf.c.leaf_no)))
-    first = 0 if last is None else last + 1
-    facts = [json.loads(leaf) for leaf in leaves]
-    frames.append(
+# ---- writing
+
+
+def append_leaves(conn: Connection, lines: Sequence[str], at: str) -> int:
+    """Add leaves (`domain.disclosure.leaf`) to the log, each with its instant; the number of the first.
+
+    The first leaf of a calendar year opens its segment, and before it comes the one that carries the end of
+    the segment before.
+    """
+    facts = [{"at": at, **json.loads(line)} for line in lines]
+    has_detail = [fact["t"] in OF_A_DETAIL for fact in facts]
+    return _append(
         conn,
-        disclosure_leaf,
-        pd.DataFrame(
-            {
-                "leaf_no": range(first, first + len(leaves)),
-                "entry_id": [fact.get("e") for fact in facts],
-                "delivery_id": [fact.get("d") for fact in facts],
-                "leaf": list(leaves),
-                "at": at,
-            }
-        ),
+        [canonical_json(fact) for fact in facts],
+        [fact.get("e") if has else None for fact, has in zip(facts, has_detail, strict=True)],
+        [fact.get("d") for fact in facts],
+        at,
     )
+
+
+def _append(
+    conn: Connection,
+    lines: Sequence[str],
+    entries: Sequence[str | None],
+    delivery_ids: Sequence[str | None],
+    at: str,
+) -> int:
+    one_at_a_time(conn, LOCK)
+    if lines and (header := segment_for(conn, at)) is not None:
+        _write(conn, next_leaf(conn), [header], [None], [None], at)
+    first = next_leaf(conn)
+    _write(conn, first, lines, entries, delivery_ids, at)
     return first
 
 
-def write_details(conn: Connection, details: pd.DataFrame) -> int:
-    """Add the erasable side; columns are those of `disclosure_detail`, nullable ones may be absent."""
-    return frames.append(conn, disclosure_detail, details)
+def _write(
+    conn: Connection,
+    first: int,
+    lines: Sequence[str],
+    entries: Sequence[str | None],
+    delivery_ids: Sequence[str | None],
+    at: str,
+) -> None:
+    columns = {
+        "leaf_no": range(first, first + len(lines)),
+        "entry_id": pd.array(list(entries), dtype="str"),
+        "delivery_id": pd.array(list(delivery_ids), dtype="str"),
+        "leaf": pd.Series(lines, dtype="str"),
+        "at": at,
+    }
+    frames.append(conn, disclosure_leaf, pd.DataFrame(columns))
+
+
+def disclose(
+    conn: Connection,
+    vault: Vault,
+    kind: Literal["disclosure", "lookup"],
+    people: pd.DataFrame,
+    terms: Mapping[str, str | None],
+    at: str,
+) -> bytes:
+    """Write down what is about to be told of many: a detail and a leaf each; the salts, one after another.
+
+    people: party_id and content (column → text) of each row told; of a look-up subject_key. fields: what
+    stands in it. terms: what their leaves share, by the names of `domain.disclosure.LEAF_FACTS`.
+    """
+    if people.empty:
+        return b""
+    one_at_a_time(conn, LOCK)
+    is_lookup = kind == "lookup"
+    to, operation = str(terms["to"]), str(terms.get("operation") or "delivery")
+    if is_lookup:
+        said: list[Mapping[str, Any]] = [
+            committed(
+                content=None,
+                recipient=to,
+                operation=operation,
+                purpose=str(terms["purpose"]),
+                subject=key,
+            )
+            for key in people["subject_key"]
+        ]
+        tokens = [vault.token(to, key) for key in people["subject_key"]]
+        holders, party_ids = tokens, pd.Series(pd.NA, people.index, dtype="Int64")
+    else:
+        said = list(people["content"])
+        party_ids = people["party_id"].astype("Int64")
+        of_nobody = _holder(None, terms["d"])
+        holders = ("P" + party_ids.astype("str")).fillna(of_nobody).tolist()
+        tokens = []
+    random = secrets.token_bytes((SALT_BYTES + 16) * len(people))
+    salts = random[: SALT_BYTES * len(people)]
+    names = random[SALT_BYTES * len(people) :].hex()
+    # random, and in order: a database files what comes in order twice as fast
+    entries = sorted(names[at : at + 32] for at in range(0, len(names), 32))
+    plain = [
+        salts[at : at + SALT_BYTES] + text.encode()
+        for text, at in zip(canonical_rows(said), range(0, len(salts), SALT_BYTES), strict=True)
+    ]
+    details = pd.DataFrame(
+        {
+            "entry_id": pd.Series(entries, dtype="str"),
+            "party_id": party_ids.array,
+            "subject_token": pd.Series(tokens if is_lookup else None, range(len(people)), "str"),
+            "holder": pd.Series(holders, dtype="str"),
+            "recipient": to,
+            "purpose": terms["purpose"],
+            "basis": terms["basis"],
+            "ground": pd.Series(terms.get("ground"), range(len(people)), "str"),
+            "fields": pd.Series(_one_of_each(people["fields"]), dtype="object"),
+            "sealed": pd.Series(
+                vault.encrypt(seeds_of(conn, holders), holders, entries, plain), dtype="object"
+            ),
+            "delivery_id": pd.Series(terms.get("d"), range(len(people)), "str"),
+            "at": at,
+            "operation": operation,
+        }
+    )
+    frames.append(conn, disclosure_detail, details)
+    lines = leaves(kind, entries, [commitment(text) for text in plain], at=at, **terms)
+    _append(conn, lines, entries, [terms.get("d")] * len(lines), at)
+    return salts
+
+
+def _one_of_each(lists: Iterable[Sequence[str]]) -> list[Sequence[str]]:
+    """The same lists, equal ones being one object: most rows of a delivery fill the same columns."""
+    known: dict[tuple[str, ...], Sequence[str]] = {}
+    return [known.setdefault(tuple(fields), fields) for fields in lists]
+
+
+def _holder(party: int | None, delivery_id: str | None) -> str:
+    """Under whose seed a detail is; a row about nobody in particular is under its delivery's."""
+    return f"D{delivery_id}" if party is None or pd.isna(party) else f"P{party}"
+
+
+def bring_over(conn: Connection, vault: Vault) -> int:
+    """Encrypt the details that an older hub wrote in clear, and destroy them there; how many."""
+    brought = 0
+    some = select(disclosure_clear).limit(_AT_ONCE)
+    while old := conn.execute(some).mappings().all():
+        tokens = [
+            None if row["subject_key"] is None
+            else vault.token(row["subject_source"], row["subject_key"])
+            for row in old
+        ]  # fmt: skip
+        holders = [
+            token or _holder(row["party_id"], row["delivery_id"])
+            for token, row in zip(tokens, old, strict=True)
+        ]
+        plain = [
+            salted(
+                committed(
+                    content=row["content"],
+                    recipient=row["recipient"],
+                    operation=row["operation"],
+                    purpose=row["purpose"],
+                    subject=row["subject_key"],
+                ),
+                row["salt"],
+            )
+            for row in old
+        ]
+        entries = [row["entry_id"] for row in old]
+        sealed = vault.encrypt(seeds_of(conn, holders), holders, entries, plain)
+        kept = [
+            {
+                **{name: row[name] for name in disclosure_detail.c.keys() & row.keys()},
+                "subject_token": token, "holder": holder, "sealed": text,
+            }
+            for row, token, holder, text in zip(old, tokens, holders, sealed, strict=True)
+        ]  # fmt: skip
+        conn.execute(insert(disclosure_detail), kept)
+        done = pd.DataFrame({"entry_id": entries})
+        brought += frames.remove_from(conn, disclosure_clear, done, ("entry_id",))
+    return brought
+
+
+def erase(conn: Connection, entries: pd.DataFrame, at: str) -> int:
+    """Destroy the details of entries (column entry_id); each leaves a leaf `erased`, and its own stays.
+
+    A holder's seed goes with their last detail. What was proven by their leaves is then a random number.
+    """
+    held = frames.rows(
+        conn,
+        select(disclosure_detail.c.entry_id, disclosure_detail.c.holder).where(
+            frames.matching(conn, disclosure_detail, entries, ("entry_id",))
+        ),
+    )
+    frames.remove_from(conn, disclosure_detail, held, ("entry_id",))
+    conn.execute(
+        delete(disclosure_seed).where(
+            frames.matching(conn, disclosure_seed, held, ("holder",)),
+            disclosure_seed.c.holder.not_in(select(disclosure_detail.c.holder)),
+        )
+    )
+    append_leaves(conn, [leaf("erased", e=entry) for entry in sorted(held["entry_id"])], at)
+    return len(held)
+
+
+# ---- finding
 
 
 def asked_before(
-    conn: Connection, recipient: str, operation: str, keys: Collection[str] | None = None
+    conn: Connection, vault: Vault, recipient: str, operation: str, keys: Collection[str]
 ) -> frozenset[str]:
-    """The subject keys a register was asked about before in that operation; of `keys` when given."""
-    statement = select(disclosure_detail.c.subject_key).where(
-        disclosure_detail.c.recipient == recipient,
-        disclosure_detail.c.operation == operation,
-        disclosure_detail.c.subject_key.is_not(None),
-    )
-    if keys is not None:
-        wanted = pd.DataFrame({"subject_key": list(keys)}, dtype="str")
-        statement = statement.where(
-            frames.matching(conn, disclosure_detail, wanted, ("subject_key",))
+    """Of the keys for persons, those a register was asked about before in that operation."""
+    by_token = {vault.token(recipient, key): key for key in keys}
+    wanted = pd.DataFrame({"holder": list(by_token)}, dtype="str")
+    found = conn.scalars(
+        select(disclosure_detail.c.subject_token).where(
+            disclosure_detail.c.recipient == recipient,
+            disclosure_detail.c.operation == operation,
+            frames.matching(conn, disclosure_detail, wanted, ("holder",)),
         )
-    return frozenset(key for key in conn.scalars(statement) if key is not None)
+    )
+    return frozenset(by_token[token] for token in found if token is not None)
 
 
-_LOGGED = (
-    disclosure_leaf.c.leaf_no,
-    disclosure_leaf.c.leaf,
-    *(column for column in disclosure_detail.c if column.name not in ("salt",)),
-)
-
-
-def of_party(conn: Connection, party_id: int) -> pd.DataFrame:
-    """Everything told or asked about a party, oldest first: leaf_no, leaf and the detail, less its salt.
+def of_party(conn: Connection, vault: Vault, party_id: int) -> pd.DataFrame:
+    """Everything told or asked about a party, oldest first, as `of_delivery` has it.
 
     Counts in what was logged under a party that has since gone into this one, and look-ups made by a
     record's key before it had a party (R38).
     """
-    merged = select(party_redirect.c.party_id).where(party_redirect.c.into_party_id == party_id)
-    asked = select(disclosure_detail.c.entry_id).join(
-        party_record,
-        (party_record.c.source == disclosure_detail.c.subject_source)
-        & (party_record.c.source_key == disclosure_detail.c.subject_key),
+    merged = conn.scalars(
+        select(party_redirect.c.party_id).where(party_redirect.c.into_party_id == party_id)
     )
-    return frames.rows(
-        conn,
-        select(*_LOGGED)
+    records = conn.execute(
+        select(party_record.c.source, party_record.c.source_key).where(
+            party_record.c.party_id == party_id
+        )
+    )
+    holders = [_holder(party, None) for party in (party_id, *merged)]
+    holders += [vault.token(source, key) for source, key in records]
+    theirs = pd.DataFrame({"holder": holders}, dtype="str")
+    return _logged(conn, vault, frames.matching(conn, disclosure_detail, theirs, ("holder",)))
+
+
+def of_delivery(conn: Connection, vault: Vault, delivery_id: str) -> pd.DataFrame:
+    """Who stood in a delivery and with which fields (R60): leaf_no, leaf, and the detail in clear.
+
+    entry_id, party_id, subject_source and subject_key (of a look-up), recipient, purpose, basis, ground,
+    fields, content (column → text; null of a look-up), salt, delivery_id, at, operation.
+    """
+    return _logged(conn, vault, disclosure_detail.c.delivery_id == delivery_id)
+
+
+def _logged(conn: Connection, vault: Vault, where: ColumnElement[bool]) -> pd.DataFrame:
+    found = frames.rows(conn, with_leaves().where(where).order_by(disclosure_leaf.c.leaf_no))
+    plain = [
+        vault.decrypt(seed, entry, sealed)
+        for seed, entry, sealed in found[["seed", "entry_id", "sealed"]].itertuples(index=False)
+    ]
+    # what can't be read is shown without content: that it was told still stands
+    opened = [(None, {}) if text is None else unsalted(text) for text in plain]
+    is_lookup = found["subject_token"].notna()
+    said = pd.Series([detail for _, detail in opened], found.index, dtype="object")
+    return found.drop(columns=["seed", "sealed", "subject_token", "holder"]).assign(
+        subject_source=found["recipient"].where(is_lookup),
+        subject_key=said.map(lambda detail: detail.get("subject")).where(is_lookup).astype("str"),
+        content=said.where(~is_lookup, None),
+        salt=pd.Series([salt for salt, _ in opened], found.index, dtype="object"),
+    )
+
+
+def with_leaves() -> Select[Any]:
+    """Every detail with its leaf and its holder's seed, null where that is gone."""
+    return (
+        select(
+            disclosure_leaf.c.leaf_no,
+            disclosure_leaf.c.leaf,
+            disclosure_seed.c.seed,
+            *disclosure_detail.c,
+        )
         .join_from(
             disclosure_detail,
             disclosure_leaf,
             disclosure_leaf.c.entry_id == disclosure_detail.c.entry_id,
+        )
+        .outerjoin(disclosure_seed, disclosure_seed.c.holder == disclosure_detail.c.holder)
+    )
+
+
+def states_of(conn: Connection, delivery_ids: Collection[str]) -> pd.DataFrame:
+    """What the log says became of deliveries: leaf_no, leaf, at, delivery_id, oldest first; no personal data."""
+    wanted = pd.DataFrame({"delivery_id": sorted(delivery_ids)}, dtype="str")
+    found = frames.rows(
+        conn,
+        select(
+            disclosure_leaf.c.leaf_no,
+            disclosure_leaf.c.leaf,
+            disclosure_leaf.c.at,
+            disclosure_leaf.c.delivery_id,
         )
         .where(
-            or_(
-                disclosure_detail.c.party_id == party_id,
-                disclosure_detail.c.party_id.in_(merged),
-                disclosure_detail.c.entry_id.in_(asked.where(party_record.c.party_id == party_id)),
-            )
+            disclosure_leaf.c.entry_id.is_(None),
+            frames.matching(conn, disclosure_leaf, wanted, ("delivery_id",)),
         )
         .order_by(disclosure_leaf.c.leaf_no),
     )
-
-
-def of_delivery(conn: Connection, delivery_id: str) -> pd.DataFrame:
-    """Who stood in a delivery and with which fields (R60): leaf_no, leaf and the detail, less its salt."""
-    return frames.rows(
-        conn,
-        select(*_LOGGED)
-        .join_from(
-            disclosure_detail,
-            disclosure_leaf,
-            disclosure_leaf.c.entry_id == disclosure_detail.c.entry_id,
-        )
-        .where(disclosure_detail.c.delivery_id == delivery_id)
-        .order_by(disclosure_leaf.c.leaf_no),
-    )
+    return found[[json.loads(leaf)["t"] in _STATES for leaf in found["leaf"]]]
 
 
 def recent(conn: Connection, limit: int) -> pd.DataFrame:
@@ -157,11 +384,6 @@ def list_deliveries(conn: Connection, limit: int) -> pd.DataFrame:
     return listed.astype({**dict.fromkeys(columns, "str"), "people": "Int64"})
 
 
-def erase(conn: Connection, entries: pd.DataFrame) -> int:
-    """Destroy the details of entries (column entry_id); their leaves stay as random numbers."""
-    return frames.remove_from(conn, disclosure_detail, entries, ("entry_id",))
-
-
 def leaf_count(conn: Connection) -> int:
     """How many leaves the log has."""
     return conn.scalar(select(func.count()).select_from(disclosure_leaf)) or 0
@@ -170,52 +392,3 @@ def leaf_count(conn: Connection) -> int:
 def detail_count(conn: Connection) -> int:
     """How many details the log still holds."""
     return conn.scalar(select(func.count()).select_from(disclosure_detail)) or 0
-
-
-def leaves_out_of_line(conn: Connection) -> int:
-    """How many leaf numbers between 0 and the highest are missing; anything but 0 is a broken log."""
-    last, held = conn.execute(
-        select(func.max(disclosure_leaf.c.leaf_no), func.count(disclosure_leaf.c.leaf_no))
-    ).one()
-    return 0 if last is None else int(last + 1 - held)
-
-
-def unlogged_rows(conn: Connection) -> int:
-    """How many rows left the house, or may have, without a leaf of their own; must be 0 (R23)."""
-    logged = (
-        select(disclosure_leaf.c.delivery_id, func.count().label("people"))
-        .where(disclosure_leaf.c.entry_id.is_not(None), disclosure_leaf.c.delivery_id.is_not(None))
-        .group_by(disclosure_leaf.c.delivery_id)
-        .subquery()
-    )
-    found = conn.execute(
-        select(delivery.c.rows, func.coalesce(logged.c.people, 0))
-        .outerjoin_from(delivery, logged, delivery.c.delivery_id == logged.c.delivery_id)
-        .where(delivery.c.state.in_(_LEFT_THE_HOUSE))
-    )
-    return sum(max(0, rows - people) for rows, people in found)
-
-
-def altered_details(conn: Connection) -> int:
-    """How many details no longer are what their leaf commits to, or have no leaf; must be 0."""
-    found = conn.execute(
-        select(disclosure_leaf.c.leaf, *disclosure_detail.c).outerjoin_from(
-            disclosure_detail,
-            disclosure_leaf,
-            disclosure_leaf.c.entry_id == disclosure_detail.c.entry_id,
-        )
-    ).mappings()
-    altered = 0
-    for row in found:
-        said = committed(
-            content=row["content"],
-            recipient=row["recipient"],
-            operation=row["operation"],
-            purpose=row["purpose"],
-            subject=row["subject_key"],
-        )
-        proven = row["leaf"] is not None and json.loads(row["leaf"]).get("c") == commit(
-            said, row["salt"]
-        )
-        altered += not proven
-    return altered

@@ -307,8 +307,19 @@ def _values(table: Table, frame: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
         if plain is None:
             columns.append([value if present else None for value, present in pairs])
         else:
-            columns.append([plain(value) if present else None for value, present in pairs])
+            columns.append(_once_each(plain, pairs))
     return zip(*columns, strict=True)
+
+
+def _once_each(plain: Callable[[Any], Any], pairs: Iterable[tuple[Any, bool]]) -> list[Any]:
+    """The plain values; an object that stands in many rows is made plain once."""
+    made: dict[int, Any] = {}
+    values = []
+    for value, present in pairs:
+        if present and id(value) not in made:
+            made[id(value)] = plain(value)
+        values.append(made[id(value)] if present else None)
+    return values
 
 
 def _distinct(keys: pd.DataFrame, on: Sequence[str]) -> pd.DataFrame:

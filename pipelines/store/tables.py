@@ -46,7 +46,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -356,6 +356,19 @@ party_split = _table(
     _must("business_date", "date"),
 )
 
+# ---- what people have forbidden
+party_restraint = _table(
+    "party_restraint",
+    _key("restraint_id", "integer", counted=True),
+    _must("party_id", "integer"),
+    _must("kind"),  # restriction (R45), or which ban (R25, R26)
+    _must("channel"),
+    _may("evidence"),  # a reference, no text
+    _must("since", "instant"),
+    _may("ended_at", "instant"),
+    Index(None, "party_id"),
+)
+
 # ---- what recipients were told
 recipient_state = _table(
     "recipient_state",
@@ -429,27 +442,48 @@ held_row = _table(
     _must("since", "instant"),
 )
 
-# ---- logs; the two at the end are append-only by triggers
+# ---- the disclosure log: erasable details, the keys they are under, append-only leaves
 disclosure_detail = _table(
     "disclosure_detail",
     _key("entry_id"),
     _may("party_id", "integer"),
-    _may("subject_source"),
-    _may("subject_key"),  # of a look-up made before there is a party
+    _may("subject_token"),  # of a look-up: the register and its key for the person, made unreadable
+    _must("holder"),  # under whose seed it is encrypted
     _must("recipient"),
     _must("purpose"),
     _must("basis"),
     _may("ground"),  # null: no ground of the notice for telling outsiders (R20) was needed
+    _must("fields", "json"),
+    _must("sealed", "bytes"),  # salt and what was told, encrypted
+    _may("delivery_id"),
+    _must("at", "instant"),
+    _must("operation"),
+    Index(None, "delivery_id"),
+    Index(None, "holder"),  # of a customer P and the party's number, of a look-up its token
+)
+disclosure_seed = _table(
+    "disclosure_seed",
+    _key("holder"),
+    _must("seed", "bytes"),  # with it goes whatever was told of its holder
+)
+disclosure_seed.dialect_options["sqlite"]["with_rowid"] = False
+disclosure_clear = _table(
+    # details as they were written before they were encrypted; empty once they have been brought over
+    "disclosure_clear",
+    _key("entry_id"),
+    _may("party_id", "integer"),
+    _may("subject_source"),
+    _may("subject_key"),
+    _must("recipient"),
+    _must("purpose"),
+    _must("basis"),
+    _may("ground"),
     _must("fields", "json"),
     _may("content", "json"),
     _must("salt", "bytes"),
     _may("delivery_id"),
     _must("at", "instant"),
     _must("operation"),
-    Index(None, "party_id"),
-    Index(None, "subject_source", "subject_key"),
-    Index(None, "delivery_id"),
-    Index(None, "recipient", "operation", "subject_key"),
 )
 disclosure_leaf = _table(
     "disclosure_leaf",
@@ -460,6 +494,47 @@ disclosure_leaf = _table(
     _must("at", "instant"),
     Index(None, "entry_id"),
     Index(None, "delivery_id"),
+)
+log_key = _table(
+    "log_key",
+    _key("key_no", "integer"),
+    _must("name"),
+    _must("vkey"),  # the public key; the last one signs
+    _must("at", "instant"),
+)
+log_segment = _table(
+    "log_segment",
+    _key("segment", "integer"),  # the calendar year
+    _must("first_leaf", "integer"),
+    _must("at", "instant"),
+)
+log_checkpoint = _table(
+    "log_checkpoint",
+    _key("checkpoint_no", "integer"),
+    _must("segment", "integer"),
+    _must("size", "integer"),
+    _must("root", "bytes"),
+    _must("frontier", "bytes"),  # `domain.merkle.Frontier`: the tree, as far as growing it needs
+    _must("note"),  # `domain.checkpoint`
+    _must("key_id"),
+    _must("at", "instant"),
+)
+log_cosignature = _table(
+    "log_cosignature",
+    _key("cosignature_no", "integer"),
+    _must("checkpoint_no", "integer"),
+    _must("witness"),
+    _must("note"),
+    _must("at", "instant"),
+    Index(None, "checkpoint_no"),
+)
+log_witness = _table(
+    "log_witness",
+    _key("witness"),
+    _must("since", "instant"),
+    _may("checkpoint_no", "integer"),  # the newest it has, and since when
+    _may("at", "instant"),
+    _may("reason"),  # why it did not get the newest; null: it did
 )
 access_log = _table(
     "access_log",
@@ -472,4 +547,7 @@ access_log = _table(
     _may("detail"),
     Index(None, "party_id"),
 )
-APPEND_ONLY = (disclosure_leaf, access_log)
+APPEND_ONLY = (
+    disclosure_leaf, access_log, log_key, log_segment, log_checkpoint, log_cosignature,
+)  # fmt: skip
+"""Tables whose rows are only ever added: triggers refuse everything else."""

@@ -12,9 +12,11 @@ import pytest
 
 from expectations.rules import BY_TABLE, MEANINGS
 from pipelines.assets.stage import GROUPS
+from pipelines.contracts import Basis, Ground
 from pipelines.domain.comparison import COMPARED
 from pipelines.domain.evidence import EVIDENCE
 from pipelines.domain.standardise import REASONS
+from pipelines.domain.told import Outcome
 from pipelines.domain.wording import GUARDS, PICTURES, STRENGTHS, phrase
 from pipelines.settings import load_settings, shipped, site_files
 from pipelines.steps import deliver as delivering
@@ -37,6 +39,26 @@ CHECKS = (
     *delivering.DELIVER_CHECKS,
     *matching.MATCH_CHECKS,
     *reconcile.RECONCILE_CHECKS,
+)
+
+
+SETTINGS = load_settings(Path("nowhere"), {})
+# what stands in the disclosure log: contracts' columns, what questions are asked with and what they ask
+COLUMNS = tuple(
+    {
+        *(column for contract in SETTINGS.recipients.values() for column in contract.columns),
+        *(name for source in SETTINGS.sources.values() for name in source.asks_with),
+    }
+)
+OPERATIONS = tuple(
+    {
+        node.args[0].value
+        for path in sorted((ROOT / "connectors" / "sources").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith("ask.announce")
+        and isinstance(node.args[0], ast.Constant)
+    }
 )
 
 
@@ -178,6 +200,12 @@ def test_no_check_is_shown_that_no_step_answers_and_back() -> None:
         ("verdict", get_args(Verdict)),
         ("role", ("holder", "payer", "owner", "contact")),
         ("evidence", tuple(EVIDENCE_NAMES)),
+        ("outcome", get_args(Outcome)),
+        ("basis", get_args(Basis)),
+        ("ground", get_args(Ground)),
+        ("purpose", tuple(p.name for p in SETTINGS.notice.purposes)),
+        ("operation", ("delivery", *OPERATIONS)),
+        ("column", COLUMNS),
         ("todo.feed", ("down", "refused", "held", "missing")),
         ("todo.delivery", ("waiting", "unsent", "uncertain")),
     ],
@@ -186,6 +214,10 @@ def test_no_check_is_shown_that_no_step_answers_and_back() -> None:
 def test_whatever_a_code_can_be_has_words(family: str, members: tuple[str, ...]) -> None:
     joint = "_" if family.startswith("todo") else "."
     assert [m for m in members if f"{family}{joint}{m}" not in catalogue()] == []
+
+
+def test_questions_to_registers_are_really_found() -> None:
+    assert set(OPERATIONS) == {"muutokset", "perustiedot", "companies"}
 
 
 def test_there_are_words_for_no_evidence_that_nothing_shows() -> None:

@@ -138,14 +138,40 @@ def test_keys_init_and_check_never_show_the_key(tmp_path: Path, run: Run) -> Non
     assert run("keys", "init", "--json").json["minted"] is True
     assert run("keys", "init", "--json").json["minted"] is False
     told = run("keys", "check")
-    key = (tmp_path / "hub" / "keys" / "person.key").read_text().strip()
     assert told.code == 0
-    assert key not in told.out
-    assert len(run("keys", "check", "--json").json["key_id"]) == 8
+    for name in ("person", "log", "details"):
+        key = (tmp_path / "hub" / "keys" / f"{name}.key").read_text().strip()
+        assert key not in told.out
+    shown = run("keys", "check", "--json").json["keys"]
+    assert [len(key["key_id"]) for key in shown] == [8, 8, 8]
+
+
+def test_a_new_signing_key_takes_the_old_ones_place(home: Path, run: Run) -> None:
+    assert run("migrate").code == 0
+    before = (home / "keys" / "log.key").read_text()
+    told = run("keys", "rotate", "--json")
+    assert told.code == 0 and told.json["vkey"].startswith("register-hub.example/disclosures+")
+    after = (home / "keys" / "log.key").read_text()
+    assert after != before and after.strip() not in told.out
+    assert run("keys", "check").code == 0
+    (home / "keys" / "log.key").write_text(before)
+    told = run("keys", "check")
+    assert told.code == 1 and "hub keys rotate --lost" in told.err
+    assert run("keys", "rotate", "--lost").code == 0
+    assert run("keys", "check").code == 0
+    assert run("disclosures", "verify").code == 0
+
+
+def test_another_details_key_than_the_logs_is_refused(home: Path, run: Run) -> None:
+    assert run("migrate").code == 0 and run("keys", "check").code == 0
+    told = run("keys", "check", environ={"HUB_DETAILS_KEY": "ab" * 32})
+    assert told.code == 1 and "put the old key back" in told.err
 
 
 def test_the_key_may_come_from_the_environment_alone(tmp_path: Path, run: Run) -> None:
-    environ = {"HUB_PERSON_KEY": "ab" * 32}
+    environ = {
+        "HUB_PERSON_KEY": "ab" * 32, "HUB_LOG_KEY": "cd" * 32, "HUB_DETAILS_KEY": "ef" * 32,
+    }  # fmt: skip
     assert run("init", "--json", environ=environ).json["key_minted"] is False
     assert run("keys", "check", "--json", environ=environ).json["from"] == "HUB_PERSON_KEY"
     assert not (tmp_path / "hub" / "keys").exists()

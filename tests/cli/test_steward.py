@@ -1,13 +1,11 @@
 """Customer service at the command line: who is found, what is shown, what is decided, and who looked."""
 
-import json
 from collections.abc import Sequence
 
 import pandas as pd
 import pytest
 
 from expectations.rules import is_waivable
-from pipelines.settings import load_settings
 from pipelines.store import access
 from pipelines.store.engine import open_engine, reading
 from tests.canaries import found_in, tokens_in
@@ -335,45 +333,3 @@ def test_a_recipient_nobody_knows_is_wrong_use(desk: Desk) -> None:
     told = desk("extract", "preview", "tax_office")
     assert told.code == 2
     assert "finance, municipality, own_register" in told.err
-
-
-def test_r23_deliveries_and_questions_are_listed_newest_first(desk: Desk) -> None:
-    """R23: each with its count, and none with a person."""
-    listed = desk("disclosures", "list", "--json").json
-    assert set(listed[0]) == {"at", "recipient", "operation", "delivery_id", "people", "state"}
-    assert {(row["recipient"], row["operation"]) for row in listed} >= {
-        ("finance", "delivery"), ("own_register", "delivery"), ("dvv", "perustiedot"),
-    }  # fmt: skip
-    assert [row["at"] for row in listed] == sorted((row["at"] for row in listed), reverse=True)
-    assert len(desk("disclosures", "list", "--limit", "1", "--json").json) == 1
-
-
-def test_r1_every_disclosure_carries_the_version_of_the_notice_it_was_made_under(
-    desk: Desk,
-) -> None:
-    """R1: deliveries, each person in them, and questions to registers."""
-    version = load_settings(desk.home, {}).notice.version
-    engine = open_engine(f"sqlite:///{desk.home / 'hub.db'}")
-    with reading(engine) as conn:
-        leaves = [
-            json.loads(row[0]) for row in conn.exec_driver_sql("SELECT leaf FROM disclosure_leaf")
-        ]
-    engine.dispose()
-    told = [
-        leaf for leaf in leaves if leaf["t"] in ("disclosure", "intent", "lookup", "lookup_call")
-    ]
-    assert {leaf["t"] for leaf in told} == {"disclosure", "intent", "lookup", "lookup_call"}
-    assert {leaf.get("notice") for leaf in told} == {version}
-
-
-def test_r38_a_customer_is_told_who_was_told_what(desk: Desk) -> None:
-    """R38: recipients by name, with dates and fields, look-ups at registers too."""
-    told = desk("disclosures", "person", desk.planted.customer, "--json").json
-    assert set(told[0]) == {
-        "at", "recipient", "operation", "purpose", "basis", "ground", "fields", "delivery_id",
-    }  # fmt: skip
-    assert {row["recipient"] for row in told} == {"dvv", "finance", "municipality", "own_register"}
-    billed = next(row for row in told if row["recipient"] == "finance")
-    assert billed["ground"] == "billing"
-    assert "street_line" in billed["fields"]
-    assert desk("disclosures", "person", desk.planted.customer).out.startswith("when")

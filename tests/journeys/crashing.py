@@ -33,23 +33,31 @@ from connectors.recipients.sftp_file import SftpFile, SftpFileOptions
 from connectors.sandbox.__main__ import serve
 from expectations.run import Findings
 from pipelines.cli.town import point_at
+from pipelines.domain.disclosure import unsalted
 from pipelines.domain.landing import canonical_json
 from pipelines.domain.schemas import Schema
 from pipelines.house import House, open_house
+from pipelines.keys import DETAILS
+from pipelines.keys import read as read_key
 from pipelines.nightly import run_night
 from pipelines.settings import load_settings
 from pipelines.steps import standardise
-from pipelines.store import disclosures, tables
+from pipelines.store import disclosures, reconciliation, tables
 from pipelines.store.engine import StoreError, open_engine, reading
+from pipelines.store.vault import Vault
+from pipelines.store.verification import verify_log
 from tests.journeys.living import CUSTOMERS, SEED
 
+_OF_A_DETAIL = ("recipient", "operation", "party_id", "subject_token", "fields", "delivery_id")
 HALF_A_FILE = "deliver:finance:half a file"
 NO_MANIFEST = "deliver:finance:no manifest"
 _PATIENCE_SECONDS = 120
 
 # How the hub came to what it holds differs from attempt to attempt; what it holds must not.
 _HISTORY = {"night", "step_run", "feed_night", "id_counter", "access_log"}
-_LOG = {"disclosure_detail", "disclosure_leaf"}
+_LOG = {
+    "disclosure_detail", "disclosure_seed", "disclosure_leaf", "log_checkpoint", "log_segment", "log_key",
+}  # fmt: skip
 _WHEN_AND_WHICH = {
     "at", "since", "moved_at", "prepared_at", "sent_at", "acknowledged_at", "opened_at", "decided_at",
     "step_run", "quarantine_id", "payload_mac",
@@ -98,7 +106,7 @@ class Aftermath:
     """What a trial left.
 
     held: table → its rows as text. people: who was told or asked what, each entry of the log once.
-    deliveries: id → kind of leaf → how many. broken: gaps, unlogged rows and altered details of the log.
+    deliveries: id → kind of leaf → how many. broken: whatever recomputing the log finds wrong.
     finance: the books there. arrived: recipient → file → bytes.
     """
 
@@ -106,7 +114,7 @@ class Aftermath:
     held: dict[str, list[str]]
     people: list[str]
     deliveries: dict[str, dict[str, int]]
-    broken: tuple[int, int, int]
+    broken: list[str]
     finance: dict[str, Any]
     arrived: dict[str, dict[str, str]] = field(repr=False)
 
@@ -147,7 +155,7 @@ def run_trials(trials: Sequence[Trial], folder: Path) -> dict[str, Aftermath]:
         place = _place(folder, trial)
         told = json.loads((place / "result.json").read_text("utf-8"))
         told["endings"] = tuple(map(_ending, told["endings"]))
-        found[trial.name] = Aftermath(**told | {"broken": tuple(told["broken"])})
+        found[trial.name] = Aftermath(**told)
     return found
 
 
@@ -158,6 +166,11 @@ def stage_of(trial: Trial, folder: Path) -> Path:
 
 def _place(folder: Path, trial: Trial) -> Path:
     return folder / trial.name.replace(":", "-").replace(" ", "_")
+
+
+def vault_of(home: Path) -> Vault:
+    """What opens the details of the hub kept there."""
+    return Vault(read_key(DETAILS, home, {}))
 
 
 def contents(engine: Engine, *, and_history: bool = False) -> dict[str, list[str]]:
@@ -182,28 +195,27 @@ def _rows(conn: Connection, name: str) -> Iterator[str]:
         yield canonical_json(plain)
 
 
-def log_of(engine: Engine) -> tuple[list[str], dict[str, dict[str, int]], tuple[int, int, int]]:
+def log_of(engine: Engine, vault: Vault) -> tuple[list[str], dict[str, dict[str, int]], list[str]]:
     """`Aftermath.people`, `.deliveries` and `.broken`."""
     with reading(engine) as conn:
-        detail, leaf = tables.disclosure_detail, tables.disclosure_leaf
-        entries = conn.execute(
-            select(
-                detail.c.recipient, detail.c.operation, detail.c.party_id, detail.c.subject_source,
-                detail.c.subject_key, detail.c.fields, detail.c.content, detail.c.delivery_id,
-            ).join(leaf, leaf.c.entry_id == detail.c.entry_id)
-        )  # fmt: skip
-        people = sorted(canonical_json(dict(row)) for row in entries.mappings())
+        leaf = tables.disclosure_leaf
+        entries = conn.execute(disclosures.with_leaves()).mappings()
+        people = []
+        for row in entries:
+            plain = vault.decrypt(row["seed"], row["entry_id"], row["sealed"])
+            assert plain is not None
+            facts = {name: row[name] for name in _OF_A_DETAIL}
+            people.append(canonical_json({**facts, "said": unsalted(plain)[1]}))
         deliveries: dict[str, Counter[str]] = {}
         for text in conn.scalars(select(leaf.c.leaf)):
             said = json.loads(text)
             if "d" in said:
                 deliveries.setdefault(said["d"], Counter())[said["t"]] += 1
-        broken = (
-            disclosures.leaves_out_of_line(conn),
-            disclosures.unlogged_rows(conn),
-            disclosures.altered_details(conn),
+        broken = [str(finding) for finding in verify_log(conn, vault).findings]
+        broken += [f"unlogged {reconciliation.unlogged_rows(conn)}"] * bool(
+            reconciliation.unlogged_rows(conn)
         )
-    return people, {d: dict(kinds) for d, kinds in deliveries.items()}, broken
+    return sorted(people), {d: dict(kinds) for d, kinds in deliveries.items()}, broken
 
 
 # --- one trial ------------------------------------------------------------------------------------------
@@ -221,7 +233,7 @@ def _run(trial: Trial, stage: Path) -> Aftermath:
         finance = _ask(control, "GET", "/finance")
     engine = open_engine(trial.database_url or f"sqlite:///{stage}/home/hub.db")
     held = contents(engine)
-    people, deliveries, broken = log_of(engine)
+    people, deliveries, broken = log_of(engine, vault_of(stage / "home"))
     engine.dispose()
     return Aftermath(tuple(endings), held, people, deliveries, broken, finance, _arrived(stage))
 

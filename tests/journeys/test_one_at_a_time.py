@@ -163,7 +163,7 @@ def test_the_same_night_again_delivers_nothing_and_changes_nothing(place: Place)
         outcome = run_night(place.home, living.town.today, opener=place.open)
         assert outcome.status == "attention"
         house = place.open()
-        held = contents(house.engine), log_of(house.engine)
+        held = contents(house.engine), log_of(house.engine, house.log_keys.vault)
         house.close()
         left = held, living.town.finance(), living.inbox(), living.inbox("own_register")
         return {step.name: step.counts for step in outcome.steps}, left

@@ -10,11 +10,13 @@ from sqlalchemy import Engine, insert, select
 
 from pipelines.domain.disclosure import leaf
 from pipelines.domain.schemas import PARTIES
-from pipelines.store import access, disclosures, frames, judgements, nights, tables
+from pipelines.store import access, disclosures, frames, judgements, nights, reconciliation, tables
 from pipelines.store.backup import backup, restore
 from pipelines.store.engine import StoreError, migrate, open_engine, reading, transaction
+from pipelines.store.vault import Vault
 
 NOW = "2026-11-02T00:30:00Z"
+VAULT = Vault(bytes(32))
 
 
 @pytest.fixture
@@ -33,11 +35,9 @@ def _fill(engine: Engine) -> None:
         nights.begin_step(conn, "match", "2026-11-02", NOW)
         frames.put(conn, PARTIES, PARTIES.frame([party]), 1)
         disclosures.append_leaves(conn, [leaf("lookup_call", to="dvv", n=1)] * 3, NOW)
-        detail = {
-            "entry_id": "e", "recipient": "dvv", "purpose": "p", "basis": "b", "ground": "g",
-            "fields": ["identity_code"], "salt": bytes(range(32)), "at": NOW, "operation": "o",
-        }  # fmt: skip
-        disclosures.write_details(conn, pd.DataFrame([detail]))
+        people = pd.DataFrame({"subject_key": ["t1"], "fields": [["identity_code"]]})
+        terms = {"to": "dvv", "purpose": "p", "basis": "b", "ground": "g", "operation": "o"}
+        disclosures.disclose(conn, VAULT, "lookup", people, terms, NOW)
         access.record(conn, NOW, "anna", "customer_show", 1)
         judgements.record(
             conn, ("a", "1"), ("b", "2"), "same", by="anna", reason="r", now=NOW, step_run=1
@@ -59,14 +59,14 @@ def test_a_restored_hub_holds_the_same_and_goes_on_where_it_stood(
     filled: Engine, tmp_path: Path, empty_url: str
 ) -> None:
     counts = backup(filled, tmp_path, tmp_path / "copy")
-    assert counts["disclosure_leaf"] == 3 and counts["standard_party"] == 1
+    assert counts["disclosure_leaf"] == 4 and counts["standard_party"] == 1
     other = open_engine(empty_url)
     assert restore(other, tmp_path / "copy") == counts
     assert content(other) == content(filled)
     with transaction(other) as conn:
         assert nights.begin_step(conn, "match", "2026-11-03", NOW) == 2
         assert nights.next_id(conn, "party", 1) == 6
-        assert disclosures.append_leaves(conn, [leaf("lookup_call", n=1)], NOW) == 3
+        assert disclosures.append_leaves(conn, [leaf("lookup_call", n=1)], NOW) == 4
         access.record(conn, NOW, "anna", "customer_show", 1)
     with pytest.raises(StoreError, match="only ever added"), transaction(other) as conn:
         conn.execute(tables.disclosure_leaf.delete())
@@ -106,6 +106,22 @@ def test_nothing_secret_goes_along_and_nobody_else_can_read_it(
     assert not any(b"secret" in file.read_bytes() for file in files)
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert stat.S_IMODE((tmp_path / "copy").stat().st_mode) == 0o700
+
+
+def test_a_backup_whose_seeds_were_destroyed_is_restored_and_tells_of_nobody(
+    filled: Engine, tmp_path: Path
+) -> None:
+    """PRIVACY §2.6: seeds stand in a file of their own, so that they can be kept shorter."""
+    backup(filled, tmp_path, tmp_path / "copy")
+    (tmp_path / "copy" / "disclosure_seed.jsonl").unlink()
+    other = open_engine(f"sqlite:///{tmp_path}/other.db")
+    restore(other, tmp_path / "copy")
+    with reading(other) as conn:
+        assert disclosures.detail_count(conn) == 1
+        assert reconciliation.altered_details(conn, VAULT) == 1
+    with reading(filled) as conn:
+        assert reconciliation.altered_details(conn, VAULT) == 0
+    other.dispose()
 
 
 def test_a_backup_never_replaces_one(filled: Engine, tmp_path: Path) -> None:

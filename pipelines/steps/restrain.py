@@ -1,0 +1,45 @@
+"""Write down that a customer forbids something, and stop what has not left yet (R25, R26, R27, R45).
+
+Belongs here: recording and ending a restraint, with what is on its way. Does not belong here: what each kind
+forbids (`domain.restraints`), who may say so (the desk).
+"""
+
+from pipelines.domain.disclosure import leaf
+from pipelines.domain.restraints import KINDS, RESTRICTION
+from pipelines.errors import HubError
+from pipelines.steps.look import party_of
+from pipelines.steps.night import Night
+from pipelines.steps.stop import Stopped, stop_what_may_not_leave
+from pipelines.store import access, disclosures, recheck, restraints
+from pipelines.store.engine import transaction
+
+
+def restrain(
+    night: Night, number: str, kind: str, *, channel: str, evidence: str | None, who: str, why: str
+) -> Stopped:
+    """A customer forbids `kind` (`domain.restraints.KINDS`); what is stopped by it, and what has left already.
+
+    One transaction: from its end on nothing leaves that the restraint bars, and what it finds on its way was
+    on its way before it. Raises NotFound for nobody, HubError for an unknown kind.
+    """
+    if kind not in KINDS:
+        raise HubError(f"a restraint is one of {', '.join(KINDS)}")
+    with transaction(night.engine) as conn:
+        recheck.alone(conn)
+        party_id = party_of(conn, number)
+        access.record(conn, night.now(), who, f"customer restrain {kind}", party_id, why)
+        if restraints.record(conn, party_id, kind, channel, evidence, night.now()):
+            disclosures.append_leaves(conn, [leaf(_leaf_kind(kind))], night.now())
+        return stop_what_may_not_leave(conn, night)
+
+
+def release(night: Night, number: str, kind: str, *, who: str, why: str) -> bool:
+    """A restraint ends; False when there was none. The next night looks at the customer again."""
+    with transaction(night.engine) as conn:
+        party_id = party_of(conn, number)
+        access.record(conn, night.now(), who, f"customer release {kind}", party_id, why)
+        return restraints.end(conn, party_id, kind, night.now())
+
+
+def _leaf_kind(kind: str) -> str:
+    return "restricted" if kind == RESTRICTION else "ban"

@@ -1,0 +1,63 @@
+"""What every night asks of the disclosure log: is everything that left in it, and is it whole?
+
+Belongs here: the few questions that are cheap enough for every night. Does not belong here: recomputing the
+whole log (`verification`).
+"""
+
+import json
+
+from sqlalchemy import Connection, func, select
+
+from pipelines.domain.disclosure import commitment
+from pipelines.store.tables import delivery, disclosure_detail, disclosure_leaf, disclosure_seed
+from pipelines.store.vault import Vault
+
+_LEFT_THE_HOUSE = ("sending", "sent", "uncertain", "acknowledged")
+
+
+def leaves_out_of_line(conn: Connection) -> int:
+    """How many leaf numbers between 0 and the highest are missing; anything but 0 is a broken log."""
+    last, held = conn.execute(
+        select(func.max(disclosure_leaf.c.leaf_no), func.count(disclosure_leaf.c.leaf_no))
+    ).one()
+    return 0 if last is None else int(last + 1 - held)
+
+
+def unlogged_rows(conn: Connection) -> int:
+    """How many rows left the house, or may have, without a leaf of their own; must be 0 (R23)."""
+    logged = (
+        select(disclosure_leaf.c.delivery_id, func.count().label("people"))
+        .where(disclosure_leaf.c.entry_id.is_not(None), disclosure_leaf.c.delivery_id.is_not(None))
+        .group_by(disclosure_leaf.c.delivery_id)
+        .subquery()
+    )
+    found = conn.execute(
+        select(delivery.c.rows, func.coalesce(logged.c.people, 0))
+        .outerjoin_from(delivery, logged, delivery.c.delivery_id == logged.c.delivery_id)
+        .where(delivery.c.state.in_(_LEFT_THE_HOUSE))
+    )
+    return sum(max(0, rows - people) for rows, people in found)
+
+
+def altered_details(conn: Connection, vault: Vault) -> int:
+    """How many details can't be read or no longer are what their leaf commits to, or have none; must be 0."""
+    found = conn.execute(
+        select(
+            disclosure_leaf.c.leaf,
+            disclosure_seed.c.seed,
+            disclosure_detail.c.entry_id,
+            disclosure_detail.c.sealed,
+        )
+        .outerjoin_from(
+            disclosure_detail,
+            disclosure_leaf,
+            disclosure_leaf.c.entry_id == disclosure_detail.c.entry_id,
+        )
+        .outerjoin(disclosure_seed, disclosure_seed.c.holder == disclosure_detail.c.holder)
+    )
+    altered = 0
+    for line, seed, entry, sealed in found:
+        plain = vault.decrypt(seed, entry, sealed)
+        proven = line is not None and plain is not None
+        altered += not (proven and json.loads(line).get("c") == commitment(plain or b""))
+    return altered
