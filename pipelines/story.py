@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipelines.domain.schemas import GOLDEN, GOLDEN_POINTS, GOLDEN_ROLES, PARTY_RECORDS
 from pipelines.house import House, open_house
-from pipelines.store import deliveries, disclosures, frames, nights, quarantine
+from pipelines.store import deliveries, disclosures, frames, holdings, nights, quarantine
 from pipelines.store.engine import transaction
 
 OWN = "registrations"
@@ -75,8 +75,8 @@ def _figures(
             name: [deliveries.totals(conn, name, night["date"]) for night in ran]
             for name in house.settings.recipients
         }
-        returned = deliveries.returned(conn, "own_register")
-        corrected = deliveries.returned(conn, "municipality")
+        returned = holdings.returned(conn, "own_register")
+        corrected = holdings.returned(conn, "municipality")
         logged = disclosures.detail_count(conn)
     precision, recall = grade(records, truth)
     kinds = golden["party_type"].value_counts()
@@ -188,8 +188,8 @@ def _stories(
         records = frames.read(conn, PARTY_RECORDS)
         golden = frames.read(conn, GOLDEN).set_index("party_id")
         refused = quarantine.open_items(conn)
-        told = deliveries.told_to(conn, "finance")
-        held = deliveries.held(conn, "finance").set_index("party_id")
+        told = holdings.told_to(conn, "finance")
+        held = holdings.held(conn, "finance").set_index("party_id")
     party = records[records["source"] == OWN].set_index("source_key")["party_id"]
     by_name = {s["story"]: s for s in stories}
 
@@ -256,7 +256,7 @@ def _stories_of_others(
         golden = frames.read(conn, GOLDEN).set_index("party_id")
         roles = frames.read(conn, GOLDEN_ROLES)
         points = frames.read(conn, GOLDEN_POINTS).set_index("point_ref")
-        returned = deliveries.returned(conn, "municipality")
+        returned = holdings.returned(conn, "municipality")
     lines = []
     if "company_bankrupt" in by_name:
         firm = golden.loc[[i for i in ids("company_bankrupt") if i in golden.index]]

@@ -266,7 +266,7 @@ def sources(invocation: Invocation, probe: bool, as_json: bool) -> None:
     """
     from connectors.base import ConnectorError
     from pipelines.house import open_house
-    from pipelines.store import deliveries, nights
+    from pipelines.store import deliveries, holdings, nights
     from pipelines.store.engine import transaction
 
     house = open_house(invocation.home, invocation.environ, clock=invocation.clock)
@@ -293,7 +293,7 @@ def sources(invocation: Invocation, probe: bool, as_json: bool) -> None:
                     "configured": contract.configured,
                     "mode": deliveries.mode_of(conn, name, contract.mode),
                     "open_deliveries": len(deliveries.outstanding(conn, name)),
-                    "returned": deliveries.returned_counts(conn, name),
+                    "returned": holdings.returned_counts(conn, name),
                 }
             )
     if probe:

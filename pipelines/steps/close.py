@@ -17,7 +17,15 @@ from sqlalchemy import Connection
 from expectations.rules import MEANINGS
 from pipelines.settings import Letter as LetterSettings
 from pipelines.steps.night import Night, Status, StepResult, instant
-from pipelines.store import deliveries, disclosures, judgements, nights, quarantine, requests
+from pipelines.store import (
+    deliveries,
+    disclosures,
+    holdings,
+    judgements,
+    nights,
+    quarantine,
+    requests,
+)
 from pipelines.store.engine import transaction
 from pipelines.texts import Texts
 
@@ -155,7 +163,7 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
     for name, contract in night.settings.recipients.items():
         if not contract.configured:
             continue
-        for reason, n in deliveries.held_reasons(conn, name).items():
+        for reason, n in holdings.held_reasons(conn, name).items():
             attention.append(
                 say("todo.held_row", n=n, recipient=name, reason=say(f"held.{reason}"))
             )
@@ -181,7 +189,7 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
             attention.append(
                 say("todo.rejected_rows", recipient=name, n=n, delivery=delivery_id, codes=codes)
             )
-        overwritten = deliveries.returned_counts(conn, name).get("overwritten")
+        overwritten = holdings.returned_counts(conn, name).get("overwritten")
         if overwritten:
             title = contract.title.in_(texts.language)
             attention.append(say("todo.overwritten", n=overwritten, recipient=title))

@@ -26,7 +26,7 @@ from pipelines.domain.schemas import (
 from pipelines.domain.survivorship import golden
 from pipelines.steps.night import Night, StepResult, StepRun, executing
 from pipelines.steps.place import Placed, forget_refused_places, forget_roles, place
-from pipelines.store import deliveries, frames, judgements, linkage, nights, quarantine
+from pipelines.store import frames, holdings, judgements, linkage, nights, quarantine
 
 _RECORD = ("source", "source_key")
 _EVER = "0000-00-00"
@@ -280,7 +280,7 @@ def _golden(step: StepRun, night: Night, kept: pd.DataFrame, lost: pd.DataFrame)
         frames.read_matching(step.conn, ADDRESSES, records[list(_RECORD)], _RECORD),
         night.settings.survivorship,
         night.business_date,
-        deliveries.echoes(step.conn),
+        holdings.echoes(step.conn),
     )
     told = found.parties
     exposed = (told["protection"] == "on") & told["street_line"].notna()

@@ -12,7 +12,7 @@ from pipelines.domain.disclosure import leaf
 from pipelines.settings import RecipientContract
 from pipelines.steps.night import Check, Night, StepResult
 from pipelines.steps.settle import Settled, confirm_sent, look_for, settle
-from pipelines.store import deliveries, disclosures
+from pipelines.store import deliveries, disclosures, recheck
 from pipelines.store.deliveries import Delivery
 from pipelines.store.engine import transaction
 
@@ -49,7 +49,7 @@ def _send(night: Night, delivery: Delivery, recipient: Recipient) -> None:
     """Check once more under the run lock that nobody in it may not be told any more, then publish."""
     name = delivery.recipient
     with transaction(night.engine) as conn:
-        if deliveries.exposes_somebody(conn, delivery.delivery_id):
+        if recheck.exposes_somebody(conn, delivery.delivery_id):
             deliveries.mark(conn, delivery.delivery_id, "aborted", night.now())
             disclosures.append_leaves(conn, [leaf("aborted", d=delivery.delivery_id)], night.now())
             return

@@ -29,7 +29,7 @@ from pipelines.domain.schemas import (
 from pipelines.settings import RecipientContract
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing, rehearsing
 from pipelines.steps.settle import settle
-from pipelines.store import access, deliveries, disclosures, frames, nights
+from pipelines.store import access, deliveries, disclosures, frames, holdings, nights
 from pipelines.store.engine import transaction
 
 EXTRACT_CHECKS = ("nobody_held_back",)
@@ -79,11 +79,11 @@ def prepare_extract(
             held = pd.concat([held, unsendable], ignore_index=True)
             if not events.empty:
                 _freeze(step, night, contract, events, recipient)
-        deliveries.hold(step.conn, name, dirty, held, night.now())
+        holdings.hold(step.conn, name, dirty, held, night.now())
         step.counts.update(
             touched=len(dirty),
             pending=len(events),
-            held_customers=deliveries.held_count(step.conn, name),
+            held_customers=holdings.held_count(step.conn, name),
         )
         if mode == "shadow":
             step.counts["shadow"] = len(events)
@@ -107,7 +107,7 @@ def preview(
     """What the next delivery would carry and who would be held back; nothing is written but who looked."""
     with rehearsing(night, f"extract:{contract.recipient}") as step:
         _, events, held = _differences(step, night, contract)
-        standing = deliveries.held(step.conn, contract.recipient)
+        standing = holdings.held(step.conn, contract.recipient)
         unsendable = standing.loc[standing["reason"] == "unsendable", ["party_id", "reason"]]
         held = pd.concat([held, unsendable], ignore_index=True)
     with transaction(night.engine) as conn:
@@ -128,7 +128,7 @@ def foresee(
         only = pd.DataFrame({"party_id": pd.array(parties, dtype="Int64")}).drop_duplicates()
     with rehearsing(night, f"extract:{name}") as step:
         wanted, events, held = _differences(step, night, contract, only)
-        standing = deliveries.held(step.conn, name)
+        standing = holdings.held(step.conn, name)
         theirs = standing["party_id"].isin(wanted["party_id"])
         unsendable = standing.loc[theirs & (standing["reason"] == "unsendable")]
         mode = deliveries.mode_of(step.conn, name, contract.mode)
@@ -203,7 +203,7 @@ def _touched(step: StepRun, night: Night, contract: RecipientContract) -> pd.Dat
         ]
     ids += [deliveries.unsettled_parties(step.conn, recipient)]
     if contract.population.rule == "payers_of_points":
-        ids += [deliveries.departed_parties(step.conn, recipient)]
+        ids += [holdings.departed_parties(step.conn, recipient)]
     every = pd.concat([i.astype("Int64") for i in ids]).dropna().drop_duplicates()
     return pd.DataFrame({"party_id": every})
 
@@ -225,7 +225,7 @@ def _billing(
     contact = addresses[addresses["address_type"] == "contact"]
     final = addresses[addresses["address_type"] == "final_invoice"]
     billed = extract.billing_rows(golden, contact, roles, points, final, night.business_date)
-    told = deliveries.told_to(
+    told = holdings.told_to(
         conn, contract.recipient, pd.concat([dirty, redirects[["party_id"]]]).drop_duplicates()
     )
     events = extract.billing_events(
@@ -242,7 +242,7 @@ def _billing(
 
 def _not_refused(step: StepRun, contract: extract.Contract, events: pd.DataFrame) -> pd.DataFrame:
     """Less what the recipient has refused in exactly this form: that waits for a person, not a night."""
-    refused = deliveries.refused_rows(step.conn, contract.recipient)
+    refused = holdings.refused_rows(step.conn, contract.recipient)
     if refused.empty or events.empty:
         return events
     before = refused.set_index("row_key")["row"].to_dict()
@@ -261,12 +261,12 @@ def _returns(
     records = frames.read_matching(conn, PARTY_RECORDS, dirty, ("party_id",))
     parties = frames.read_matching(conn, PARTIES, records[list(_RECORD)], _RECORD)
     addresses = frames.read_matching(conn, ADDRESSES, records[list(_RECORD)], _RECORD)
-    returned = deliveries.returned(conn, contract.recipient)
+    returned = holdings.returned(conn, contract.recipient)
     answers = _answers(conn, returned, terms.source)
-    deliveries.mark_returned(conn, contract.recipient, answers, now)
+    holdings.mark_returned(conn, contract.recipient, answers, now)
     step.counts["confirmed"] = int((answers["state"] == "confirmed").sum())
     step.counts["overwritten"] = int((answers["state"] == "overwritten").sum())
-    returned = deliveries.returned(conn, contract.recipient)
+    returned = holdings.returned(conn, contract.recipient)
     events = returns.return_rows(
         golden, values, records, parties, addresses, returned, contract, terms
     )

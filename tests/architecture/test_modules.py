@@ -15,7 +15,6 @@ LONG = {
     "pipelines/cli/steward.py": (480, "half of it is help that people read"),
     "pipelines/settings.py": (430, "which file wins, what overrides it, and hub.yml"),
     "pipelines/domain/standardise.py": (620, "every landed field is read in one pass, in one place"),
-    "pipelines/store/deliveries.py": (620, "the one life of a delivery, from frozen to acknowledged"),
     "pipelines/store/nights.py": (460, "what a night remembers of itself: runs, feeds, counters"),
     "pipelines/store/tables.py": (500, "every table once"),
     "pipelines/store/migrations/versions/0001_initial.py": (560, "every table once, and the triggers"),

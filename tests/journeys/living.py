@@ -30,7 +30,7 @@ from pipelines.domain.schemas import (
 )
 from pipelines.house import House, open_house
 from pipelines.nightly import Outcome, run_night
-from pipelines.store import deliveries, frames, nights, quarantine
+from pipelines.store import frames, holdings, nights, quarantine
 from pipelines.store.engine import transaction
 
 CUSTOMERS = 100
@@ -42,7 +42,7 @@ OWN = "registrations"
 class Morning:
     """What one night left: its outcome, and the register, finance's books and the truth of that day.
 
-    customers: GOLDEN by the own register's number. returned: `deliveries.returned`. held: party → reason.
+    customers: GOLDEN by the own register's number. returned: `holdings.returned`. held: party → reason.
     """
 
     outcome: Outcome
@@ -139,7 +139,7 @@ class Living:
             records = frames.read(conn, PARTY_RECORDS)
             own = records[records["source"] == OWN][["source_key", "party_id"]]
             customers = own.merge(frames.read(conn, GOLDEN), on="party_id")
-            held = deliveries.held(conn, "finance")
+            held = holdings.held(conn, "finance")
             return Morning(
                 outcome=outcome,
                 customers=customers.set_index("source_key").sort_index(),
@@ -147,8 +147,8 @@ class Living:
                 landed=frames.read(conn, LANDED),
                 refused=quarantine.open_items(conn),
                 held=dict(zip(held["party_id"], held["reason"], strict=True)),
-                told=deliveries.told_to(conn, "finance"),
-                returned=deliveries.returned(conn, "own_register"),
+                told=holdings.told_to(conn, "finance"),
+                returned=holdings.returned(conn, "own_register"),
                 finance=deepcopy(self.town.finance()),
                 truth=self.town.truth(),
             )

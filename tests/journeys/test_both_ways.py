@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pipelines.store import deliveries
+from pipelines.store import holdings
 from pipelines.store.engine import transaction
 from tests.journeys.conftest import continued
 from tests.journeys.living import Living, Morning
@@ -155,14 +155,14 @@ def test_a_refused_row_goes_again_once_it_says_something_else(mishaps: Mishaps) 
     ]
     assert mishaps.changed.finance["rejected"] == 1
     with mishaps.hub.opened() as house, transaction(house.engine) as conn:
-        assert deliveries.refused_rows(conn, "finance").empty
+        assert holdings.refused_rows(conn, "finance").empty
 
 
 def test_returns_go_only_where_the_own_register_knows_the_customer(hub: Living) -> None:
     """Each row names a customer number of its own, a field it has, and where the value came from."""
     rows: list[dict[str, Any]] = []
     with hub.opened() as house, transaction(house.engine) as conn:
-        returned = deliveries.returned(conn, "own_register")
+        returned = holdings.returned(conn, "own_register")
         rows = returned.to_dict("records")
     assert rows
     register = hub.town._founded.register

@@ -23,7 +23,7 @@ from pipelines.domain.schemas import (
     ROLES,
 )
 from pipelines.steps.prepare_extract import preview
-from pipelines.store import deliveries
+from pipelines.store import deliveries, holdings
 from pipelines.store.engine import transaction
 from pipelines.story import traces
 from tests.journeys.conftest import continued
@@ -58,7 +58,7 @@ def home_of(record: Row) -> dict[str, str]:
 def states(hub: Living, record: Row) -> set[str]:
     """What became of the values returned about a record."""
     with hub.opened() as house, transaction(house.engine) as conn:
-        returned = deliveries.returned(conn, MUNICIPALITY)
+        returned = holdings.returned(conn, MUNICIPALITY)
     return set(returned.loc[returned["their_key"] == record["HENKILONRO"], "state"])
 
 
@@ -238,7 +238,7 @@ def test_a_refused_correction_is_counted_and_never_sent_again(corrected: Correct
     assert "refused_by_sandbox" in corrected.first.outcome.letter
     with corrected.hub.opened() as house, transaction(house.engine) as conn:
         assert deliveries.totals(conn, MUNICIPALITY, "2026-11-03")["rejected"] == 1
-        assert deliveries.returned_counts(conn, MUNICIPALITY)["rejected"] == 1
+        assert holdings.returned_counts(conn, MUNICIPALITY)["rejected"] == 1
     assert "rejected" in states(corrected.hub, record)
     about = [told_of(rows, record) for rows in corrections(corrected.hub)]
     assert len([rows for rows in about if rows]) == 1

@@ -34,7 +34,7 @@ from pipelines.steps.consolidate import consolidate
 from pipelines.steps.match import match
 from pipelines.steps.night import Night, StepRun, executing
 from pipelines.steps.prepare_extract import prepare_extract, preview
-from pipelines.store import deliveries, frames, linkage, quarantine
+from pipelines.store import frames, holdings, linkage, quarantine
 from pipelines.store.backup import backup, restore
 from pipelines.store.engine import open_engine, transaction
 from tests.journeys.crashing import contents
@@ -166,7 +166,7 @@ class Registers:
             }
         )
         with transaction(self.engine) as conn:
-            deliveries.adopt(conn, "finance", known)
+            holdings.adopt(conn, "finance", known)
         return sorted((r["event"], r["invoice_name"] or "") for r in rows)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 
 from pipelines.domain.schemas import GOLDEN
-from pipelines.store import deliveries, frames, nights
+from pipelines.store import deliveries, frames, holdings, nights, recheck
 from pipelines.store.engine import StoreError, transaction
 
 NOW = "2026-11-02T00:30:00Z"
@@ -72,8 +72,8 @@ def test_what_was_accepted_is_what_the_recipient_holds(engine: Engine) -> None:
         freeze(conn, "d1", row(1), row(2), row(3))
         send(conn, "d1")
         refused = deliveries.acknowledge(conn, "d1", {2: "E7"}, NOW)
-        told = deliveries.told_to(conn, "finance")
-        some = deliveries.told_to(conn, "finance", pd.DataFrame({"party_id": [3, 9]}))
+        told = holdings.told_to(conn, "finance")
+        some = holdings.told_to(conn, "finance", pd.DataFrame({"party_id": [3, 9]}))
         done = deliveries.find(conn, "d1")
         rows = deliveries.rows_of(conn, "d1")
     assert refused.to_numpy().tolist() == [[2, "000002/P1", 2, "E7"]]
@@ -105,7 +105,7 @@ def test_what_was_last_told_under_a_key_is_kept_even_when_it_was_an_end(engine: 
             freeze(conn, delivery_id, *rows)
             send(conn, delivery_id)
             deliveries.acknowledge(conn, delivery_id, {}, NOW)
-        assert deliveries.told_to(conn, "finance")["row"].tolist() == list(last)
+        assert holdings.told_to(conn, "finance")["row"].tolist() == list(last)
 
 
 def test_the_last_refusal_under_a_key_is_known_until_the_row_is_taken(engine: Engine) -> None:
@@ -114,8 +114,8 @@ def test_the_last_refusal_under_a_key_is_known_until_the_row_is_taken(engine: En
             freeze(conn, delivery_id, row(1, street=street))
             send(conn, delivery_id)
             deliveries.acknowledge(conn, delivery_id, rejected, NOW)
-        assert deliveries.refused_rows(conn, "finance")["row"].tolist() == [row(1, street="B")]
-        assert deliveries.refused_rows(conn, "other").empty
+        assert holdings.refused_rows(conn, "finance")["row"].tolist() == [row(1, street="B")]
+        assert holdings.refused_rows(conn, "other").empty
 
 
 def test_while_a_delivery_is_open_no_other_is_frozen(engine: Engine) -> None:
@@ -157,7 +157,7 @@ def test_a_refused_row_is_remembered_until_one_under_its_key_is_accepted(engine:
             freeze(conn, delivery_id, row(1))
             send(conn, delivery_id)
             deliveries.acknowledge(conn, delivery_id, rejected, NOW)
-            assert deliveries.refused_rows(conn, "finance").empty is not keys
+            assert holdings.refused_rows(conn, "finance").empty is not keys
         assert deliveries.rows_of(conn, "d1")[["status", "row"]].to_numpy().tolist() == [
             ["superseded", None]
         ]
@@ -235,7 +235,7 @@ def test_an_order_that_came_after_freezing_stops_the_delivery(
         frames.put(conn, GOLDEN, golden(2, protection="off"))
         merged = pd.DataFrame({"party_id": [3], "into_party_id": [1]})
         nights.redirect(conn, merged, merged.head(0), DAY)
-        assert deliveries.exposes_somebody(conn, "d1") is exposes
+        assert recheck.exposes_somebody(conn, "d1") is exposes
 
 
 def test_the_totals_and_refusals_of_a_night_are_counts(engine: Engine) -> None:
@@ -263,8 +263,8 @@ def test_a_recipient_is_in_the_mode_of_its_contract_until_a_person_decides(engin
 def test_rows_a_recipient_held_before_us_are_adopted(engine: Engine) -> None:
     held = pd.DataFrame({"row_key": ["1|P1"], "party_id": [1], "row": [row(1)]})
     with transaction(engine) as conn:
-        assert deliveries.adopt(conn, "finance", held) == 1
-        assert deliveries.told_to(conn, "finance")["row"].tolist() == [row(1)]
+        assert holdings.adopt(conn, "finance", held) == 1
+        assert holdings.told_to(conn, "finance")["row"].tolist() == [row(1)]
 
 
 def test_being_held_back_is_decided_anew_for_those_looked_at_only(engine: Engine) -> None:
@@ -273,24 +273,24 @@ def test_being_held_back_is_decided_anew_for_those_looked_at_only(engine: Engine
 
     with transaction(engine) as conn:
         reason = ids(1, 2, 3).assign(reason="no_route")
-        deliveries.hold(conn, "finance", ids(1, 2, 3), reason, NOW)
+        holdings.hold(conn, "finance", ids(1, 2, 3), reason, NOW)
         later = ids(2, 4).assign(reason=["no_route", "restricted"])
-        deliveries.hold(conn, "finance", ids(1, 2, 4), later, "2026-11-03T00:30:00Z")
-        held = deliveries.held(conn, "finance")
+        holdings.hold(conn, "finance", ids(1, 2, 4), later, "2026-11-03T00:30:00Z")
+        held = holdings.held(conn, "finance")
         assert held.to_numpy().tolist() == [
             [2, "no_route", NOW],
             [3, "no_route", NOW],
             [4, "restricted", "2026-11-03T00:30:00Z"],
         ]
-        assert deliveries.held_reasons(conn, "finance") == {"no_route": 2, "restricted": 1}
-        assert deliveries.held_count(conn, "finance") == 3
-        assert deliveries.held_count(conn, "other") == 0
+        assert holdings.held_reasons(conn, "finance") == {"no_route": 2, "restricted": 1}
+        assert holdings.held_count(conn, "finance") == 3
+        assert holdings.held_count(conn, "other") == 0
         assert deliveries.unsettled_parties(
             conn, "finance"
         ).empty  # they wait for a change of theirs
         nobody = pd.DataFrame({"party_id": [], "reason": []})
-        deliveries.hold(conn, "finance", ids(2, 3, 4), nobody, NOW)
-        assert deliveries.held_count(conn, "finance") == 0
+        holdings.hold(conn, "finance", ids(2, 3, 4), nobody, NOW)
+        assert holdings.held_count(conn, "finance") == 0
 
 
 def returning(key: str, field: str, value: str) -> dict[str, str]:
@@ -309,7 +309,7 @@ def test_a_returned_value_is_known_as_ours_when_it_comes_back(engine: Engine) ->
         )  # fmt: skip
         send(conn, "r1")
         deliveries.acknowledge(conn, "r1", {2: "E1"}, NOW)
-        assert deliveries.told_to(conn, "own").empty
+        assert holdings.told_to(conn, "own").empty
         answers = pd.DataFrame(
             {
                 "their_key": ["000001", "000002", "999999"],
@@ -317,16 +317,16 @@ def test_a_returned_value_is_known_as_ours_when_it_comes_back(engine: Engine) ->
                 "state": ["confirmed", "overwritten", "confirmed"],
             }
         )
-        assert deliveries.mark_returned(conn, "own", answers, NOW) == 2
-        returned = deliveries.returned(conn, "own")
+        assert holdings.mark_returned(conn, "own", answers, NOW) == 2
+        returned = holdings.returned(conn, "own")
         assert returned[["field", "state"]].to_numpy().tolist() == [
             ["country", "rejected"],
             ["name", "confirmed"],
             ["name", "overwritten"],
         ]
         states = {"confirmed": 1, "overwritten": 1, "rejected": 1}
-        assert deliveries.returned_counts(conn, "own") == states
-        assert deliveries.echoes(conn).to_numpy().tolist() == [
+        assert holdings.returned_counts(conn, "own") == states
+        assert holdings.echoes(conn).to_numpy().tolist() == [
             ["registrations", "000001", "name", "A B"]
         ]
 
@@ -336,4 +336,4 @@ def test_what_an_aborted_return_would_have_said_was_not_said(engine: Engine) -> 
         told = returning("000001", "name", "A B")
         freeze(conn, "r1", told, recipient="own", columns=RETURNS, returned_to="registrations")
         deliveries.mark(conn, "r1", "aborted", NOW)
-        assert deliveries.returned(conn, "own").empty
+        assert holdings.returned(conn, "own").empty
