@@ -247,8 +247,12 @@ def unrelated(register: Register) -> None:
 
 
 def protect(register: Register, party: int = PROTECTED) -> None:
-    """A protective order is in force."""
-    register.of(GOLDEN, party_id=party).update(protection="on")
+    """A protective order is in force; the golden address is then the contact address, as survivorship has it."""
+    own = str(20000 + party)
+    contact = register.of(ADDRESSES, source_key=own, address_type="contact")
+    where = {part: contact[part] for part in PLACE}
+    golden = register.of(GOLDEN, party_id=party)
+    golden.update(protection="on", address_type="contact", **where)
     for record in register.rows[PARTY_RECORDS]:
         if record["party_id"] == party:
             row = register.of(PARTIES, source=record["source"], source_key=record["source_key"])
