@@ -46,7 +46,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -427,6 +427,19 @@ held_row = _table(
     _key("party_id", "integer"),
     _must("reason"),
     _must("since", "instant"),
+)
+
+# ---- what people have forbidden
+party_restraint = _table(
+    "party_restraint",
+    _key("restraint_id", "integer", counted=True),
+    _must("party_id", "integer"),
+    _must("kind"),  # restriction (R45), or which ban (R25, R26)
+    _must("channel"),
+    _may("evidence"),  # a reference, no text
+    _must("since", "instant"),
+    _may("ended_at", "instant"),
+    Index(None, "party_id"),
 )
 
 # ---- logs; the two at the end are append-only by triggers

@@ -11,7 +11,7 @@ field adds whom it matters to.
 import hashlib
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 from connectors.base import Acknowledgement, Receipt
 from connectors.recipients.sftp_file import SftpFile
 from pipelines.contracts import RecipientContract
+from pipelines.domain.cases import Case
 from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN,
@@ -33,6 +34,7 @@ from pipelines.domain.schemas import (
 from pipelines.settings import Settings
 from pipelines.steps.deliver import deliver
 from pipelines.steps.night import Night, executing
+from pipelines.steps.prepare_case import Asked, prepare_case
 from pipelines.steps.prepare_extract import prepare_extract
 from pipelines.store import frames, nights
 
@@ -42,6 +44,14 @@ NIGHTS = ("2026-11-02", "2026-11-03", "2026-11-04")
 HEARD = "2026-10-20T00:00:00Z"
 UNRELATED = 99
 PROTECTED = 5  # whom an order may be granted: pays on paper and has a contact address
+
+# what somebody else asks about, by night: customer number and the reference it goes under
+CASES = {
+    NIGHTS[0]: (("20001", "P-1"), ("20002", "P-2")),
+    NIGHTS[1]: (("20004", "P-3"),),
+    NIGHTS[2]: ((str(20000 + PROTECTED), "P-4"),),
+}
+PROTECTED_CASES = ("P-4",)
 
 Row = dict[str, Any]
 PLACE = ("street_line", "postal_code", "post_office", "country")
@@ -95,7 +105,10 @@ class Register:
         self.rows[PROVENANCE].append({**told, "value": "", "source_key": "x", "source_time": HEARD})
 
     def point(self, number: int, **facts: Any) -> None:
-        place_ids = {"property_id": f"1030040001{number:04d}", "building_id": f"90000000{number:02d}"}
+        place_ids = {
+            "property_id": f"1030040001{number:04d}",
+            "building_id": f"90000000{number:02d}",
+        }
         base = {"point_id": number, "point_ref": f"KP{number}", **place_ids}
         self.rows[GOLDEN_POINTS].append({**base, **facts})
 
@@ -209,7 +222,9 @@ def _errors(town: Register) -> None:
     # a mover the population register knows of; our own register and the municipality have the old home
     for source, key in ((OWN, "20001"), (TOWN, "40001")):
         if source == TOWN:
-            town.record(1, TOWN, key, place("Entinen 2", "31500", "KOSKI"), **_named("Laine", "Aino"))
+            town.record(
+                1, TOWN, key, place("Entinen 2", "31500", "KOSKI"), **_named("Laine", "Aino")
+            )
         else:
             town.of(ADDRESSES, source=OWN, source_key=key).update(
                 place("Entinen 2", "31500", "KOSKI")
@@ -266,7 +281,6 @@ class Delivered:
     date: str
     payload: bytes
     rows: list[dict[str, str]]
-    keys: list[str]
 
 
 class Inbox:
@@ -305,10 +319,23 @@ def night_of(engine: Engine, settings: Settings, date: str) -> Night:
 
 
 def live(contract: RecipientContract) -> RecipientContract:
-    """The contract as if it had been signed and sent live."""
+    """The contract as if it had been signed and sent live, whatever purposes the notice has in use."""
     signed = {"reference": "sopimus 1/2026", "signed": "2026-01-31", "valid_to": None}
     agreement = type(contract.agreement).model_validate(signed)
     return contract.model_copy(update={"mode": "live", "agreement": agreement})
+
+
+def in_use(settings: Settings) -> Settings:
+    """The settings with every purpose of a contract in use, as once the notice gives each a basis (R5)."""
+    notice = settings.notice
+    named = {contract.purpose for contract in settings.recipients.values()}
+    purposes = tuple(
+        p.model_copy(update={"enabled": True, "basis": p.basis or "contract"})
+        if p.name in named
+        else p
+        for p in notice.purposes
+    )
+    return replace(settings, notice=notice.model_copy(update={"purposes": purposes}))
 
 
 def without(contract: RecipientContract, name: str) -> RecipientContract:
@@ -335,14 +362,25 @@ def delivered(
         before = len(inbox.payloads)
         tell(night, contract, inbox)
         for payload in inbox.payloads[before:]:
-            found.append(Delivered(evening.date, payload, inbox.parse(payload), []))
+            found.append(Delivered(evening.date, payload, inbox.parse(payload)))
     return found
 
 
 def tell(night: Night, contract: RecipientContract, inbox: Inbox) -> None:
-    """What a night does for one recipient."""
-    prepared = prepare_extract(night, contract, lambda: inbox)
-    assert prepared.status != "failed", prepared.text
+    """What a night does for one recipient, and the day's cases where it is told case by case."""
+    if not contract.population.is_per_case:
+        prepared = prepare_extract(night, contract, lambda: inbox)
+        assert prepared.status != "failed", prepared.text
+        _send(night, contract, inbox)
+        return
+    law = "119/2001 21 §" if contract.ground == "statute" else None
+    for customer, reference in CASES[night.business_date]:
+        asked = Asked(customer, Case(reference, law), "clerk", "asked")
+        prepare_case(night, contract, lambda: inbox, asked)
+        _send(night, contract, inbox)
+
+
+def _send(night: Night, contract: RecipientContract, inbox: Inbox) -> None:
     sent = deliver(night, contract, lambda: inbox)
     assert sent.status == "ok", sent.text
 
