@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from connectors.base import Lender, NobodyLends, Only, Opening, Recipient, Source
+from connectors.base import Lender, NobodyLends, Only, Opening, Recipient, Source, Without
 from pipelines.keys import HubKeys
 from pipelines.settings import ConfigError, Settings, SourceConfig, load_settings
+from pipelines.steps.allow_asking import barred
 from pipelines.steps.night import HELSINKI, Night, nothing_happens
 from pipelines.store.engine import open_engine, require_current_schema, transaction
 from pipelines.store.lock import RunLock
@@ -121,7 +122,9 @@ class House:
             raise ConfigError(
                 f"sources/{name}.yml", "borrow_from", "a source that holds our customers"
             )
-        return lender
+        with transaction(self.engine) as conn:
+            kept_back = barred(conn, config, config.borrow_from)
+        return Without(lender, kept_back) if kept_back else lender
 
     def recipient(self, name: str) -> Recipient:
         """The one we tell under that name."""

@@ -41,7 +41,7 @@ def recognised(
     points: [point_id, point_ref]. known: [party_id] of everybody who is or was a customer; about connections
     [point_id, party_id] of the holders. A column that the list lacks counts as empty: tonight it will differ.
     """
-    told = listed.reindex(columns=list(contract.columns)).fillna("")
+    told = listed.reindex(columns=list(contract.columns)).astype("str").fillna("")
     point = told["point_ref"].map(points.set_index("point_ref")["point_id"]).astype("Int64")
     key = point.astype("str").str.zfill(6)
     if rule == "payers_of_points":
