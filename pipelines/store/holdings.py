@@ -232,6 +232,7 @@ def is_return(conn: Connection, delivery_id: str) -> bool:
 
 
 def reject_returned(conn: Connection, recipient: str, refused: pd.DataFrame, now: str) -> None:
+    """A register has refused these rows: what they returned to it is not in it."""
     if refused.empty:
         return
     parts = refused["row_key"].str.rpartition("/")
