@@ -372,7 +372,9 @@ def test_r38_a_customer_is_told_who_was_told_what(desk: Desk) -> None:
     assert set(told[0]) == {
         "at", "recipient", "operation", "purpose", "basis", "ground", "fields", "delivery_id",
     }  # fmt: skip
-    assert {row["recipient"] for row in told} == {"dvv", "finance", "municipality", "own_register"}
+    assert {row["recipient"] for row in told} == {
+        "building_control", "dvv", "finance", "municipality", "own_register",
+    }  # fmt: skip
     billed = next(row for row in told if row["recipient"] == "finance")
     assert billed["ground"] == "billing"
     assert "street_line" in billed["fields"]
