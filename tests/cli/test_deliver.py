@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.cli.conftest import Desk
+from tests.cli.conftest import CLERK, Desk
 
 
 def one_line(text: str) -> bool:
@@ -52,11 +52,9 @@ def test_r18_a_preview_of_a_case_is_refused_as_the_case_would_be(desk: Desk) -> 
 def test_a_busy_hub_says_who_holds_it(own_desk: Desk) -> None:
     from pipelines.house import open_house
 
-    config = own_desk.home / "config" / "hub.yml"
-    config.write_text(config.read_text("utf-8") + "\nrefresh: {wait_seconds: 0.1}\n", "utf-8")
     house = open_house(own_desk.home, {})
     assert house.lock.acquire()
-    told = own_desk("deliver", "finance")
+    told = own_desk("deliver", "finance", environ={**CLERK, "HUB_REFRESH__WAIT_SECONDS": "0.1"})
     house.close()
     assert told.code == 1
     assert "the hub has been busy" in told.err
