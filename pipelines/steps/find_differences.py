@@ -59,10 +59,28 @@ def find_differences(
         if not dirty.empty:
             tell = _billing if rule == "payers_of_points" else _returns
             found = tell(step, night, contract, dirty)
-    return found or Differences(
-        pd.DataFrame({"party_id": pd.array([], dtype="Int64")}),
-        pd.DataFrame(columns=["row_key", "party_id", *contract.columns]),
-        pd.DataFrame(columns=["party_id", "reason"]),
+    if found is None:
+        return Differences(
+            pd.DataFrame({"party_id": pd.array([], dtype="Int64")}),
+            pd.DataFrame(columns=["row_key", "party_id", *contract.columns]),
+            pd.DataFrame(columns=["party_id", "reason"]),
+        )
+    return _less_restrained(step.conn, contract, found)
+
+
+def _less_restrained(
+    conn: Connection, contract: RecipientContract, found: Differences
+) -> Differences:
+    """Without whatever is about people who have forbidden it, ends and merges included: they are held (R45)."""
+    barred = found.events["party_id"].isin(list(restrained(conn, contract)))
+    if not barred.any():
+        return found
+    theirs = found.events.loc[barred, ["party_id"]].drop_duplicates().assign(reason="restricted")
+    others = found.held[~found.held["party_id"].isin(theirs["party_id"])]
+    return Differences(
+        found.looked_at,
+        found.events[~barred].reset_index(drop=True),
+        pd.concat([others, theirs], ignore_index=True),
     )
 
 
@@ -263,9 +281,7 @@ def _returns(
     events = returns.return_rows(
         golden, values, records, parties, addresses, returned, chosen, terms
     )
-    barred = events["party_id"].isin(list(restrained(conn, contract)))
-    held = events.loc[barred, ["party_id"]].drop_duplicates().assign(reason="restricted")
-    return Differences(dirty, events[~barred].reset_index(drop=True), held)
+    return Differences(dirty, events, pd.DataFrame({"party_id": [], "reason": []}))
 
 
 def _answers(conn: Connection, returned: pd.DataFrame, source: str) -> pd.DataFrame:

@@ -58,7 +58,7 @@ def test_a_quiet_night_tells_it_nothing_and_an_ended_contract_one_row(
     night()
     assert hub.sequences("building_control") == [1, 2]
     assert hub.town.connections()[alone["KULUTUSPISTE"]]["connection"] == "ended"
-    newest = sorted(p for p in hub.inbox("building_control") if p.suffix == ".csv")[-1]
+    newest = max(p for p in hub.inbox("building_control") if p.suffix == ".csv")
     rows = list(csv.DictReader(newest.read_text("utf-8").splitlines(), delimiter=";"))
     assert [row["point_ref"] for row in rows] == [alone["KULUTUSPISTE"]]
 

@@ -94,6 +94,19 @@ def test_r45_a_restricted_customer_is_held_and_told_of_when_it_ends(
     assert [row["point_ref"] for row in inbox.parse(inbox.payloads[1])] == ["KP1"]
 
 
+def test_r45_not_even_the_end_of_a_restricted_payer_is_told(night: Night) -> None:
+    inbox = Inbox()
+    tell(night, FINANCE, inbox)
+    restrict(night, 6)
+    later = replace(night, business_date=NIGHTS[1])
+    with executing(later, "consolidate") as step:
+        story()[1].register.write(step)
+    tell(later, FINANCE, inbox)
+    told = inbox.parse(inbox.payloads[1])
+    assert {(r["event"], r["customer_number"]) for r in told} >= {("new", "000007")}
+    assert "000006" not in {r["customer_number"] for r in told}
+
+
 def test_r45_a_restricted_customers_errors_are_returned_to_nobody(night: Night) -> None:
     restrict(night, 1)
     inbox = Inbox()
