@@ -200,7 +200,8 @@ def _of_recipient(notice: Notice, contract: RecipientContract, on: str) -> Itera
     refused = [b for field in contract.fields for b in _of_field(notice, file, named, field)]
     yield from refused
     keys = {breach.key for breach in refused}
-    yield from (b for b in _of_select_list(file, contract) if b.key not in keys)
+    hidden = _of_select_list(file, contract)
+    yield from (b for b in hidden if b.key.removesuffix(".made_of") not in keys)
 
 
 def _of_events(

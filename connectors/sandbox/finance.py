@@ -151,7 +151,7 @@ class Ledger:
         if not code:
             self.open[key] = row
             self.ended.pop(key, None)
-            if event == "split" and (joined := self.redirects.pop(key[0], "")):
+            if event == "split" and (joined := self.redirects.get(key[0])):
                 # what was billed to the joined customer is this one's again
                 self.ended.pop((joined, key[1]), None)
         return code
