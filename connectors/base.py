@@ -202,6 +202,24 @@ class Only:
 
 
 @dataclass(frozen=True)
+class Without:
+    """A lender that keeps some customers to itself: nobody is asked about them."""
+
+    lender: Lender
+    customers: frozenset[str]
+
+    def borrow(self, customers: Collection[str] | None = None) -> Borrowed:
+        """The lender's, less the customers kept back; properties and buildings are nobody's own."""
+        lent = self.lender.borrow(customers)
+        return Borrowed(
+            {n: code for n, code in lent.people.items() if n not in self.customers},
+            {n: firm for n, firm in lent.organisations.items() if n not in self.customers},
+            lent.property_ids,
+            lent.building_ids,
+        )
+
+
+@dataclass(frozen=True)
 class Opening:
     """What the house hands to every source that it opens, beside the options of its file.
 

@@ -1,7 +1,8 @@
 """Holding every source and recipient of the configuration against the notice, before anything runs.
 
-Belongs here: rules that files alone can break. Does not belong here: the same rules on rows (`steps`
-drop, hold or refuse there again), the shape of the files (`contracts`, `notice`).
+Belongs here: rules that files alone can break, and whether one recipient or source may be spoken to on a day.
+Does not belong here: the same rules on rows (`steps` drop, hold or refuse there again), the shape of the files
+(`contracts`, `notice`).
 """
 
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from pipelines.contracts import Agreement, Basis, ContractField, RecipientContract, SourceConfig
 from pipelines.domain.fields import FIELDS
+from pipelines.domain.select_list import MADE_OF
 from pipelines.notice import Notice, NoticeRecipient, Purpose
 
 NOTICE_FILE = "notice.yml"
@@ -70,6 +72,27 @@ def check(
     ]
 
 
+def refusals(
+    notice: Notice,
+    sources: Mapping[str, SourceConfig],
+    contract: RecipientContract,
+    on: str,
+) -> list[Breach]:
+    """Why the recipient may not be told anything on that day; empty when it may. Denied by default (R18).
+
+    Asked again whenever something is prepared: an agreement ends without a file being changed.
+    """
+    live = contract.model_copy(update={"mode": "live"})
+    return [*_of_recipient(notice, live, on), *_of_population(live, sources)]
+
+
+def unaskable(
+    notice: Notice, source: SourceConfig, sources: Mapping[str, SourceConfig], on: str
+) -> list[Breach]:
+    """Why nothing may be asked of the source, or taken from it, on that day; empty when it may (R15)."""
+    return list(_of_source(notice, source, sources, on))
+
+
 def _columns_without_a_place(notice: Notice) -> Iterator[Breach]:
     covered = {f for i in notice.items for f in i.fields}
     for field in sorted(set(FIELDS) - covered):
@@ -96,6 +119,8 @@ def _of_source(
         yield file.breach(
             "agreement", f"a signed one with a reference, in force on {on}", "R15", file.name
         )
+    elif source.agreement is not None and not _lasts(source.agreement, on):
+        yield file.breach("agreement.valid_to", f"a day not before {on}", "R15", file.name)
     if source.borrow_from is not None and source.borrow_from not in sources:
         yield file.breach("borrow_from", f"one of {', '.join(sources)}", "DESIGN 2", file.name)
     yield from _of_purpose(notice, file, source.purpose, source.basis)
@@ -127,8 +152,12 @@ def _in_force(agreement: Agreement | None, on: str) -> bool:
         and agreement.reference is not None
         and agreement.signed is not None
         and agreement.signed <= on
-        and (agreement.valid_to is None or on <= agreement.valid_to)
+        and _lasts(agreement, on)
     )
+
+
+def _lasts(agreement: Agreement, on: str) -> bool:
+    return agreement.valid_to is None or on <= agreement.valid_to
 
 
 def _purpose(notice: Notice, name: str) -> Purpose | None:
@@ -157,18 +186,59 @@ def _of_recipient(notice: Notice, contract: RecipientContract, on: str) -> Itera
         return
     if contract.role not in named.roles:
         yield file.breach("role", " or ".join(named.roles), "R18")
-    if named.per_event:
-        yield file.breach("notice_recipient", f"no standing contract, but {named.per_event}", "R17")
+    yield from _of_events(file, contract, named)
     if contract.purpose not in named.purposes:
         yield file.breach("purpose", f"one of {', '.join(named.purposes)}", "R3, R18")
-    yield from _of_purpose(notice, file, contract.purpose, contract.basis)
+    # who is told by a command only is told nothing in shadow, so a purpose may still be off
+    if contract.mode == "live" or not contract.population.is_per_case:
+        yield from _of_purpose(notice, file, contract.purpose, contract.basis)
     yield from _of_ground(notice, file, contract, named)
     if contract.mode == "live" and contract.role != "own" and not _in_force(contract.agreement, on):
         expected = f"a signed one with a reference, in force on {on}, before going live"
         yield file.breach("agreement", expected, "R15, R18", file.name)
     yield from _of_country(notice, file, contract, on)
+    refused = [b for field in contract.fields for b in _of_field(notice, file, named, field)]
+    yield from refused
+    keys = {breach.key for breach in refused}
+    hidden = _of_select_list(file, contract)
+    yield from (b for b in hidden if b.key.removesuffix(".made_of") not in keys)
+
+
+def _of_events(
+    file: _File, contract: RecipientContract, named: NoticeRecipient
+) -> Iterator[Breach]:
+    """Who hears of an event at a time has no standing list; each disclosure rests on its reference."""
+    population = contract.population
+    if named.per_event and not population.is_per_case:
+        expected = f"no standing contract, but {named.per_event}: per_case"
+        yield file.breach("population.rule", expected, "R17, R20")
+    if not population.is_per_case:
+        if population.reference is not None:
+            yield file.breach("population.reference", "none but per case", "R17", file.name)
+        return
+    wanted = {"credit_application": "application", "statute": "statute"}.get(
+        contract.ground or "", "case"
+    )
+    if population.reference != wanted:
+        expected = f"{wanted}, by the ground {contract.ground}"
+        yield file.breach("population.reference", expected, "R17, R20", file.name)
+    column = f"{'statute' if wanted == 'statute' else 'case'}_reference"
+    if column not in contract.columns:
+        yield file.breach("fields", f"a field {column}: what it rests on", "R17, R20", file.name)
+
+
+def _of_select_list(file: _File, contract: RecipientContract) -> Iterator[Breach]:
+    """A contract names what the rule can make, and all that stands in it: no field under another's name."""
+    made = MADE_OF.get(contract.population.rule)
+    if made is None:
+        return  # a return is made of what its contract says, and of nothing else
     for field in contract.fields:
-        yield from _of_field(notice, file, named, field)
+        if field.name not in made:
+            expected = f"one of {', '.join(made)}"
+            yield file.breach(f"fields.{field.name}", expected, "R18", file.name)
+        elif hidden := sorted(set(made[field.name]) - set(field.made_of)):
+            expected = f"all that stands in it: {', '.join(hidden)} too"
+            yield file.breach(f"fields.{field.name}.made_of", expected, "R18", file.name)
 
 
 def _of_population(
@@ -204,10 +274,11 @@ def _of_ground(
         yield file.breach("ground", " or ".join(named.grounds) or "none: not to be told", "R20")
     if not outside and contract.ground is not None:
         yield file.breach("ground", "none: it stays with the controllers", "R20")
-    if (contract.ground == "statute") != (contract.statute is not None):
-        yield file.breach(
-            "statute", "the law and section, with ground statute and only then", "R20"
-        )
+    # per case the statute is given with each disclosure (`steps.prepare_case`)
+    needed = contract.ground == "statute" and not contract.population.is_per_case
+    if needed != (contract.statute is not None):
+        expected = "the law and section, with ground statute and only then; none here per case"
+        yield file.breach("statute", expected, "R20", file.name)
 
 
 def _of_country(

@@ -230,17 +230,32 @@ class ContractField(Declared):
     used_by: Text
 
 
+PopulationRule = Literal[
+    "payers_of_points",
+    "own_customers_with_accepted_changes",
+    "supplied_records_in_error",
+    "connections_of_properties",
+    "per_case",
+]
+Reference = Literal["case", "application", "statute"]
+
+
 class Population(Declared):
     """Who may be in a delivery: in words, and the rule that picks them.
 
-    source: the source whose records go back to its keeper, for the rules about returns.
+    source: the source whose records go back to its keeper, for the rules about returns. reference: what each
+    disclosure rests on, for `per_case`, which tells of one customer at a time and never by itself (R17, R20).
     """
 
-    rule: Literal[
-        "payers_of_points", "own_customers_with_accepted_changes", "supplied_records_in_error"
-    ]
+    rule: PopulationRule
     source: Text | None = None
+    reference: Reference | None = None
     sentence: Text
+
+    @property
+    def is_per_case(self) -> bool:
+        """Whether somebody is told of by a command only, on a reference."""
+        return self.rule == "per_case"
 
 
 class Transfer(Declared):

@@ -17,12 +17,13 @@ from zoneinfo import ZoneInfo
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
-from connectors.base import Lender, NobodyLends, Only, Opening, Recipient, Source, Witness
+from connectors.base import Lender, NobodyLends, Only, Opening, Recipient, Source, Without, Witness
 from connectors.files import FolderOptions
 from connectors.witnesses import Drop, Mailbox
 from pipelines.domain.checkpoint import vkey
 from pipelines.keys import DETAILS, LOG, NEXT, HubKeys, KeyMismatch, Place, read
 from pipelines.settings import ConfigError, Settings, SourceConfig, load_settings
+from pipelines.steps.allow_asking import barred
 from pipelines.steps.night import HELSINKI, LogKeys, Night, instant, nothing_happens
 from pipelines.store import checkpoints, disclosures
 from pipelines.store.engine import open_engine, require_current_schema, transaction
@@ -185,7 +186,9 @@ class House:
             raise ConfigError(
                 f"sources/{name}.yml", "borrow_from", "a source that holds our customers"
             )
-        return lender
+        with transaction(self.engine) as conn:
+            kept_back = barred(conn, config, config.borrow_from)
+        return Without(lender, kept_back) if kept_back else lender
 
     def recipient(self, name: str) -> Recipient:
         """The one we tell under that name."""

@@ -62,6 +62,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "own_register": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "municipality": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "finance": SFTP_FAULTS,
+    "building_control": SFTP_FAULTS,
 }
 
 

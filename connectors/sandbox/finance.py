@@ -1,8 +1,9 @@
-"""The finance outsourcer: takes billing extracts in, keeps a customer ledger, says what it can't bill.
+"""The finance outsourcer: takes billing extracts in, keeps a customer ledger, and bills from it alone.
 
-Belongs here: what makes a delivery or a row acceptable to whoever writes the invoices. Does not belong
-here: how the files arrive (`sftp`). It needs of each customer at each consumption point a name, and a way
-to send the invoice; anything less is refused by row, with a code.
+Belongs here: what makes a delivery or a row acceptable to whoever writes the invoices, and the invoices of a
+period. Does not belong here: how the files arrive (`sftp`). It needs of each customer at each consumption
+point a name, and a way to send the invoice; anything less is refused by row, with a code. Consumption is its
+own: what the meters of a point showed, whoever pays for it.
 """
 
 import csv
@@ -12,6 +13,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from stdnum.fi import ytunnus
@@ -28,8 +31,35 @@ COLUMNS = _words(
 )
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _FINNISH_CODE = re.compile(r"\d{5}")
+_CENT = Decimal("0.01")
+PRICE = Decimal("4.60")  # water and waste water, euros a cubic metre, VAT 0
+VAT = Decimal("0.255")
+# what a reminder may cost: a consumer by the law on collection (513/1999) 10 a §, a company by contract
+_REMINDER = {"person": Decimal("5.00"), "organisation": Decimal("40.00")}
 
 Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Invoice:
+    """One payer's bill for one consumption point and the days of a period that are theirs, both inclusive.
+
+    to: where it goes, on one line. postage: domestic or abroad on paper, else empty. reminder: what one costs.
+    """
+
+    customer_number: str
+    point_ref: str
+    addressee: str
+    buyer_id: str
+    to: str
+    postage: str
+    reminder: Decimal
+    first_day: str
+    last_day: str
+    cubic_metres: Decimal
+    net: Decimal
+    vat: Decimal
+    is_final: bool
 
 
 @dataclass(frozen=True)
@@ -90,7 +120,8 @@ class Ledger:
         refused: dict[int, str] = {}
         for number, row in enumerate(delivery.rows, start=1):
             spared = "refused_by_sandbox" if refuse_first and number == 1 else ""
-            if code := fault or spared or self._book(row):
+            known = dict.fromkeys(COLUMNS, "") | row
+            if code := fault or spared or self._book(known):
                 refused[number] = code
         if not fault:
             self.seen[delivery.delivery_id] = delivery.sequence
@@ -120,6 +151,9 @@ class Ledger:
         if not code:
             self.open[key] = row
             self.ended.pop(key, None)
+            if event == "split" and (joined := self.redirects.get(key[0])):
+                # what was billed to the joined customer is this one's again
+                self.ended.pop((joined, key[1]), None)
         return code
 
     def _end(self, key: Key, row: dict[str, str]) -> str:
@@ -147,6 +181,61 @@ class Ledger:
             key: {"name": row["invoice_name"], "to": destination(row)}
             for key, row in sorted(self.open.items())
         }
+
+    def bill(self, first_day: str, last_day: str, meters: Mapping[str, Decimal]) -> list[Invoice]:
+        """The invoices of a period, by customer and point: each payer's days of what a point used.
+
+        meters: point_ref → cubic metres a day. The final invoice goes to the address given with the end; whoever
+        gave none gets it as every other. Who paid until before the period, or pays from after it, gets none.
+        """
+        rows = [
+            *((key, row, "") for key, row in self.open.items()),
+            *((key, row, row["ended_on"]) for key, row in self.ended.items()),
+        ]
+        made = []
+        for (customer, point), row, ended_on in sorted(rows, key=lambda entry: entry[0]):
+            begins = max(first_day, row["valid_from"])
+            ends = min(last_day, _day_before(ended_on)) if ended_on else last_day
+            if begins > ends:
+                continue
+            days = (date.fromisoformat(ends) - date.fromisoformat(begins)).days + 1
+            used = meters[point] * days
+            net = (used * PRICE).quantize(_CENT, ROUND_HALF_UP)
+            made.append(
+                Invoice(
+                    customer_number=customer,
+                    point_ref=point,
+                    addressee=row["invoice_name"],
+                    buyer_id=row["business_id"],
+                    to=_final_destination(row) or destination(row),
+                    postage=_postage(row),
+                    reminder=_REMINDER[row["party_kind"]],
+                    first_day=begins,
+                    last_day=ends,
+                    cubic_metres=used,
+                    net=net,
+                    vat=(net * VAT).quantize(_CENT, ROUND_HALF_UP),
+                    is_final=bool(ended_on),
+                )
+            )
+        return made
+
+
+def _day_before(day: str) -> str:
+    return date.fromordinal(date.fromisoformat(day).toordinal() - 1).isoformat()
+
+
+def _final_destination(row: Mapping[str, str]) -> str:
+    """Where the final invoice goes on paper; empty while the payer pays, and where no address was given."""
+    line = row.get("final_invoice_line", "")
+    place = f"{row.get('final_invoice_postal_code', '')} {row.get('final_invoice_post_office', '')}"
+    return f"{line}, {place}" if line else ""
+
+
+def _postage(row: Mapping[str, str]) -> str:
+    if row["delivery_channel"] != "paper":
+        return ""
+    return "domestic" if row["country"] in ("", "FI") else "abroad"
 
 
 def destination(row: Mapping[str, str]) -> str:

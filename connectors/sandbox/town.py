@@ -30,6 +30,7 @@ from connectors.sandbox.exchange import (
 )
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.founding import found
+from connectors.sandbox.inspectors import BuildingControl
 from connectors.sandbox.municipality import Municipality
 from connectors.sandbox.ryhti import BuildingRegister
 from connectors.sandbox.scene import Founder, Register, Scene
@@ -75,10 +76,12 @@ class Town:
             for name, founder in _REGISTERS.items()
         }
         self._municipality = Municipality(scene)
+        self._inspectors = BuildingControl()
         self._offices: dict[str, Office] = {
             "own_register": CustomerService(scene),
             "finance": Bookkeepers(self._ledger),
             "municipality": self._municipality,
+            "building_control": self._inspectors,
         }
         self._folders = {
             where: Folders(directory / where, office) for where, office in self._offices.items()
@@ -189,6 +192,11 @@ class Town:
                     for (number, point), invoice in ledger.invoices().items()
                 ],
             }
+
+    def connections(self) -> dict[str, dict[str, str]]:
+        """Building control's book: point_ref → the last row it was told."""
+        with self._lock:
+            return dict(self._inspectors.connections)
 
     def status(self) -> dict[str, Any]:
         """Date, sizes, armed faults."""

@@ -71,6 +71,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "pipelines.cli.operate:recipient",
         "Whether a recipient is really told, or only prepared for.",
     ),
+    "deliver": (
+        "pipelines.cli.deliver:deliver",
+        "Tell a recipient now what tonight's run would tell, or tell of one customer for one case.",
+    ),
+    "adopt": (
+        "pipelines.cli.deliver:adopt",
+        "Take in the list a recipient has already, so that the first live night tells differences only.",
+    ),
     "extract": ("pipelines.cli.steward:extract", "What a recipient would be told next."),
     "disclosures": (
         "pipelines.cli.disclosures:disclosures",

@@ -361,23 +361,44 @@ def extract() -> None:
 
 @extract.command()
 @click.argument("recipient")
+@click.option("--customer", metavar="NUMBER", help="Per case: whom to tell of.")
+@click.option("--case", metavar="REF", help="Per case: its reference at whoever is told.")
+@click.option("--statute", metavar="LAW", help="Told by law: the law and section.")
+@click.option("--legal-claim", metavar="REF", help="What allows telling of somebody restricted.")
 @click.option("--why", default="preview", show_default=True, help="Purpose, for the access log.")
 @json_option
 @click.pass_obj
-def preview(invocation: Invocation, recipient: str, why: str, as_json: bool) -> None:
+def preview(
+    invocation: Invocation,
+    recipient: str,
+    customer: str | None,
+    case: str | None,
+    statute: str | None,
+    legal_claim: str | None,
+    why: str,
+    as_json: bool,
+) -> None:
     """The rows that the next delivery would carry, and who is held back; nothing is written or sent.
 
     \b
     Examples:
       hub extract preview finance
+      hub extract preview collection --customer 100123 --case P-2026-17
     """
+    from pipelines.cli.deliver import case_of
+    from pipelines.steps.prepare_case import Asked, preview_case
     from pipelines.steps.prepare_extract import preview as look
 
     with acting(invocation) as (night, who):
         contract = night.settings.recipients.get(recipient)
         if contract is None:
             raise click.UsageError(f"recipients are {', '.join(night.settings.recipients)}")
-        events, held = look(night, contract, who, why)
+        named = case_of(contract, customer, case, statute, legal_claim)
+        if named is None:
+            events, held = look(night, contract, who, why)
+        else:
+            asked = Asked(customer or "", named, who, why)
+            events, held = preview_case(night, contract, asked), pd.DataFrame()
     if as_json:
         click.echo(
             json.dumps(
@@ -389,5 +410,5 @@ def preview(invocation: Invocation, recipient: str, why: str, as_json: bool) -> 
         click.echo("nothing to tell")
     else:
         click.echo(table(events.itertuples(index=False), tuple(events.columns)))
-    for party_id, reason in held[["party_id", "reason"]].itertuples(index=False):
+    for party_id, reason in held.reindex(columns=["party_id", "reason"]).itertuples(index=False):
         click.echo(f"held back: P{party_id} ({reason})")

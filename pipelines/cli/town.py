@@ -105,7 +105,7 @@ def point_at(home: Path, addresses: Mapping[str, Any]) -> None:
             secrets = {k: secret(f"{name}.{k}", v) for k, v in there.items() if is_secret(k)}
             source = f"sources/{name}.yml"
             write(source, {**read_yaml(shipped(source)), **there, **secrets})
-    for name in ("finance", *_DROPS):
+    for name in ("finance", "building_control", *_DROPS):
         contract = dict(read_yaml(shipped(f"recipients/{name}.yml")))
         contract["agreement"] = {"reference": "demo", "signed": "2026-01-01", "valid_to": None}
         contract["mode"] = "live"

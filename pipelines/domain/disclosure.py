@@ -31,6 +31,7 @@ LEAF_FACTS = frozenset(
         "c",  # commitment to the detail
         "to",  # recipient
         "contract", "purpose", "basis", "ground", "operation", "notice", "mode",
+        "statute",  # the law and section, where the ground is one (R20)
         "d",  # delivery id
         "run",  # step run
         "n",  # rows or people, a count

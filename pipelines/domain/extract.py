@@ -24,12 +24,27 @@ _FINAL = {
 _OF_THE_EVENT = frozenset({"event", "valid_from", "ended_on", "merged_into", *_FINAL})
 _OVER = ("ended", "merged")
 
-BILLING_COLUMNS = (
-    "event", "customer_number", "party_kind", "invoice_name", *PLACE, "country", "business_id",
-    "delivery_channel", "channel_address", "channel_operator", "point_ref", "valid_from", "ended_on",
-    *_FINAL, "merged_into",
-)  # fmt: skip
-"""All that a billing contract may ask for."""
+BILLING_MADE_OF: Mapping[str, tuple[str, ...]] = {
+    "event": ("event",),
+    "customer_number": ("party_id",),
+    "party_kind": ("party_type",),
+    "invoice_name": ("display_name", "name_role"),
+    "street_line": ("care_of", "street_line"),
+    "postal_code": ("postal_code",),
+    "post_office": ("post_office",),
+    "country": ("country",),
+    "business_id": ("business_id",),
+    "delivery_channel": ("delivery_channel",),
+    "channel_address": ("einvoice_address", "email"),
+    "channel_operator": ("einvoice_operator",),
+    "point_ref": ("point_ref",),
+    "valid_from": ("valid_from",),
+    "ended_on": ("valid_to",),
+    **dict.fromkeys(_FINAL, ("final_invoice",)),
+    "merged_into": ("party_id",),
+}
+"""All that a billing contract may ask for, and what of ours each column is made of."""
+BILLING_COLUMNS = tuple(BILLING_MADE_OF)
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,8 @@ def billing_rows(
 
     An address is given on paper only, so an e-invoiced protected customer looks like any other. Paper is
     the channel when none is stated. On paper a protected customer goes by the contact address or is held,
-    and a final-invoice address is never given (R56). ended_on is the first day no longer paid for.
+    and a final-invoice address is never given (R56), nor to whom no paper goes. ended_on is the first day no
+    longer paid for.
     """
     begun = roles["valid_from"].isna() | (roles["valid_from"] <= business_date)
     paying = roles[(roles["role_type"] == "payer") & begun]
@@ -92,7 +108,9 @@ def billing_rows(
 
     over = paying[~is_open & ~paying["row_key"].isin(bills["row_key"])]
     over = over.sort_values(["row_key", "valid_to"]).drop_duplicates("row_key", keep="last")
-    shown = ~final_addresses["party_id"].isin(golden.loc[golden["protection"] == "on", "party_id"])
+    on_paper = golden["delivery_channel"].isna() | (golden["delivery_channel"] == "paper")
+    withheld = golden.loc[(golden["protection"] == "on") | ~on_paper, "party_id"]
+    shown = ~final_addresses["party_id"].isin(withheld)
     final = _newest(final_addresses[shown]).rename(columns={c: f for f, c in _FINAL.items()})
     endings = over[["row_key", "party_id", "point_ref", "valid_to"]].merge(
         final[["party_id", *_FINAL]], on="party_id", how="left"
@@ -130,7 +148,7 @@ def billing_events(
     neither open nor ended nor its party's held (its role went to another party) ends on that date.
     Raises KeyError, naming columns, for a contract the extract can't fill.
     """
-    _check(contract, BILLING_COLUMNS)
+    demand(contract, BILLING_MADE_OF)
     before = _parsed(told, contract)
     tonight = as_texts(rows, BILLING_COLUMNS).merge(
         before.drop(columns="party_id"), on="row_key", how="left", suffixes=("", "_before")
@@ -179,17 +197,7 @@ def _routes(golden: pd.DataFrame, contacts: pd.DataFrame, business_date: str) ->
     begun = contacts["valid_from"].isna() | (contacts["valid_from"] <= business_date)
     current = begun & (contacts["valid_to"].isna() | (contacts["valid_to"] > business_date))
     contact = _newest(contacts[current & (contacts["address_type"] == "contact")])
-    contact = contact.set_index("party_id")
-    # A protected party's own row counts only if it says that this is the contact address.
-    hidden = is_protected & (party["address_type"] != "contact")
-    place = {
-        name: party[name].where(~hidden, party["party_id"].map(contact[name]))
-        for name in (*PLACE, "country")
-    }
-    # The contract has no line of its own for c/o: it goes before the street, as on an envelope.
-    care_of = party["care_of"].where(~hidden, party["party_id"].map(contact["care_of"]))
-    with_care_of = "c/o " + care_of + ", " + place["street_line"]
-    place["street_line"] = with_care_of.fillna(place["street_line"])
+    place = tellable_place(golden, contact)
     is_abroad = place["country"].fillna("FI") != "FI"
     incomplete = place["street_line"].isna() | place["post_office"].isna()
     incomplete |= place["postal_code"].isna() & ~is_abroad
@@ -204,7 +212,7 @@ def _routes(golden: pd.DataFrame, contacts: pd.DataFrame, business_date: str) ->
             "customer_number": _customer_numbers(party["party_id"]),
             "party_kind": party["party_type"],
             "invoice_name": name.where(~estate, name + " kuolinpesä"),
-            **{column: values.where(paper) for column, values in place.items()},
+            **{column: place[column].where(paper) for column in place},
             "business_id": party["business_id"].where(party["party_type"] == "organisation"),
             "delivery_channel": channel,
             "channel_address": party["einvoice_address"]
@@ -225,6 +233,24 @@ def _routes(golden: pd.DataFrame, contacts: pd.DataFrame, business_date: str) ->
             ),
         }
     )
+
+
+def tellable_place(golden: pd.DataFrame, contact: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Per row of GOLDEN its street line, postal code, post office and country, as they may be told (R56).
+
+    Of a protected party the row's own address counts only if it says that this is the contact address; else the
+    one in `contact` (party_id and the columns of ADDRESSES, one a party), or nothing. A line of its own for c/o
+    there is none: it goes before the street, as on an envelope.
+    """
+    party = golden["party_id"]
+    hidden = (golden["protection"] == "on") & (golden["address_type"] != "contact")
+    known = None if contact is None else contact.set_index("party_id")
+    parts = {
+        name: golden[name].where(~hidden, None if known is None else party.map(known[name]))
+        for name in ("care_of", *PLACE, "country")
+    }
+    with_care_of = "c/o " + parts.pop("care_of") + ", " + parts["street_line"]
+    return pd.DataFrame(parts | {"street_line": with_care_of.fillna(parts["street_line"])})
 
 
 def _obstacle(bills: pd.DataFrame, held_parties: Collection[int]) -> pd.Series:
@@ -265,10 +291,14 @@ def _final_parties(redirects: pd.DataFrame) -> pd.Series:
     return into
 
 
-def _check(contract: Contract, known: Sequence[str]) -> None:
-    unknown = sorted(set(contract.columns) - set(known))
+def demand(contract: Contract, made_of: Mapping[str, tuple[str, ...]]) -> None:
+    """Raises KeyError, naming columns, for one that can't be made, or that holds more than the contract says."""
+    unknown = sorted(set(contract.columns) - set(made_of))
     if unknown:
         raise KeyError(f"{contract.recipient}: the extract has no column {', '.join(unknown)}")
+    silent = [c for c in contract.columns if set(made_of[c]) - set(contract.made_of.get(c, ()))]
+    if contract.made_of and silent:
+        raise KeyError(f"{contract.recipient}: more stands in {', '.join(silent)} than is agreed")
 
 
 def as_texts(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

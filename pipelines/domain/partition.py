@@ -51,12 +51,10 @@ def built_up(
     """
     size = len(nodes)
     root, members = list(range(size)), [[n] for n in range(size)]
-    enemies: list[set[int] | None] = [None] * size
+    enemies: dict[int, set[int]] = {}
     for a, b in _placed(nodes, vetoes):
-        for one, other in ((a, b), (b, a)):
-            if enemies[one] is None:
-                enemies[one] = set()
-            enemies[one].add(other)  # type: ignore[union-attr]
+        enemies.setdefault(a, set()).add(b)
+        enemies.setdefault(b, set()).add(a)
     facts = [codes[nodes].tolist() for codes in exclusive]
     for left, right in _placed(nodes, edges):
         a, b = root[left], root[right]
@@ -64,8 +62,8 @@ def built_up(
             continue
         if len(members[a]) < len(members[b]):
             a, b = b, a
-        hated = enemies[a]
-        if hated and not hated.isdisjoint(members[b]):
+        hated = enemies.get(a, set())
+        if not hated.isdisjoint(members[b]):
             continue
         if any([of[a] != of[b] and of[a] >= 0 and of[b] >= 0 for of in facts]):
             continue
@@ -73,7 +71,8 @@ def built_up(
             root[node] = a
         members[a] += members[b]
         members[b] = []
-        enemies[a] = hated | enemies[b] if hated and enemies[b] else hated or enemies[b]
+        if b in enemies:
+            enemies[a] = hated | enemies.pop(b)
         for of in facts:
             of[a] = max(of[a], of[b])
     labels = np.array(root, dtype=np.int64)

@@ -253,9 +253,9 @@ def _refined(table: str, keys: Sequence[Key]) -> str:
         kinds = ", ".join(str(kind) for kind, key in enumerate(keys) if fact in key.then)
         columns = f"{_hashed('block.key', str(number), fact)} key, kind, r"
         block = f"(from block semi join wide using (key) where kind in ({kinds})) block"
+        once = f"(from {table} anti join more using (r))"
         selects += [
-            f"select {columns} from {block} join (from {table} anti join more using (r)) using (r) "
-            f"where {fact} is not null",
+            f"select {columns} from {block} join {once} using (r) where {fact} is not null",
             f"select distinct {columns} from {block} join more using (r) where {fact} is not null",
         ]
     return " union all ".join(selects)

@@ -111,13 +111,14 @@ def learn(connection: duckdb.DuckDBPyConnection, compared: Sequence[Compared]) -
 def _fitted(part: Compared, strangers: Compared) -> mixture.Fit:
     seen = pd.Series(0.0, np.union1d(part.codes, strangers.codes))
     for each in (part, strangers):
-        counts = np.bincount(each.pattern, minlength=len(each.codes))
-        seen = seen.add(pd.Series(counts, each.codes), fill_value=0)
+        of_each = np.bincount(each.pattern, minlength=len(each.codes))
+        seen = seen.add(pd.Series(of_each, each.codes), fill_value=0)
     levels = patterns.unpacked(part.table, seen.index.to_numpy(dtype=np.int64))
     start, possible = classes.start(part.table, levels)
     together = EVIDENCE[part.table].together
     expected = prior.expected(part.table)
-    return mixture.fit(levels, seen.to_numpy(np.float64), together, start, possible, expected)
+    counts = np.asarray(seen, dtype=np.float64)
+    return mixture.fit(levels, counts, together, start, possible, expected)
 
 
 def posterior(part: Compared, fit: mixture.Fit) -> mixture.Weights:

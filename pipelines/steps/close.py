@@ -15,7 +15,9 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from expectations.rules import MEANINGS
+from pipelines.breaches import Breach, refusals
 from pipelines.settings import Letter as LetterSettings
+from pipelines.settings import RecipientContract
 from pipelines.steps.night import Night, Status, StepResult, instant
 from pipelines.steps.seal import is_unseen
 from pipelines.store import (
@@ -205,6 +207,10 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
     for name, contract in night.settings.recipients.items():
         if not contract.configured:
             continue
+        failures += [
+            say("todo.contract", recipient=name, breach=str(breach))
+            for breach in _not_allowed(night, conn, contract)
+        ]
         for reason, n in holdings.held_reasons(conn, name).items():
             attention.append(
                 say("todo.held_row", n=n, recipient=name, reason=say(f"held.{reason}"))
@@ -240,6 +246,14 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
         failures.append(say("todo.log_broken", detail=f"{unlogged}/{broken}"))
     wrong, waiting_ones = _log_to_do(night, texts, conn)
     return failures + wrong, attention + waiting_ones
+
+
+def _not_allowed(night: Night, conn: Connection, contract: RecipientContract) -> list[Breach]:
+    """What keeps a live recipient from being told anything tonight (R15, R18)."""
+    if deliveries.mode_of(conn, contract.recipient, contract.mode) != "live":
+        return []
+    settings = night.settings
+    return refusals(settings.notice, settings.sources, contract, night.business_date)[:1]
 
 
 def _mail(letter: Letter, settings: LetterSettings) -> bool:

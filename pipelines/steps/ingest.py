@@ -15,6 +15,7 @@ from expectations.volume import implausible
 from pipelines.domain.landing import content_hash, field_times, standing
 from pipelines.domain.schemas import LANDED
 from pipelines.settings import SourceConfig
+from pipelines.steps.allow_asking import allow_asking
 from pipelines.steps.log_lookup import log_lookup
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
 from pipelines.store import frames, nights, quarantine
@@ -31,7 +32,8 @@ def ingest(night: Night, config: SourceConfig, opener: Callable[[], Source]) -> 
     cursor stays, the night ends red. An implausible volume holds the whole batch the same way.
     """
     try:
-        batch = opener().fetch(whats_new(night, config))
+        ask = whats_new(night, config)
+        batch = opener().fetch(ask)
     except ConnectorError as error:
         return _nothing_landed(night, config, error)
     return land(night, config, batch)
@@ -62,7 +64,11 @@ def land_answer(night: Night, config: SourceConfig, batch: Batch) -> StepResult:
 
 
 def whats_new(night: Night, config: SourceConfig) -> Ask:
-    """The night's question to a source: all that is new since the last answer that was landed."""
+    """The night's question to a source: all that is new since the last answer that was landed.
+
+    Raises Refused when the source may not be asked.
+    """
+    allow_asking(night, config)
     with transaction(night.engine) as conn:
         cursor = nights.cursor_of(conn, config.name)
         known = _known(conn, config.name)

@@ -13,13 +13,19 @@ import pandas as pd
 
 from pipelines.domain.disclosure import leaf
 from pipelines.settings import SourceConfig
+from pipelines.steps.allow_asking import allow_asking, allow_asking_about
 from pipelines.steps.night import Night
 from pipelines.store import disclosures
 from pipelines.store.engine import transaction
 
 
 def log_lookup(night: Night, config: SourceConfig, operation: str, keys: Sequence[str]) -> None:
-    """Log one question to `config`'s keeper about the people under `keys`, in its own transaction."""
+    """Log one question to `config`'s keeper about the people under `keys`, in its own transaction.
+
+    Raises Refused, with nothing logged, when it may not leave.
+    """
+    allow_asking(night, config)
+    allow_asking_about(night, config, keys)
     now, vault = night.now(), night.vault
     asked = {
         "to": config.name, "operation": operation, "notice": night.settings.notice.version,

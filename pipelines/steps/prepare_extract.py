@@ -1,7 +1,7 @@
-"""Work out what there is to tell a recipient, freeze it and log it, in one transaction (PRIVACY §2.4 T1).
+"""Freeze what there is to tell a recipient and log it, in one transaction (PRIVACY §2.4 T1).
 
-Belongs here: which customers tonight's changes concern, freezing the bytes, the disclosure log written
-from them. Does not belong here: what a row says (`domain.extract`), sending (`deliver`).
+Belongs here: the gate in front of it, freezing the bytes, the disclosure log written from them. Does not belong
+here: what there is to tell (`find_differences`), sending (`deliver`).
 """
 
 import hashlib
@@ -11,32 +11,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
-from sqlalchemy import Connection
 
 from connectors.base import ConnectorError, Malformed, Recipient
-from pipelines.domain import extract, returns
+from pipelines.breaches import refusals
+from pipelines.domain import returns
 from pipelines.domain.disclosure import leaf
-from pipelines.domain.restraints import forbidding
-from pipelines.domain.schemas import (
-    ADDRESSES,
-    GOLDEN,
-    GOLDEN_POINTS,
-    GOLDEN_ROLES,
-    PARTIES,
-    PARTY_RECORDS,
-    PROVENANCE,
-)
 from pipelines.settings import RecipientContract
+from pipelines.steps.find_differences import compiled, find_differences
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing, rehearsing
 from pipelines.steps.settle import settle
-from pipelines.store import access, deliveries, disclosures, frames, holdings, nights, restraints
+from pipelines.store import access, deliveries, disclosures, holdings
 from pipelines.store.engine import transaction
 
 EXTRACT_CHECKS = ("nobody_held_back",)
-_RECORD = ("source", "source_key")
-_EVER = "0000-00-00"
-
-
 Forecast = Literal["shadow", "live", "waiting"]
 
 
@@ -59,7 +46,10 @@ def prepare_extract(
     While a delivery is unacknowledged nothing more goes to that recipient and its changes wait: the step
     then does not count as having worked through them.
     """
-    name, _ = contract.recipient, night.log_keys()  # looked for before anything is worked out
+    name = contract.recipient
+    if (refused := _refused(night, contract)) is not None:
+        return refused
+    night.log_keys()  # looked for before anything is worked out
     with transaction(night.engine) as conn:
         is_open = bool(deliveries.outstanding(conn, name))
     if is_open:
@@ -71,14 +61,15 @@ def prepare_extract(
             if deliveries.outstanding(conn, name):
                 return _waits(len(still))
     with executing(night, f"extract:{name}") as step:
-        dirty, events, held = _differences(step, night, contract)
+        found = find_differences(step, night, contract)
+        dirty, events, held = found.looked_at, found.events, found.held
         mode = deliveries.mode_of(step.conn, name, contract.mode)
         if not events.empty and mode == "live":
             recipient = opener()
             events, unsendable = _sendable(contract, events, recipient)
             held = pd.concat([held, unsendable], ignore_index=True)
             if not events.empty:
-                _freeze(step, night, contract, events, recipient)
+                freeze(step, night, contract, events, recipient)
         holdings.hold(step.conn, name, dirty, held, night.now())
         step.counts.update(
             touched=len(dirty),
@@ -106,7 +97,8 @@ def preview(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What the next delivery would carry and who would be held back; nothing is written but who looked."""
     with rehearsing(night, f"extract:{contract.recipient}") as step:
-        _, events, held = _differences(step, night, contract)
+        found = find_differences(step, night, contract)
+        events, held = found.events, found.held
         standing = holdings.held(step.conn, contract.recipient)
         unsendable = standing.loc[standing["reason"] == "unsendable", ["party_id", "reason"]]
         held = pd.concat([held, unsendable], ignore_index=True)
@@ -127,9 +119,10 @@ def foresee(
     if parties is not None:
         only = pd.DataFrame({"party_id": pd.array(parties, dtype="Int64")}).drop_duplicates()
     with rehearsing(night, f"extract:{name}") as step:
-        wanted, events, held = _differences(step, night, contract, only)
+        found = find_differences(step, night, contract, only)
+        events, held = found.events, found.held
         standing = holdings.held(step.conn, name)
-        theirs = standing["party_id"].isin(wanted["party_id"])
+        theirs = standing["party_id"].isin(found.looked_at["party_id"])
         unsendable = standing.loc[theirs & (standing["reason"] == "unsendable")]
         mode = deliveries.mode_of(step.conn, name, contract.mode)
         waits = bool(deliveries.outstanding(step.conn, name))
@@ -140,48 +133,32 @@ def foresee(
     )
 
 
-def _differences(
-    step: StepRun, night: Night, contract: RecipientContract, only: pd.DataFrame | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Whom tonight touches, the rows that differ from what was told, and who is held back.
-
-    only: the parties (party_id) to look at, touched or not.
-    """
-    chosen = _contract(contract)
-    dirty = _touched(step, night, contract) if only is None else only
-    if dirty.empty:
-        nothing = pd.DataFrame(columns=["row_key", "party_id", *contract.columns])
-        return dirty, nothing, pd.DataFrame(columns=["party_id", "reason"])
-    if contract.population.rule == "payers_of_points":
-        events, held = _billing(step, night, chosen, dirty)
-    else:
-        events, held = _returns(step, chosen, _terms(night, contract), dirty, night.now())
-    return dirty, *_unrestrained(step.conn, contract, events, held)
-
-
-def _unrestrained(
-    conn: Connection, contract: RecipientContract, events: pd.DataFrame, held: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The events less those about whoever has forbidden it, who are held back instead (R45)."""
-    kinds = forbidding(contract.purpose, contract.ground)
-    barred = events["party_id"].isin(restraints.parties(conn, kinds))
-    if not barred.any():
-        return events, held
-    theirs = events.loc[barred, ["party_id"]].drop_duplicates().assign(reason="restricted")
-    others = held[~held["party_id"].isin(theirs["party_id"])]
-    return events[~barred].reset_index(drop=True), pd.concat([others, theirs], ignore_index=True)
+def _refused(night: Night, contract: RecipientContract) -> StepResult | None:
+    """What may not be told is not even prepared: its changes wait, and the refusal is in the log (R15, R18)."""
+    with transaction(night.engine) as conn:
+        if deliveries.mode_of(conn, contract.recipient, contract.mode) != "live":
+            return None
+        settings = night.settings
+        breaches = refusals(settings.notice, settings.sources, contract, night.business_date)
+        if not breaches:
+            return None
+        disclosures.append_leaves(conn, [refusal(night, contract)], night.now())
+    return StepResult(
+        status="failed",
+        counts={"breaches": len(breaches)},
+        checks=(Check("nobody_held_back", False, "critical", {"breaches": len(breaches)}),),
+        text=str(breaches[0]),
+    )
 
 
-def _contract(contract: RecipientContract) -> extract.Contract:
-    made_of = {field.name: field.made_of for field in contract.fields}
-    return extract.Contract(contract.recipient, str(contract.version), contract.columns, made_of)
-
-
-def _terms(night: Night, contract: RecipientContract) -> returns.Terms:
-    return returns.Terms(
-        source=str(contract.population.source),
-        only_supplied=contract.population.rule == "supplied_records_in_error",
-        update_services=night.settings.survivorship.update_services,
+def refusal(night: Night, contract: RecipientContract) -> str:
+    """The leaf that says that somebody was not told."""
+    return leaf(
+        "refusal",
+        to=contract.recipient,
+        contract=f"{contract.recipient}@{contract.version}",
+        purpose=contract.purpose,
+        notice=night.settings.notice.version,
     )
 
 
@@ -190,119 +167,6 @@ def _waits(waiting: int) -> StepResult:
         status="attention",
         counts={"waiting": max(waiting, 1)},
         checks=(Check("nobody_held_back", passed=True, severity="warning"),),
-    )
-
-
-def _touched(step: StepRun, night: Night, contract: RecipientContract) -> pd.DataFrame:
-    """Parties whose rows for the recipient could differ from what it has been told."""
-    recipient = contract.recipient
-    if step.since == 0:
-        ids = [frames.read(step.conn, GOLDEN)["party_id"]]
-    else:
-        after = step.previous_date or _EVER
-        dates = ("valid_from", "valid_to")
-        records = pd.concat(
-            [
-                frames.changed_since(step.conn, PARTIES, step.since)[list(_RECORD)],
-                frames.crossing(step.conn, ADDRESSES, dates, after, night.business_date)[
-                    list(_RECORD)
-                ],
-            ]
-        ).drop_duplicates()
-        ids = [
-            frames.changed_since(step.conn, GOLDEN, step.since)["party_id"],
-            frames.changed_since(step.conn, GOLDEN_ROLES, step.since)["party_id"],
-            frames.crossing(step.conn, GOLDEN_ROLES, dates, after, night.business_date)["party_id"],
-            frames.read_matching(step.conn, PARTY_RECORDS, records, _RECORD)["party_id"],
-            nights.parted_since(step.conn, min(after, night.business_date)),
-        ]
-    ids += [deliveries.unsettled_parties(step.conn, recipient)]
-    # who was or is restrained has no change of their own to be looked at for
-    held = holdings.held(step.conn, recipient)
-    ids += [held.loc[held["reason"] == "restricted", "party_id"]]
-    if contract.population.rule == "payers_of_points":
-        ids += [holdings.departed_parties(step.conn, recipient)]
-    every = pd.concat([i.astype("Int64") for i in ids]).dropna().drop_duplicates()
-    return pd.DataFrame({"party_id": every})
-
-
-def _billing(
-    step: StepRun, night: Night, contract: extract.Contract, dirty: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    conn = step.conn
-    redirects = nights.redirects_into(conn, dirty)
-    golden = frames.read_matching(conn, GOLDEN, dirty, ("party_id",))
-    roles = frames.read_matching(conn, GOLDEN_ROLES, dirty, ("party_id",))
-    points = frames.read_matching(
-        conn, GOLDEN_POINTS, roles[["point_id"]].drop_duplicates(), ("point_id",)
-    )
-    records = frames.read_matching(conn, PARTY_RECORDS, dirty, ("party_id",))
-    addresses = frames.read_matching(conn, ADDRESSES, records[list(_RECORD)], _RECORD).merge(
-        records, on=list(_RECORD)
-    )
-    contact = addresses[addresses["address_type"] == "contact"]
-    final = addresses[addresses["address_type"] == "final_invoice"]
-    billed = extract.billing_rows(golden, contact, roles, points, final, night.business_date)
-    told = holdings.told_to(
-        conn, contract.recipient, pd.concat([dirty, redirects[["party_id"]]]).drop_duplicates()
-    )
-    events = extract.billing_events(
-        billed.rows,
-        told,
-        redirects,
-        contract,
-        endings=billed.endings,
-        held=billed.held,
-        business_date=night.business_date,
-    )
-    return _not_refused(step, contract, events), billed.held
-
-
-def _not_refused(step: StepRun, contract: extract.Contract, events: pd.DataFrame) -> pd.DataFrame:
-    """Less what the recipient has refused in exactly this form: that waits for a person, not a night."""
-    refused = holdings.refused_rows(step.conn, contract.recipient)
-    if refused.empty or events.empty:
-        return events
-    before = refused.set_index("row_key")["row"].to_dict()
-    rows = events[list(contract.columns)].to_dict("records")
-    again = [before.get(key) == row for key, row in zip(events["row_key"], rows, strict=True)]
-    step.counts["refused_before"] = sum(again)
-    return events[[not a for a in again]].reset_index(drop=True)
-
-
-def _returns(
-    step: StepRun, contract: extract.Contract, terms: returns.Terms, dirty: pd.DataFrame, now: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    conn = step.conn
-    golden = frames.read_matching(conn, GOLDEN, dirty, ("party_id",))
-    values = frames.read_matching(conn, PROVENANCE, dirty, ("party_id",))
-    records = frames.read_matching(conn, PARTY_RECORDS, dirty, ("party_id",))
-    parties = frames.read_matching(conn, PARTIES, records[list(_RECORD)], _RECORD)
-    addresses = frames.read_matching(conn, ADDRESSES, records[list(_RECORD)], _RECORD)
-    returned = holdings.returned(conn, contract.recipient)
-    answers = _answers(conn, returned, terms.source)
-    holdings.mark_returned(conn, contract.recipient, answers, now)
-    step.counts["confirmed"] = int((answers["state"] == "confirmed").sum())
-    step.counts["overwritten"] = int((answers["state"] == "overwritten").sum())
-    returned = holdings.returned(conn, contract.recipient)
-    events = returns.return_rows(
-        golden, values, records, parties, addresses, returned, contract, terms
-    )
-    return events, pd.DataFrame({"party_id": [], "reason": []})
-
-
-def _answers(conn: Connection, returned: pd.DataFrame, source: str) -> pd.DataFrame:
-    """What the register made of every return it has not answered, changed tonight or not: keeping silent
-    and its own value is an answer too.
-    """
-    waiting = returned.loc[returned["state"] == "sent", "their_key"].drop_duplicates()
-    keys = pd.DataFrame({"source": source, "source_key": waiting})
-    return returns.answered(
-        returned,
-        frames.read_matching(conn, PARTIES, keys, _RECORD),
-        frames.read_matching(conn, ADDRESSES, keys, _RECORD),
-        nights.last_heard(conn, source),
-        source,
     )
 
 
@@ -332,7 +196,7 @@ def _returned(contract: RecipientContract, events: pd.DataFrame) -> pd.DataFrame
     """What of the events goes back to a register, to be known again when it comes back (DESIGN 10)."""
     if contract.population.source is None:
         return None
-    values = returns.values_in(events, _contract(contract))
+    values = returns.values_in(events, compiled(contract))
     return values.assign(source=contract.population.source)
 
 
@@ -343,12 +207,13 @@ def _as_texts(events: pd.DataFrame, columns: list[str]) -> list[dict[str, str]]:
     ]
 
 
-def _freeze(
+def freeze(
     step: StepRun,
     night: Night,
     contract: RecipientContract,
     events: pd.DataFrame,
     recipient: Recipient,
+    statute: str | None = None,
 ) -> None:
     """Render the bytes, log every person in them, and keep both: nothing leaves that is not written."""
     columns = list(contract.columns)
@@ -367,6 +232,7 @@ def _freeze(
         "purpose": contract.purpose,
         "basis": contract.basis,
         "ground": contract.ground,
+        "statute": statute,
         "d": delivery_id,
         "notice": night.settings.notice.version,
     }

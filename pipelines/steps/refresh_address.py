@@ -17,7 +17,7 @@ from typing import Literal
 import pandas as pd
 from sqlalchemy import Connection
 
-from connectors.base import Ask, Source
+from connectors.base import Ask, Batch, Refused, Source
 from expectations.run import get_ready
 from pipelines.domain.comparison import changed_fields, compare
 from pipelines.domain.schemas import ADDRESSES, GOLDEN, PARTIES, PARTY_RECORDS, PROVENANCE, Schema
@@ -211,7 +211,14 @@ def _questions(
     questions = []
     for config in configs:
         drains = config.on_demand == "drains"
-        ask = whats_new(night, config)
+        try:
+            ask = whats_new(night, config)
+        except Refused as why:
+            asked_nothing = Ask(
+                None, frozenset(), night.business_date, lambda operation, keys: None
+            )
+            questions.append(Question(config, _Closed(why), asked_nothing))
+            continue
         if not drains:
             ask = Ask(
                 cursor=ask.cursor,
@@ -222,6 +229,19 @@ def _questions(
         source = opener(config.name, None if drains else own_numbers, patience)
         questions.append(Question(config, source, ask))
     return questions
+
+
+class _Closed:
+    """A register that may not be asked: it is never opened, and the answer is why."""
+
+    def __init__(self, why: Refused) -> None:
+        self._why = why
+
+    def fetch(self, ask: Ask) -> Batch:
+        raise self._why
+
+    def check(self) -> str:
+        raise self._why
 
 
 # --- taking in --------------------------------------------------------------------------------------

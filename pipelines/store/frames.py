@@ -10,7 +10,7 @@ out NaN, NA and None become NULL; on the way in a frame gets its schema's dtypes
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -65,18 +65,27 @@ def read(conn: Connection, schema: Schema, *where: ColumnElement[bool]) -> pd.Da
 
 
 def read_matching(
-    conn: Connection, schema: Schema, keys: pd.DataFrame, on: Sequence[str]
+    conn: Connection,
+    schema: Schema,
+    keys: pd.DataFrame,
+    on: Sequence[str],
+    columns: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """The rows whose `on` columns equal those of some row of `keys`; each once, in the key's order.
 
-    A null in a key matches nothing. Other columns of `keys` are ignored.
+    A null in a key matches nothing. Other columns of `keys` are ignored. columns: when given, no other than these
+    and the key are read; in the frame the rest is null.
     """
     wanted = _distinct(keys, on)
-    return (
-        schema.empty()
-        if wanted.empty
-        else read(conn, schema, _among(conn, table_of(schema), wanted))
-    )
+    if wanted.empty:
+        return schema.empty()
+    found = _among(conn, table_of(schema), wanted)
+    if columns is None:
+        return read(conn, schema, found)
+    table = table_of(schema)
+    read_ = [table.c[name] for name in schema.columns if name in {*columns, *schema.key}]
+    order = [_in_byte_order(conn, table.c[name]) for name in schema.key]
+    return schema.conform(rows(conn, select(*read_).where(found).order_by(*order)))
 
 
 def changed_since(conn: Connection, schema: Schema, step_run: int) -> pd.DataFrame:

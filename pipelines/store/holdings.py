@@ -5,7 +5,7 @@ delivery on its way (`deliveries`), which rows there are to tell (`domain.extrac
 """
 
 import pandas as pd
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from pipelines.store import frames
 from pipelines.store.tables import (
@@ -14,6 +14,7 @@ from pipelines.store.tables import (
     held_row,
     party,
     returned_value,
+    role,
     told_row,
 )
 
@@ -32,10 +33,35 @@ def told_to(conn: Connection, recipient: str, parties: pd.DataFrame | None = Non
     return frames.rows(conn, statement)
 
 
+def told_under(conn: Connection, recipient: str, keys: pd.DataFrame) -> pd.DataFrame:
+    """row_key, party_id, row: what the recipient was last told under these row keys (row_key)."""
+    mine = keys[["row_key"]].assign(recipient=recipient)
+    return frames.rows(
+        conn,
+        select(told_row.c.row_key, told_row.c.party_id, told_row.c.row)
+        .where(frames.matching(conn, told_row, mine, ("recipient", "row_key")))
+        .order_by(told_row.c.row_key),
+    )
+
+
 def adopt(conn: Connection, recipient: str, rows: pd.DataFrame) -> int:
     """Take over what the recipient held before the hub told it anything (row_key, party_id, row)."""
     adopted = rows[["row_key", "party_id", "row"]].assign(recipient=recipient, delivery_id=None)
     return frames.upsert(conn, told_row, adopted)
+
+
+def disown(conn: Connection, recipient: str) -> int:
+    """Forget what was adopted for a recipient; returns how many rows. What we told it stays."""
+    adopted = (told_row.c.recipient == recipient) & told_row.c.delivery_id.is_(None)
+    return conn.execute(delete(told_row).where(adopted)).rowcount
+
+
+def told_by_us(conn: Connection, recipient: str) -> bool:
+    """Whether the recipient holds anything that came in a delivery of ours."""
+    ours = select(told_row.c.row_key).where(
+        told_row.c.recipient == recipient, told_row.c.delivery_id.is_not(None)
+    )
+    return conn.execute(ours.limit(1)).first() is not None
 
 
 def remember(conn: Connection, recipient: str, accepted: pd.DataFrame, delivery_id: str) -> None:
@@ -76,6 +102,14 @@ def departed_parties(conn: Connection, recipient: str) -> pd.Series:
     )
     known = {*told.loc[[not over for over in is_over], "party_id"], *held_back}
     return pd.Series(sorted(known), dtype="Int64", name="party_id")
+
+
+def departed_points(conn: Connection, recipient: str) -> pd.Series:
+    """Points (point_id) that the recipient was told of, and that nobody holds a connection at any more."""
+    told = conn.scalars(select(told_row.c.row_key).where(told_row.c.recipient == recipient))
+    connected = set(conn.scalars(select(role.c.point_id).where(role.c.role_type == "holder")))
+    gone = {int(key) for key in told if key.isdigit()} - connected
+    return pd.Series(sorted(gone), dtype="Int64", name="point_id")
 
 
 # ---- who is held back

@@ -226,7 +226,7 @@ def test_there_are_words_for_no_evidence_that_nothing_shows() -> None:
 
 
 def test_every_reason_to_hold_somebody_back_has_words_and_no_other_does() -> None:
-    """The obstacles that `domain.extract` chooses from, and what a step finds it can't send."""
+    """The obstacles that the domain's extracts choose from, and what a step finds it can't send."""
     extract = tree(ROOT / "pipelines" / "domain" / "extract.py")
     where = [
         n for n in ast.walk(extract) if isinstance(n, ast.FunctionDef) and n.name == "_obstacle"
@@ -245,8 +245,13 @@ def test_every_reason_to_hold_somebody_back_has_words_and_no_other_does() -> Non
         for choice in ast.walk(node.args[1])
         if isinstance(choice, ast.Constant) and isinstance(choice.value, str)
     }
-    sending = tree(ROOT / "pipelines" / "steps" / "prepare_extract.py")
-    written = {n.value for n in ast.walk(sending) if isinstance(n, ast.Constant)}
+    elsewhere = ("steps/prepare_extract.py", "domain/connections.py")
+    written = {
+        n.value
+        for file in elsewhere
+        for n in ast.walk(tree(ROOT / "pipelines" / file))
+        if isinstance(n, ast.Constant)
+    }
     reasons = {e.partition(".")[2] for e in catalogue() if e.startswith("held.")}
     assert "protected_no_route" in chosen
     assert chosen <= reasons

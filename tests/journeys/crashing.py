@@ -244,7 +244,7 @@ def _arrived(stage: Path) -> dict[str, dict[str, str]]:
             file.name: file.read_text("utf-8")
             for file in sorted((stage / "town" / who / "sisaan").iterdir())
         }
-        for who in ("finance", "municipality", "own_register")
+        for who in ("building_control", "finance", "municipality", "own_register")
     }
 
 

@@ -92,7 +92,7 @@ class Living:
         self.home = home
         self.town = town
         point_at(home, town.addresses)
-        for recipient in ("finance", "own_register", "municipality"):
+        for recipient in ("finance", "own_register", "municipality", "building_control"):
             self.configure(f"recipients/{recipient}.yml", acknowledgement={"wait_seconds": 2})
 
     # --- the hub ------------------------------------------------------------------------------------

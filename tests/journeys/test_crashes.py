@@ -28,7 +28,7 @@ from tests.journeys.crashing import (
 
 pytestmark = pytest.mark.journey
 
-RECIPIENTS = ("finance", "municipality", "own_register")
+RECIPIENTS = ("building_control", "finance", "municipality", "own_register")
 STEPS = (
     *(f"ingest:{s}" for s in ("dvv", "municipality", "registrations", "ryhti", "ytj")),
     "standardise", "match", "consolidate",

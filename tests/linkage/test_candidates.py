@@ -57,7 +57,12 @@ def test_a_few_facts_are_enough_to_meet(
     [
         {"given_names": "Eeor", "family_name": "Kusela"},
         {"given_names": "Eero", "family_name": "Kuuesla"},
-        {"given_names": "Eerik", "family_name": "Kusola", "birth_key": "b1", "postal_code": "31640"},
+        {
+            "given_names": "Eerik",
+            "family_name": "Kusola",
+            "birth_key": "b1",
+            "postal_code": "31640",
+        },
         {"given_names": "Aero", "postal_code": "31640", "street": "Koivukkotie"},
         {"given_names": "Eero", "street": "Koivikkotie", "post_office": "Humppila"},
         {"email": "eero7@post.example"},

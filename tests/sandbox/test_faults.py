@@ -160,7 +160,7 @@ async def _nothing(client: asyncssh.SFTPClient) -> None:
     await client.listdir("/")
 
 
-@pytest.mark.parametrize("where", ["own_register", "finance", "municipality"])
+@pytest.mark.parametrize("where", ["own_register", "finance", "municipality", "building_control"])
 def test_sftp_can_refuse_the_password(town: Town, where: str) -> None:
     town.fault(where, "unauthorised")
     with pytest.raises(asyncssh.PermissionDenied):
@@ -168,7 +168,7 @@ def test_sftp_can_refuse_the_password(town: Town, where: str) -> None:
     at(town, where, _nothing)
 
 
-@pytest.mark.parametrize("where", ["own_register", "finance", "municipality"])
+@pytest.mark.parametrize("where", ["own_register", "finance", "municipality", "building_control"])
 def test_sftp_can_listen_with_another_host_key(town: Town, where: str) -> None:
     town.fault(where, "wrong_host_key")
     with pytest.raises(asyncssh.HostKeyNotVerifiable):

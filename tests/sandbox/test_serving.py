@@ -22,7 +22,7 @@ from tests.sandbox.clients import at, control
 
 ROOT = Path(__file__).parents[2]
 
-SFTP = {"own_register", "finance", "municipality"}
+SFTP = {"own_register", "finance", "municipality", "building_control"}
 
 
 @contextmanager

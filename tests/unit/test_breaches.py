@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.breaches import Breach, check
+from pipelines.breaches import Breach, check, refusals
 from pipelines.contracts import RecipientContract, SourceConfig
 from pipelines.notice import Notice
 from pipelines.settings import Settings, load_settings
@@ -34,6 +34,10 @@ def contract(settings: Settings, **changes: Any) -> RecipientContract:
 
 def field(name: str, *made_of: str) -> dict[str, object]:
     return {"name": name, "made_of": made_of, "reason": "because", "used_by": "somebody"}
+
+
+def cases(reference: str) -> dict[str, str]:
+    return {"rule": "per_case", "reference": reference, "sentence": "one at a time"}
 
 
 def told(notice: Notice, contract: RecipientContract, on: str = TODAY) -> list[Breach]:
@@ -156,6 +160,75 @@ def test_r17_a_credit_provider_gets_no_standing_contract(settings: Settings) -> 
     assert "R17" in rules(found)
 
 
+@pytest.mark.parametrize("name", ["collection", "credit", "authorities"])
+def test_r17_r20_who_hears_of_an_event_has_no_standing_list(settings: Settings, name: str) -> None:
+    """R17, R20: each disclosure rests on its own reference, by the ground it stands on."""
+    shipped = settings.recipients[name]
+    population = settings.recipients["finance"].population
+    standing = shipped.model_copy(update={"population": population})
+    found = told(settings.notice, standing)
+    assert "population.rule" in {b.key for b in found}
+    assert "per_case" in next(b.expected for b in found if b.key == "population.rule")
+    other = "case" if name == "credit" else "application"
+    wrong = shipped.population.model_copy(update={"reference": other})
+    found = told(settings.notice, shipped.model_copy(update={"population": wrong}))
+    assert "population.reference" in {b.key for b in found}
+
+
+def test_r5_nobody_is_told_for_credit_decisions_while_the_purpose_is_off(
+    settings: Settings,
+) -> None:
+    """R5, R17: the contract may lie ready; the day it is to be used, the notice has to give a basis."""
+    shipped = settings.recipients["credit"]
+    assert told(settings.notice, shipped) == []
+    agreement = type(shipped.agreement).model_validate(SIGNED)
+    signed = shipped.model_copy(update={"agreement": agreement})
+    (breach,) = refusals(settings.notice, settings.sources, signed, TODAY)
+    assert (breach.key, breach.rule, breach.review) == ("purpose", "R5", "notice.yml")
+
+
+def test_r18_no_field_leaves_under_the_name_of_another(settings: Settings) -> None:
+    """R18: what stands in a column is what the rule puts there, whatever its contract says."""
+    fields = [field("channel_address", "einvoice_address")]
+    (breach,) = told(settings.notice, contract(settings, fields=fields))
+    assert breach.key == "fields.channel_address.made_of"
+    assert "email" in breach.expected
+    assert breach.review == "recipients/finance.yml"
+
+
+def test_r18_a_column_the_rule_cannot_make_is_refused(settings: Settings) -> None:
+    (breach,) = told(settings.notice, contract(settings, fields=[field("nickname", "party_id")]))
+    assert breach.key == "fields.nickname"
+
+
+@pytest.mark.parametrize(("on", "allowed"), [("2027-12-31", True), ("2028-01-01", False)])
+def test_r15_r18_a_contract_ends_without_a_file_being_changed(
+    settings: Settings, on: str, allowed: bool
+) -> None:
+    found = refusals(settings.notice, settings.sources, contract(settings), on)
+    assert [b.key for b in found] == ([] if allowed else ["agreement"])
+
+
+def test_r18_who_is_only_in_shadow_is_refused_as_if_it_were_live(settings: Settings) -> None:
+    shipped = settings.recipients["building_control"]
+    found = refusals(settings.notice, settings.sources, shipped, TODAY)
+    assert [(b.key, b.review) for b in found] == [("agreement", "recipients/building_control.yml")]
+
+
+@pytest.mark.parametrize("name", ["building_control", "environmental_control"])
+@pytest.mark.parametrize("ours", ["display_name", "party_id", "phone", "street_line"])
+def test_r18_building_and_environmental_control_hear_of_no_person(
+    settings: Settings, name: str, ours: str
+) -> None:
+    shipped = settings.recipients[name]
+    dump = shipped.model_dump()
+    dump["fields"] = [*dump["fields"], field("person", ours)]
+    transport = {"connector": "sftp_file", **dump.pop("transport")["options"]}
+    wider = RecipientContract.model_validate({**dump, "transport": transport})
+    found = told(settings.notice, wider)
+    assert [b.key for b in found] == ["fields.person"]
+
+
 def test_r18_who_is_not_in_the_notice_is_told_nothing(settings: Settings) -> None:
     assert rules(told(settings.notice, contract(settings, notice_recipient="newspaper"))) == {"R18"}
 
@@ -185,8 +258,17 @@ def test_r20_the_statutory_ground_names_its_statute(settings: Settings) -> None:
         "notice_recipient": "authorities", "role": "independent", "purpose": "maintain_register",
         "ground": "statute", "fields": [field("name", "display_name")],
     }  # fmt: skip
-    assert [b.key for b in told(settings.notice, contract(settings, **law))] == ["statute"]
-    assert told(settings.notice, contract(settings, **law, statute="VHL 119/2001")) == []
+    standing = told(settings.notice, contract(settings, **law))
+    assert {"statute", "population.rule"} <= {b.key for b in standing}
+    per_case = contract(settings, **law, population=cases("statute"))
+    assert [b.key for b in told(settings.notice, per_case)] == ["fields"]
+    fields = [field("statute_reference", "statute_reference"), field("name", "display_name")]
+    named = contract(settings, **{**law, "fields": fields}, population=cases("statute"))
+    assert told(settings.notice, named) == []
+    fixed = contract(
+        settings, **{**law, "fields": fields}, population=cases("statute"), statute="VHL 119/2001"
+    )
+    assert [b.key for b in told(settings.notice, fixed)] == ["statute"], "it is given each time"
 
 
 @pytest.mark.parametrize(
@@ -295,6 +377,15 @@ def test_r15_a_subcontractors_source_needs_an_agreement_in_force(settings: Setti
     signed = source(settings, **sub, agreement=SIGNED)
     assert heard(settings.notice, signed) == []
     assert rules(heard(settings.notice, signed, "2028-01-01")) == {"R15"}
+
+
+def test_r15_a_source_whose_agreement_has_ended_is_a_breach_whatever_its_kind(
+    settings: Settings,
+) -> None:
+    signed = source(settings, agreement=SIGNED)
+    assert heard(settings.notice, signed) == []
+    (breach,) = heard(settings.notice, signed, "2028-01-01")
+    assert (breach.key, breach.rule) == ("agreement.valid_to", "R15")
 
 
 def test_r16_r55_a_source_of_web_data_is_refused(settings: Settings) -> None:
