@@ -11,6 +11,7 @@ from connectors.base import AlreadyPublished, ConnectorError, OutcomeUnknown, Re
 from pipelines.domain.disclosure import leaf
 from pipelines.settings import RecipientContract
 from pipelines.steps.night import Check, Night, StepResult
+from pipelines.steps.row_by_row import going_on, withhold
 from pipelines.steps.settle import Settled, confirm_sent, look_for, settle
 from pipelines.store import deliveries, disclosures
 from pipelines.store.deliveries import Delivery
@@ -49,7 +50,7 @@ def _send(night: Night, delivery: Delivery, recipient: Recipient) -> None:
     """Check once more under the run lock that nobody in it may not be told any more, then publish."""
     name = delivery.recipient
     with transaction(night.engine) as conn:
-        if deliveries.exposes_somebody(conn, delivery.delivery_id):
+        if deliveries.exposes_somebody(conn, delivery.delivery_id) and not withhold(conn, delivery):
             deliveries.mark(conn, delivery.delivery_id, "aborted", night.now())
             disclosures.append_leaves(conn, [leaf("aborted", d=delivery.delivery_id)], night.now())
             return
@@ -60,7 +61,8 @@ def _send(night: Night, delivery: Delivery, recipient: Recipient) -> None:
     if payload is None:
         raise RuntimeError(f"delivery {delivery.delivery_id} has no payload left to send")
     try:
-        receipt = recipient.publish(delivery.delivery_id, delivery.sequence, payload, delivery.rows)
+        at = going_on(night, delivery, recipient)
+        receipt = at.publish(delivery.delivery_id, delivery.sequence, payload, delivery.rows)
     except (AlreadyPublished, OutcomeUnknown):
         with transaction(night.engine) as conn:
             deliveries.mark(conn, delivery.delivery_id, "uncertain", night.now())

@@ -309,9 +309,14 @@ def exposes_somebody(conn: Connection, delivery_id: str) -> bool:
     Asked right before sending: an order may have come after freezing. What a protected party gives as
     its contact address may go out; any other address part may not.
     """
+    return bool(exposing_rows(conn, delivery_id))
+
+
+def exposing_rows(conn: Connection, delivery_id: str) -> list[int]:
+    """The numbers of the rows that `exposes_somebody` is about."""
     current = func.coalesce(party_redirect.c.into_party_id, delivery_row.c.party_id)
     told = conn.execute(
-        select(delivery_row.c.row_key, delivery_row.c.row, *party.c)
+        select(delivery_row.c.row_no, delivery_row.c.row_key, delivery_row.c.row, *party.c)
         .join_from(
             delivery_row,
             party_redirect,
@@ -321,7 +326,11 @@ def exposes_somebody(conn: Connection, delivery_id: str) -> bool:
         .join(party, party.c.party_id == current)
         .where(delivery_row.c.delivery_id == delivery_id, party.c.protection == "on")
     ).mappings()
-    return any(_address_parts(row["row_key"], row["row"] or {}) - _tellable(row) for row in told)
+    return [
+        row["row_no"]
+        for row in told
+        if _address_parts(row["row_key"], row["row"] or {}) - _tellable(row)
+    ]
 
 
 def _address_parts(row_key: str, row: Mapping[str, Any]) -> set[str]:
