@@ -102,7 +102,10 @@ def point_at(home: Path, addresses: Mapping[str, Any], finance: Finance = "sftp"
 
     def door(name: str) -> dict[str, Any]:
         there = addresses[name]
-        return there | {k: secret(f"{name}.{k}", v) for k, v in there.items() if is_secret(k)}
+        made: dict[str, Any] = there | {
+            k: secret(f"{name}.{k}", v) for k, v in there.items() if is_secret(k)
+        }
+        return made
 
     write("hub.yml", {**read_yaml(shipped("hub.yml")), "allow_test_identities": True})
     for who, name in _DROPS.items():
