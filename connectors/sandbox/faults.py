@@ -57,6 +57,7 @@ EXPORT_FAULTS = {
 RETURN_FAULTS = {"stubborn": "accepts returns and keeps its own values"}
 NETVISOR_FAULTS = {
     "late": "carries a telling out and never answers; withdrawing ends the wait",
+    "lost": "neither carries a telling out nor answers; withdrawing ends the wait",
     "slow": "takes its time to answer",
     "maintenance": "answers SYSTEM_MAINTANANCE and does nothing",
     "technical": "answers a telling with TECHNICAL_ERROR and does not carry it out",

@@ -26,7 +26,7 @@ from defusedxml.ElementTree import fromstring
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.finance import destination
 from connectors.sandbox.scene import Scene
-from connectors.sandbox.servers import Answer, Xml
+from connectors.sandbox.servers import Answer, Plain, Xml
 
 _ORDER: Mapping[str, tuple[str, ...]] = {
     "customerbaseinformation": (
@@ -112,6 +112,9 @@ class Netvisor:
 
     def respond(self, method: str, path: str, headers: dict[str, str], body: Any) -> Answer:
         """One call; what makes it fail is told with a code, and by the status where that is asked for."""
+        if method == "POST" and self._faults.strikes("lost"):
+            self._faults.hang()
+            return HTTPStatus.INTERNAL_SERVER_ERROR, Plain("lost")
         try:
             with self._scene.lock:
                 inside = self._answer(method, path, headers, body)
