@@ -177,9 +177,9 @@ def check(
         lines.append(line)
         problems += [problem] if problem else []
     if probe and not config_only and not found.problems:
-        payload["probes"] = _probes(invocation)
-        lines += [f"called   {name}: {said}" for name, said in payload["probes"].items()]
-        problems += [f"{n}: {s}" for n, s in payload["probes"].items() if s.startswith("failed")]
+        probes = payload["probes"] = _probes(invocation)
+        lines += [f"called   {name}: {said}" for name, said in probes.items()]
+        problems += [f"{n}: {said}" for n, said in probes.items() if said.startswith("failed")]
     answer(as_json, payload, lines)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -203,16 +203,11 @@ def _probes(invocation: Invocation) -> dict[str, str]:
     from pipelines.house import open_house
 
     house = open_house(invocation.home, invocation.environ, clock=invocation.clock)
+    settings = house.settings
+    there = [("in", "sources", n) for n, s in settings.sources.items() if s.configured]
+    there += [("out", "recipients", n) for n, r in settings.recipients.items() if r.configured]
     try:
-        return {
-            f"{folder}/{name}": called(house, direction, name)
-            for folder, direction, parties in (
-                ("sources", "in", house.settings.sources),
-                ("recipients", "out", house.settings.recipients),
-            )
-            for name, party in parties.items()
-            if party.configured
-        }
+        return {f"{folder}/{name}": called(house, way, name) for way, folder, name in there}
     finally:
         house.close()
 
