@@ -415,7 +415,7 @@ def test_a_merged_customer_is_over_and_its_heir_is_not() -> None:
 @pytest.mark.parametrize(
     ("before", "now", "withdrawn"),
     [
-        ({}, {"delivery_channel": "email", "email": "a@example.org"}, "street_line postal_code post_office"),
+        ({}, {"delivery_channel": "email", "email": "a@example.org"}, "street_line postal_code post_office country"),
         ({"delivery_channel": "email", "email": "a@example.org"}, {}, "email"),
         (
             {"delivery_channel": "einvoice", "einvoice_address": "003799", "einvoice_operator": "BANK"},
