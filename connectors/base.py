@@ -15,7 +15,7 @@ transport or format. The tree, drawn; messages name hosts, files, rules and coun
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 
 class ConnectorError(Exception):
@@ -291,4 +291,43 @@ class Witness(Protocol):
 
     def cosigned(self) -> Iterable[str]:
         """The notes that the witness has left, with its signature."""
+        ...
+
+
+@dataclass(frozen=True)
+class RowAnswer:
+    """How far one row of a delivery has come that is told row by row.
+
+    leaving: about to be told for the attempt-th time, and it may have arrived. taken, refused: answered for
+    good; code: why it was refused, a plain word without anything about a person.
+    """
+
+    state: Literal["leaving", "taken", "refused"]
+    code: str = ""
+    attempt: int = 1
+
+
+class Journal(Protocol):
+    """How far each row of one delivery has come; kept by whoever sends it, and outlives a kill."""
+
+    def answers(self) -> Mapping[int, RowAnswer]:
+        """Row number (from 1) → how far it has come; rows nobody has begun to tell are absent."""
+        ...
+
+    def note(self, row: int, answer: RowAnswer) -> None:
+        """Write down how far a row has come; it is safe before this returns."""
+        ...
+
+
+@runtime_checkable
+class RowByRow(Protocol):
+    """A recipient to whom a delivery is many calls, so that it can stop in the middle of one.
+
+    Its `publish` goes on after the last row answered, asks about one that was leaving before it tells it
+    again, and gives a receipt once every row is answered; `look` and `acknowledgement` speak of what the
+    journal holds.
+    """
+
+    def resuming(self, payload: bytes, journal: Journal) -> Recipient:
+        """The recipient for one delivery, going on from where its journal stands."""
         ...

@@ -81,7 +81,7 @@ class HttpSettings:
 
 @dataclass(frozen=True)
 class Answer:
-    """A 2xx answer, whole. place: how error texts name the call."""
+    """A whole answer, 2xx unless any other was asked for. place: how error texts name the call."""
 
     place: str
     status: int
@@ -155,11 +155,13 @@ class Http:
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         is_query: bool = False,
+        any_status: bool = False,
     ) -> Answer:
         """One call under base_url, repeated within bounds where repeating can do no harm.
 
         path: relative, already quoted; its first part appears in texts, so it names no one. body: sent
-        as JSON; data: sent as it is. is_query: a POST that only asks and may be repeated.
+        as JSON; data: sent as it is. is_query: a POST that only asks and may be repeated. any_status: 4xx
+        and 5xx are answers too, of a service that says in their bodies what is the matter.
 
         429, 500, 502, 503, 504, broken connections and half answers are repeated, then `Unavailable`;
         if a call that may not be repeated could have been acted upon, `OutcomeUnknown`. `NotRecognised`:
@@ -185,11 +187,11 @@ class Http:
         )
         repeatable = is_query or method in _IDEMPOTENT
         attempts = self._settings.attempts if repeatable else 1
-        attempt, outcome = 1, self._once(place, call)
+        attempt, outcome = 1, self._once(place, call, any_status)
         while isinstance(outcome, _Setback) and outcome.again and attempt < attempts:
             _LOG.info("%s %s; attempt %d of %d", place, outcome.text, attempt, attempts)
             self._sleep(self._wait(attempt, outcome.wait))
-            attempt, outcome = attempt + 1, self._once(place, call)
+            attempt, outcome = attempt + 1, self._once(place, call, any_status)
         if isinstance(outcome, Answer):
             return outcome
         if outcome.sent and not repeatable:
@@ -201,10 +203,13 @@ class Http:
         ours = self._settings.first_wait * 2.0 ** (attempt - 1)
         return min(ours if told is None else told, self._settings.longest_wait)
 
-    def _once(self, place: str, call: Callable[[], requests.Response]) -> Answer | _Setback:
+    def _once(
+        self, place: str, call: Callable[[], requests.Response], any_status: bool
+    ) -> Answer | _Setback:
         try:
             with call() as response:
-                if not 200 <= response.status_code < 300:
+                is_answer = 200 <= response.status_code < 300
+                if not is_answer and not (any_status and response.status_code >= 400):
                     return _told_no(response)
                 whole = _read(response, self._settings.max_bytes)
                 if whole is None:

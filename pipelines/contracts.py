@@ -51,6 +51,7 @@ class Connector:
     makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     asks_with: tuple[str, ...] = ()
     on_demand: Literal["asks", "drains"] | None = None
+    columns: frozenset[str] | None = None
 
 
 def _has_url(options: Mapping[str, JsonValue]) -> bool:
@@ -119,7 +120,44 @@ SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
     }
 )
 RECIPIENT_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
-    {"sftp_file": Connector(frozenset({"folder", "prefix"}), _has_folder)}
+    {
+        "sftp_file": Connector(frozenset({"folder", "prefix"}), _has_folder),
+        "netvisor": Connector(
+            frozenset(
+                {
+                    "base_url",
+                    "sender",
+                    "customer_id",
+                    "customer_secret",
+                    "partner_id",
+                    "partner_secret",
+                    "organisation_id",
+                    "language",
+                    "timeout",
+                    "attempts",
+                }
+            ),
+            _has_url,
+            columns=frozenset(
+                {
+                    "event",
+                    "customer_number",
+                    "customer_state",
+                    "party_kind",
+                    "invoice_name",
+                    "street_line",
+                    "postal_code",
+                    "post_office",
+                    "country",
+                    "business_id",
+                    "delivery_channel",
+                    "channel_address",
+                    "channel_operator",
+                    "withdrawn",
+                }
+            ),
+        ),
+    }
 )
 
 
@@ -275,7 +313,7 @@ class Transport(_Connected):
 class AcknowledgementRule(Declared):
     """How the recipient answers, how long an answer may take, how long a delivery waits for it."""
 
-    dedupe: Literal["ack-dir"]
+    dedupe: Literal["ack-dir", "transaction-id"]
     ack_max_age_days: int = Field(ge=1)
     wait_seconds: int = Field(default=0, ge=0)
 
@@ -318,4 +356,12 @@ class RecipientContract(Declared):
     def _names_are_unique(self) -> "RecipientContract":
         if len(set(self.columns)) != len(self.columns):
             raise ValueError("each field to be named once")
+        return self
+
+    @model_validator(mode="after")
+    def _fields_fit_the_transport(self) -> "RecipientContract":
+        wanted = RECIPIENT_CONNECTORS[self.transport.connector].columns
+        if wanted is not None and set(self.columns) != wanted:
+            wrong = ", ".join(sorted(wanted ^ set(self.columns)))
+            raise ValueError(f"the fields that {self.transport.connector} carries: see {wrong}")
         return self

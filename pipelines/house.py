@@ -191,14 +191,14 @@ class House:
         return Without(lender, kept_back) if kept_back else lender
 
     def recipient(self, name: str) -> Recipient:
-        """The one we tell under that name."""
+        """The one we tell under that name: `connect` of the module its connector is called by."""
         if self.recipients is not None and name in self.recipients:
             return self.recipients[name]
-        from connectors.recipients.sftp_file import SftpFile, SftpFileOptions
-
+        transport = self.settings.recipients[name].transport
         with _option_errors(f"recipients/{name}.yml"):
-            options = self.settings.recipients[name].transport.options
-            return SftpFile(SftpFileOptions.from_mapping(options))
+            module = import_module(f"connectors.recipients.{transport.connector}")
+            opened: Recipient = module.connect(transport.options, self.clock)
+            return opened
 
     def witness(self, name: str) -> Witness:
         """The one outside who is shown checkpoints under that name."""

@@ -58,6 +58,7 @@ RESERVED = frozenset(
     {"HUB_HOME", "HUB_USER", "HUB_TRACEBACK", "HUB_PERSON_KEY", "HUB_LOG_KEY", "HUB_DETAILS_KEY"}
 )
 _SECRETS = frozenset({"password", "passphrase", "secret", "token", "api_key"})
+_FOLDERS = ("sources", "recipients", "alternatives")
 # Beside secrets, what may be given by reference because it differs from machine to machine.
 _REFERABLE = {"base_url", "client", "client_id", "database_url", "host", "host_keys", "username"}
 _URL_WITH_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
@@ -219,9 +220,9 @@ def shipped(path: str = ".") -> Path:
 
 
 def site_files() -> list[str]:
-    """Every shipped file that a site may replace, as paths below `config/`."""
+    """Every shipped file that a site may replace, or put in place of another, as paths below `config/`."""
     root = shipped()
-    patterns = ("*.yml", "sources/*.yml", "recipients/*.yml", "dagster/dagster.yaml")
+    patterns = ("*.yml", *(f"{f}/*.yml" for f in _FOLDERS), "dagster/dagster.yaml")
     found = {p.relative_to(root).as_posix() for pattern in patterns for p in root.glob(pattern)}
     return sorted(found - {"texts.yml"})  # wording, the same at every site
 

@@ -15,7 +15,7 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -66,6 +66,11 @@ class SftpFileOptions:
         prefix = str(config.get("prefix") or "")
         demand(_NAME_PART.fullmatch(prefix) is not None, "prefix: letters, digits and dashes only")
         return cls(FolderOptions.from_mapping(config.get("folder") or {}), prefix)
+
+
+def connect(options: Mapping[str, Any], clock: Callable[[], datetime]) -> Recipient:
+    """The recipient of a contract's `transport:`; ValueError names the option that is wrong."""
+    return SftpFile(SftpFileOptions.from_mapping(options))
 
 
 class SftpFile(Recipient):

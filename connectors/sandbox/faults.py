@@ -55,6 +55,14 @@ EXPORT_FAULTS = {
     "wrong_encoding": "the files are in another encoding than agreed",
 }
 RETURN_FAULTS = {"stubborn": "accepts returns and keeps its own values"}
+NETVISOR_FAULTS = {
+    "late": "carries a telling out and never answers; withdrawing ends the wait",
+    "lost": "neither carries a telling out nor answers; withdrawing ends the wait",
+    "slow": "takes its time to answer",
+    "maintenance": "answers SYSTEM_MAINTANANCE and does nothing",
+    "technical": "answers a telling with TECHNICAL_ERROR and does not carry it out",
+    "rejecting": "refuses a customer with INVALID_DATA",
+}
 CATALOGUE: dict[str, dict[str, str]] = {
     "dvv": SERVER_FAULTS | FEED_FAULTS | DVV_FAULTS,
     "ryhti": SERVER_FAULTS | FEED_FAULTS | RYHTI_FAULTS,
@@ -63,6 +71,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "municipality": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "finance": SFTP_FAULTS,
     "building_control": SFTP_FAULTS,
+    "netvisor": {k: v for k, v in SERVER_FAULTS.items() if k != "http_429"} | NETVISOR_FAULTS,
 }
 
 

@@ -25,6 +25,10 @@ class Plain(str):
     """An answer that goes out as text/plain instead of JSON."""
 
 
+class Xml(str):
+    """An answer that goes out as text/xml instead of JSON."""
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
 
@@ -53,9 +57,13 @@ class _Server(ThreadingHTTPServer):
 
 
 class HttpServer:
-    """One server in a thread; `respond(method, path, headers, body)` gives status and JSON, or a `Plain` text."""
+    """One server in a thread; `respond(method, path, headers, body)` gives status and JSON, or a `Plain` or
+    `Xml` text. takes_json: bodies are read as JSON before; else they come as bytes.
+    """
 
-    def __init__(self, name: str, respond: Respond, faults: Faults | None = None) -> None:
+    def __init__(
+        self, name: str, respond: Respond, faults: Faults | None = None, takes_json: bool = True
+    ) -> None:
         self._faults = faults
 
         class Handler(BaseHTTPRequestHandler):
@@ -67,7 +75,7 @@ class HttpServer:
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 try:
-                    body = json.loads(raw or b"{}")
+                    body = json.loads(raw or b"{}") if takes_json else raw
                 except ValueError:
                     self._send(HTTPStatus.BAD_REQUEST, {"virhe": "not JSON"})
                 else:
@@ -87,13 +95,14 @@ class HttpServer:
                     self._send(*respond(self.command, self.path, headers, body))
 
             def _send(self, status: int, answer: Any, retry_after: str = "") -> None:
-                plain = isinstance(answer, Plain)
-                payload = (answer if plain else json.dumps(answer, ensure_ascii=False)).encode()
+                is_text = isinstance(answer, (Plain, Xml))
+                payload = (answer if is_text else json.dumps(answer, ensure_ascii=False)).encode()
                 promised = len(payload)
                 if faults and faults.strikes("half_response"):
                     payload = payload[: promised // 2]
                 self.send_response(status)
-                kind = "text/plain" if plain else "application/json"
+                kinds: dict[type, str] = {Plain: "text/plain", Xml: "text/xml"}
+                kind = kinds.get(type(answer), "application/json")
                 self.send_header("Content-Type", f"{kind}; charset=utf-8")
                 self.send_header("Content-Length", str(promised))
                 self.send_header("Connection", "close")

@@ -32,6 +32,7 @@ from connectors.sandbox.faults import Faults
 from connectors.sandbox.founding import found
 from connectors.sandbox.inspectors import BuildingControl
 from connectors.sandbox.municipality import Municipality
+from connectors.sandbox.netvisor import Netvisor
 from connectors.sandbox.ryhti import BuildingRegister
 from connectors.sandbox.scene import Founder, Register, Scene
 from connectors.sandbox.servers import Answer, HttpServer
@@ -75,6 +76,12 @@ class Town:
             name: founder(scene, self._faults[name], self._state["passwords"][name])
             for name, founder in _REGISTERS.items()
         }
+        self._netvisor = Netvisor(
+            scene,
+            self._faults["netvisor"],
+            self._state["passwords"]["netvisor"],
+            directory / "netvisor",
+        )
         self._municipality = Municipality(scene)
         self._inspectors = BuildingControl()
         self._offices: dict[str, Office] = {
@@ -198,6 +205,15 @@ class Town:
         with self._lock:
             return dict(self._inspectors.connections)
 
+    def netvisor(self) -> dict[str, Any]:
+        """Netvisor's books as JSON: who is billed, how many it knows, every telling in order."""
+        with self._lock:
+            return {
+                "ledger": self._netvisor.ledger(),
+                "customers": len(self._netvisor.customers),
+                "tellings": [list(telling) for telling in self._netvisor.tellings],
+            }
+
     def status(self) -> dict[str, Any]:
         """Date, sizes, armed faults."""
         with self._lock:
@@ -312,6 +328,12 @@ class Town:
                 name: HttpServer(f"sandbox-{name}", register.respond, self._faults[name])
                 for name, register in self._registers.items()
             }
+            self._servers["netvisor"] = HttpServer(
+                "sandbox-netvisor",
+                self._netvisor.respond,
+                self._faults["netvisor"],
+                takes_json=False,
+            )
             for server in self._servers.values():
                 self._opened.callback(server.close)
             self._control = HttpServer("sandbox-control", self._respond)
@@ -339,18 +361,20 @@ class Town:
             name: register.address(self._servers[name].url)
             for name, register in self._registers.items()
         }
+        registers["netvisor"] = self._netvisor.address(self._servers["netvisor"].url)
         self.addresses: dict[str, Any] = {"control": self._control.url, **registers, **doors}
         self.addresses["today"] = self.today
         payload = json.dumps(self.addresses, indent=1).encode()
         write_private(self.directory / "addresses.json", payload)
 
     def _respond(self, method: str, path: str, headers: dict[str, str], body: Any) -> Answer:
-        """The control server: GET status, truth, stories, finance; POST advance, fault, stop."""
+        """The control server: GET status, truth, stories, finance, netvisor; POST advance, fault, stop."""
         shown: dict[str, Callable[[], Any]] = {
             "/status": self.status,
             "/truth": self.truth,
             "/stories": self.stories,
             "/finance": self.finance,
+            "/netvisor": self.netvisor,
         }
         if method == "GET" and path in shown:
             return HTTPStatus.OK, shown[path]()

@@ -264,7 +264,7 @@ def sources(invocation: Invocation, probe: bool, as_json: bool) -> None:
       hub sources
       hub sources --probe
     """
-    from connectors.base import ConnectorError
+    from pipelines.cli.setup import called
     from pipelines.house import open_house
     from pipelines.store import deliveries, holdings, nights
     from pipelines.store.engine import transaction
@@ -298,13 +298,8 @@ def sources(invocation: Invocation, probe: bool, as_json: bool) -> None:
             )
     if probe:
         for row in rows:
-            if not row["configured"]:
-                continue
-            opener = house.source if row["direction"] == "in" else house.recipient
-            try:
-                row["probe"] = opener(row["name"]).check()
-            except ConnectorError as error:
-                row["probe"] = f"failed: {error}"
+            if row["configured"]:
+                row["probe"] = called(house, row["direction"], row["name"])
     house.close()
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from pipelines.breaches import check as check_notice
 from pipelines.cli import Failed, Invocation, answer, json_option
 from pipelines.cli.keys import MEANING, mint_missing, state_of_keys, whereabouts
 from pipelines.settings import shipped, site_files
+
+if TYPE_CHECKING:
+    from pipelines.house import House
 
 
 @click.command()
@@ -58,6 +62,7 @@ def init(invocation: Invocation, as_json: bool) -> None:
             "  config/notice.yml        your own privacy notice, if it is not this one",
             "  config/sources/*.yml     addresses and accounts of the registers",
             "  config/recipients/*.yml  addresses, accounts and agreements of those who are told",
+            "  config/alternatives/     contracts that may be put in the place of one of these",
             "  config/hub.yml           who reads the morning letter",
             "then: hub check --config",
         ],
@@ -86,9 +91,14 @@ def _copy_shipped(site: Path) -> tuple[list[str], list[str]]:
     "--since", default="26h", show_default=True, metavar="AGE",
     help="How old the last good night may be: 26h, 2d. For cron, systemd or a monitor.",
 )  # fmt: skip
+@click.option(
+    "--probe", is_flag=True, help="Call everybody too, with a question that tells them nothing."
+)
 @json_option
 @click.pass_obj
-def check(invocation: Invocation, config_only: bool, since: str, as_json: bool) -> None:
+def check(
+    invocation: Invocation, config_only: bool, since: str, probe: bool, as_json: bool
+) -> None:
     """Check that the hub can run, and that it has run.
 
     Says of every configuration file which one counts, what the environment overrides, who is not set up,
@@ -100,6 +110,7 @@ def check(invocation: Invocation, config_only: bool, since: str, as_json: bool) 
     Examples:
       hub check --config
       hub check --since 26h
+      hub check --probe
       hub check --json
     """
     limit = _age(since)
@@ -110,13 +121,40 @@ def check(invocation: Invocation, config_only: bool, since: str, as_json: bool) 
         payload["last_good_night"] = night
         lines.append(line)
         problems += [problem] if problem else []
+    if probe and not config_only and not found.problems:
+        probes = payload["probes"] = _probes(invocation)
+        lines += [f"called   {name}: {said}" for name, said in probes.items()]
+        problems += [f"{n}: {said}" for n, said in probes.items() if said.startswith("failed")]
     answer(as_json, payload, lines)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        what = (
-            "the configuration can't be used" if found.problems else "the nights are not in order"
-        )
+        what = "the configuration can't be used" if found.problems else "not everything is in order"
         raise Failed(f"{what}: {problems[0]}{more}")
+
+
+def called(house: "House", direction: str, name: str) -> str:
+    """What somebody we hear from (`in`) or tell (`out`) says to a question that tells nothing."""
+    from connectors.base import ConnectorError
+
+    opener = house.source if direction == "in" else house.recipient
+    try:
+        return opener(name).check()
+    except ConnectorError as error:
+        return f"failed: {error}"
+
+
+def _probes(invocation: Invocation) -> dict[str, str]:
+    """Everybody who is set up, by their file: how they answered."""
+    from pipelines.house import open_house
+
+    house = open_house(invocation.home, invocation.environ, clock=invocation.clock)
+    settings = house.settings
+    there = [("in", "sources", n) for n, s in settings.sources.items() if s.configured]
+    there += [("out", "recipients", n) for n, r in settings.recipients.items() if r.configured]
+    try:
+        return {f"{folder}/{name}": called(house, way, name) for way, folder, name in there}
+    finally:
+        house.close()
 
 
 def _age(text: str) -> timedelta:

@@ -12,11 +12,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from pipelines.cli import Failed, Invocation, answer, json_option
+
+Finance = Literal["sftp", "netvisor"]
 
 _READY_SECONDS = 60
 # who of the town drops files → the source that reads them; each takes deliveries under its own name too
@@ -64,8 +66,11 @@ def serving(directory: Path, customers: int, seed: int) -> Iterator[dict[str, An
             town.wait()
 
 
-def point_at(home: Path, addresses: Mapping[str, Any]) -> None:
-    """Write the town's addresses into HOME/config, secrets into files of their own (mode 0600)."""
+def point_at(home: Path, addresses: Mapping[str, Any], finance: Finance = "sftp") -> None:
+    """Write the town's addresses into HOME/config, secrets into files of their own (mode 0600).
+
+    finance: how the outsourcer is told, by file or in Netvisor.
+    """
     import yaml
 
     from pipelines.settings import is_secret, read_yaml, shipped
@@ -95,21 +100,30 @@ def point_at(home: Path, addresses: Mapping[str, Any]) -> None:
             "host_keys": [there["host_key"]],
         }
 
+    def door(name: str) -> dict[str, Any]:
+        there = addresses[name]
+        made: dict[str, Any] = there | {
+            k: secret(f"{name}.{k}", v) for k, v in there.items() if is_secret(k)
+        }
+        return made
+
     write("hub.yml", {**read_yaml(shipped("hub.yml")), "allow_test_identities": True})
     for who, name in _DROPS.items():
         drop = {**folder(who), "path": "vienti"}
         write(f"sources/{name}.yml", {**read_yaml(shipped(f"sources/{name}.yml")), "folder": drop})
     for name, there in addresses.items():
         # a register that answers over HTTP says under its source's name what that source's file needs
-        if isinstance(there, dict) and "base_url" in there:
-            secrets = {k: secret(f"{name}.{k}", v) for k, v in there.items() if is_secret(k)}
-            source = f"sources/{name}.yml"
-            write(source, {**read_yaml(shipped(source)), **there, **secrets})
+        source = f"sources/{name}.yml"
+        if isinstance(there, dict) and "base_url" in there and shipped(source).is_file():
+            write(source, {**read_yaml(shipped(source)), **door(name)})
     for name in ("finance", "building_control", *_DROPS):
-        contract = dict(read_yaml(shipped(f"recipients/{name}.yml")))
+        in_netvisor = (name, finance) == ("finance", "netvisor")
+        file = "alternatives/finance-netvisor.yml" if in_netvisor else f"recipients/{name}.yml"
+        contract = dict(read_yaml(shipped(file)))
         contract["agreement"] = {"reference": "demo", "signed": "2026-01-01", "valid_to": None}
         contract["mode"] = "live"
-        contract["transport"] = {**contract["transport"], "folder": folder(name)}
+        where = door("netvisor") if in_netvisor else {"folder": folder(name)}
+        contract["transport"] = {**contract["transport"], **where}
         write(f"recipients/{name}.yml", contract)
 
 
@@ -130,16 +144,28 @@ _directory = click.option(
 )  # fmt: skip
 
 
+_finance = click.option(
+    "--finance", default="sftp", show_default=True, type=click.Choice(["sftp", "netvisor"]),
+    help="How the hub tells the finance outsourcer: by file, or in its Netvisor.",
+)  # fmt: skip
+
+
 @sandbox.command()
 @_directory
 @click.option(
     "--customers", default=2000, show_default=True, help="How many customers the utility has."
 )
 @click.option("--seed", default=1, show_default=True, help="Another seed, another town.")
+@_finance
 @click.option("--configure", is_flag=True, help="Point the hub of HUB_HOME at this town.")
 @click.pass_obj
 def serve(
-    invocation: Invocation, directory: Path, customers: int, seed: int, configure: bool
+    invocation: Invocation,
+    directory: Path,
+    customers: int,
+    seed: int,
+    finance: Finance,
+    configure: bool,
 ) -> None:
     """Serve a town until Ctrl-C or SIGTERM.
 
@@ -149,7 +175,7 @@ def serve(
     """
     with serving(directory, customers, seed) as addresses:
         if configure:
-            point_at(invocation.home, addresses)
+            point_at(invocation.home, addresses, finance)
         click.echo(f"town of {customers} customers; addresses in {directory / 'addresses.json'}")
         _until_stopped()
 
@@ -202,11 +228,18 @@ def advance(directory: Path, days: int, quiet: bool, as_json: bool) -> None:
 )
 @click.option("--nights", default=3, show_default=True, help="How many nights to run.")
 @click.option("--seed", default=1, show_default=True, help="Another seed, another town.")
+@_finance
 @click.option("--keep-open", is_flag=True, help="Keep town and UI up until Enter or SIGTERM.")
 @json_option
 @click.pass_obj
 def demo(
-    invocation: Invocation, customers: int, nights: int, seed: int, keep_open: bool, as_json: bool
+    invocation: Invocation,
+    customers: int,
+    nights: int,
+    seed: int,
+    finance: Finance,
+    keep_open: bool,
+    as_json: bool,
 ) -> None:
     """Nights of a small town's customer register, over real HTTP and SFTP on this machine.
 
@@ -217,6 +250,7 @@ def demo(
     Examples:
       hub demo
       hub demo --customers 300 --nights 2
+      hub demo --finance netvisor
       hub demo --json
     """
     from pipelines.cli.operate import DagsterProcesses, dagster_home
@@ -228,7 +262,7 @@ def demo(
     base = _fresh_folder(invocation)
     home, town = base / "hub", base / "town"
     with serving(town, customers, seed) as addresses:
-        point_at(home, addresses)
+        point_at(home, addresses, finance)
         settings = load_settings(home, invocation.environ)
         mint(home, settings.hub.key_file)
         engine = open_engine(settings.hub.database_url)

@@ -21,7 +21,16 @@ _FINAL = {
     "final_invoice_postal_code": "postal_code",
     "final_invoice_post_office": "post_office",
 }
-_OF_THE_EVENT = frozenset({"event", "valid_from", "ended_on", "merged_into", *_FINAL})
+_OF_THE_EVENT = frozenset(
+    {"event", "valid_from", "ended_on", "merged_into", "customer_state", "withdrawn", *_FINAL}
+)
+# what may have been told before and hold no longer: our word → its column, and the channel it is of
+_WITHDRAWN = {
+    **{name: (name, None) for name in (*PLACE, "country", "business_id")},
+    "email": ("channel_address", "email"),
+    "einvoice_address": ("channel_address", "einvoice"),
+    "einvoice_operator": ("channel_operator", "einvoice"),
+}
 _OVER = ("ended", "merged")
 
 BILLING_MADE_OF: Mapping[str, tuple[str, ...]] = {
@@ -42,6 +51,16 @@ BILLING_MADE_OF: Mapping[str, tuple[str, ...]] = {
     "ended_on": ("valid_to",),
     **dict.fromkeys(_FINAL, ("final_invoice",)),
     "merged_into": ("party_id",),
+    "customer_state": ("valid_to",),
+    "withdrawn": (
+        *PLACE,
+        "care_of",
+        "country",
+        "business_id",
+        "email",
+        "einvoice_address",
+        "einvoice_operator",
+    ),
 }
 """All that a billing contract may ask for, and what of ours each column is made of."""
 BILLING_COLUMNS = tuple(BILLING_MADE_OF)
@@ -144,12 +163,16 @@ def billing_events(
     * merged: told under a party that redirects; the point goes on under merged_into
     * split: told as merged, and its party lives and pays again
 
+    For recipients that keep customers and no points: customer_state is `paying` while the party pays, or would
+    if nothing held it back, for any point, else `ended`; withdrawn names what was told of an open row and is
+    empty now.
     A told row of somebody held stays as it is. With `held` and `business_date`, a told row that is
     neither open nor ended nor its party's held (its role went to another party) ends on that date.
     Raises KeyError, naming columns, for a contract the extract can't fill.
     """
     demand(contract, BILLING_MADE_OF)
     before = _parsed(told, contract)
+    paying = [rows["party_id"]] if held is None else [rows["party_id"], held["party_id"]]
     tonight = as_texts(rows, BILLING_COLUMNS).merge(
         before.drop(columns="party_id"), on="row_key", how="left", suffixes=("", "_before")
     )
@@ -160,6 +183,7 @@ def billing_events(
     tonight["event"] = np.select(
         [past.isin(["", "ended"]), past == "merged", differs], ["new", "split", "changed"], ""
     )
+    tonight["withdrawn"] = _withdrawn(tonight, contract)
 
     lost = before[~before["event"].isin(_OVER) & ~before["row_key"].isin(rows["row_key"])]
     lost = lost[["row_key", "party_id", "point_ref"]]
@@ -185,9 +209,28 @@ def billing_events(
     if held is not None and business_date is not None:
         moved = rest[~goes_on & ~rest["party_id"].isin(held["party_id"])]
         events.append(moved.assign(event="ended", ended_on=business_date))
+    pays = pd.concat(paying).dropna()
+    events = [
+        part.assign(customer_state=np.where(part["party_id"].isin(pays), "paying", "ended"))
+        for part in events
+    ]
     return as_texts(
         pd.concat([as_texts(part, contract.columns) for part in events]), contract.columns
     )
+
+
+def _withdrawn(tonight: pd.DataFrame, contract: Contract) -> pd.Series:
+    """Names of what each row's last telling said and tonight's leaves empty, one space between them."""
+    names = pd.Series("", index=tonight.index, dtype="str")
+    for name, (column, channel) in _WITHDRAWN.items():
+        if not {column, channel and "delivery_channel"} <= {*contract.columns, None}:
+            continue
+        was, is_now = tonight[f"{column}_before"].fillna("") != "", tonight[column] != ""
+        if channel is not None:
+            was &= tonight["delivery_channel_before"] == channel
+            is_now &= tonight["delivery_channel"] == channel
+        names += np.where(was & ~is_now, f" {name}", "")
+    return names.str.strip()
 
 
 def _routes(golden: pd.DataFrame, contacts: pd.DataFrame, business_date: str) -> pd.DataFrame:

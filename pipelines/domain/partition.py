@@ -65,7 +65,7 @@ def built_up(
         hated = enemies.get(a, set())
         if not hated.isdisjoint(members[b]):
             continue
-        if any([of[a] != of[b] and of[a] >= 0 and of[b] >= 0 for of in facts]):
+        if any(of[a] != of[b] and of[a] >= 0 and of[b] >= 0 for of in facts):
             continue
         for node in members[b]:
             root[node] = a

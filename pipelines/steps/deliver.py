@@ -14,6 +14,7 @@ from pipelines.keys import KeysError
 from pipelines.settings import RecipientContract
 from pipelines.steps import stop
 from pipelines.steps.night import Check, Night, StepResult
+from pipelines.steps.row_by_row import going_on
 from pipelines.steps.seal import is_unseen, seal
 from pipelines.steps.settle import Settled, confirm_sent, look_for, settle
 from pipelines.store import deliveries, disclosures, recheck
@@ -86,8 +87,8 @@ def _send(night: Night, delivery: Delivery, recipient: Recipient) -> None:
         delivery = deliveries.find(conn, delivery.delivery_id)
         if delivery.state != "sealed":
             return  # given up in between
-        if not stop.may_leave(conn, night, delivery):
-            stop.give_up(conn, night, delivery)
+        barred = stop.barred(conn, night, delivery)
+        if barred and stop.give_up(conn, night, delivery, barred):
             return
         deliveries.mark(conn, delivery.delivery_id, "sending", night.now())
         disclosures.append_leaves(conn, [leaf("attempt", d=delivery.delivery_id)], night.now())
@@ -96,7 +97,8 @@ def _send(night: Night, delivery: Delivery, recipient: Recipient) -> None:
     if payload is None:
         raise RuntimeError(f"delivery {delivery.delivery_id} has no payload left to send")
     try:
-        receipt = recipient.publish(delivery.delivery_id, delivery.sequence, payload, delivery.rows)
+        at = going_on(night, delivery, recipient)
+        receipt = at.publish(delivery.delivery_id, delivery.sequence, payload, delivery.rows)
     except (AlreadyPublished, OutcomeUnknown):
         with transaction(night.engine) as conn:
             deliveries.mark(conn, delivery.delivery_id, "uncertain", night.now())

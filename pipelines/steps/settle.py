@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from connectors.base import Acknowledgement, ConnectorError, Malformed, Receipt, Recipient
 from pipelines.domain.disclosure import leaf, receipt_hash
 from pipelines.steps.night import Night
-from pipelines.store import deliveries, disclosures
+from pipelines.steps.row_by_row import going_on
+from pipelines.store import deliveries, disclosures, progress
 from pipelines.store.deliveries import Delivery, State
 from pipelines.store.engine import transaction
 
@@ -46,7 +47,8 @@ def settle(night: Night, name: str, recipient: Recipient) -> Settled:
 
 def look_for(night: Night, delivery: Delivery, recipient: Recipient) -> None:
     """Ask whether the bytes stand at the recipient; exactly ours means sent, nothing means sealed."""
-    receipt = recipient.look(delivery.delivery_id, delivery.sequence)
+    at = going_on(night, delivery, recipient)
+    receipt = at.look(delivery.delivery_id, delivery.sequence)
     if receipt is None:
         with transaction(night.engine) as conn:
             deliveries.mark(conn, delivery.delivery_id, "sealed", night.now())
@@ -72,12 +74,14 @@ def confirm_sent(night: Night, delivery: Delivery, receipt: Receipt) -> None:
 
 def take_answer(night: Night, delivery: Delivery, recipient: Recipient) -> None:
     """Take in the acknowledgement, when there is one."""
-    answer = recipient.acknowledgement(delivery.delivery_id, delivery.sequence)
+    at = going_on(night, delivery, recipient)
+    answer = at.acknowledgement(delivery.delivery_id, delivery.sequence)
     if answer is None:
         return
     _check_answer(delivery, answer)
     with transaction(night.engine) as conn:
         deliveries.acknowledge(conn, delivery.delivery_id, answer.rejected, night.now())
+        progress.forget(conn, delivery.delivery_id)
         disclosures.append_leaves(
             conn,
             [

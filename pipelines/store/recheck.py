@@ -32,20 +32,21 @@ def alone(conn: Connection) -> None:
     one_at_a_time(conn, "outgoing")
 
 
-def objects(conn: Connection, frozen: Delivery, forbidding: Sequence[str]) -> bool:
-    """Whether somebody in the delivery may not be told any more.
+def objecting(conn: Connection, frozen: Delivery, forbidding: Sequence[str]) -> list[int]:
+    """The numbers of the rows about somebody who may not be told of any more.
 
-    forbidding: kinds of restraint that bar its purpose (`domain.restraints`).
+    forbidding: kinds of restraint that bar the delivery's purpose (`domain.restraints`).
     """
-    return (
-        exposes_somebody(conn, frozen.delivery_id)
-        or _tells_of_restrained(conn, frozen.delivery_id, forbidding)
-        or _tells_of_held(conn, frozen)
-    )
+    rows = {
+        *exposing(conn, frozen.delivery_id),
+        *_of_restrained(conn, frozen.delivery_id, forbidding),
+        *_of_held(conn, frozen),
+    }
+    return sorted(rows)
 
 
-def exposes_somebody(conn: Connection, delivery_id: str) -> bool:
-    """Whether a frozen row tells an address of a party that may no longer be told (R56, T2).
+def exposing(conn: Connection, delivery_id: str) -> list[int]:
+    """The numbers of frozen rows that tell an address of a party that may no longer be told (R56, T2).
 
     Asked right before sending: an order may have come after freezing. It counts from the moment a record
     states it, before the register has been made anew. What a protected party gives as its contact address
@@ -62,7 +63,7 @@ def exposes_somebody(conn: Connection, delivery_id: str) -> bool:
         .where(party_record.c.party_id == current, standard_party.c.protection == "on")
     )
     told = conn.execute(
-        select(delivery_row.c.row_key, delivery_row.c.row, *party.c)
+        select(delivery_row.c.row_no, delivery_row.c.row_key, delivery_row.c.row, *party.c)
         .join_from(
             delivery_row,
             party_redirect,
@@ -72,7 +73,11 @@ def exposes_somebody(conn: Connection, delivery_id: str) -> bool:
         .join(party, party.c.party_id == current)
         .where(delivery_row.c.delivery_id == delivery_id, or_(party.c.protection == "on", stated))
     ).mappings()
-    return any(_address_parts(row["row_key"], row["row"] or {}) - _tellable(row) for row in told)
+    return [
+        row["row_no"]
+        for row in told
+        if _address_parts(row["row_key"], row["row"] or {}) - _tellable(row)
+    ]
 
 
 def _address_parts(row_key: str, row: Mapping[str, Any]) -> set[str]:
@@ -86,27 +91,33 @@ def _address_parts(row_key: str, row: Mapping[str, Any]) -> set[str]:
 def _tellable(golden: RowMapping) -> set[str]:
     if golden["address_type"] != "contact":
         return set()
-    return {golden[part] for part in _ADDRESS_PARTS if golden.get(part)}
+    parts = {golden[part] for part in _ADDRESS_PARTS if golden.get(part)}
+    # how `domain.extract` and `domain.cases` write the two in one line
+    return parts | {f"c/o {golden['care_of']}, {golden['street_line']}"}
 
 
-def _tells_of_restrained(conn: Connection, delivery_id: str, kinds: Sequence[str]) -> bool:
-    """Whether a row is about somebody who has forbidden it since it was frozen (R25, R26, R45)."""
+def _of_restrained(conn: Connection, delivery_id: str, kinds: Sequence[str]) -> list[int]:
+    """Rows about somebody who has forbidden it since they were frozen (R25, R26, R45)."""
     restrained = restraints.parties(conn, kinds)
     if not restrained:
-        return False
-    told = select(delivery_row.c.party_id).where(delivery_row.c.delivery_id == delivery_id)
-    return not restrained.isdisjoint(conn.scalars(told))
+        return []
+    told = conn.execute(
+        select(delivery_row.c.row_no, delivery_row.c.party_id).where(
+            delivery_row.c.delivery_id == delivery_id
+        )
+    )
+    return [row_no for row_no, party_id in told if party_id in restrained]
 
 
-def _tells_of_held(conn: Connection, frozen: Delivery) -> bool:
-    """Whether a row is about somebody who has been held back from the recipient since it was frozen."""
+def _of_held(conn: Connection, frozen: Delivery) -> list[int]:
+    """Rows about somebody who has been held back from the recipient since they were frozen."""
     held = (
-        select(held_row.c.party_id)
-        .join(delivery_row, delivery_row.c.party_id == held_row.c.party_id)
+        select(delivery_row.c.row_no)
+        .join(held_row, delivery_row.c.party_id == held_row.c.party_id)
         .where(
             held_row.c.recipient == frozen.recipient,
             held_row.c.since > frozen.prepared_at,
             delivery_row.c.delivery_id == frozen.delivery_id,
         )
     )
-    return conn.execute(held.limit(1)).first() is not None
+    return list(conn.scalars(held))

@@ -46,7 +46,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -433,6 +433,14 @@ delivery_row = _table(
     ForeignKeyConstraint(["delivery_id"], ["delivery.delivery_id"]),
     Index(None, "party_id"),
     Index(None, "status"),
+)
+delivery_progress = _table(
+    "delivery_progress",  # of a delivery told row by row, until it is acknowledged
+    _key("delivery_id"),
+    _key("row_no", "integer"),
+    _must("state"),  # leaving, taken, refused
+    _may("code"),
+    _must("attempt", "integer"),
 )
 held_row = _table(
     "held_row",

@@ -154,6 +154,17 @@ def test_a_probe_that_fails_is_told_beside_the_others_and_ends_with_one(own_desk
     assert told.err == "hub: not everybody answered\n"
 
 
+def test_a_check_calls_everybody_when_it_is_asked_to(own_desk: Desk) -> None:
+    with_an_empty_drop_folder(own_desk.home)
+    told = own_desk("check", "--probe", "--since", "9d", "--json")
+    assert told.code == 1
+    (name,) = told.json["probes"]
+    assert name == "sources/registrations"
+    assert told.json["probes"][name].startswith("failed: ")
+    assert told.err.startswith(f"hub: not everything is in order: {name}: failed")
+    assert "probes" not in own_desk("check", "--since", "9d", "--json").json
+
+
 def test_a_recipient_is_taken_back_to_shadow_and_live_again_by_a_named_person(
     own_desk: Desk,
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from connectors.sandbox.town import Town, start
 from pipelines import keys
+from pipelines.cli.town import Finance
 from pipelines.nightly import Outcome
 from pipelines.settings import load_settings
 from pipelines.store.engine import migrate, open_engine
@@ -23,9 +24,13 @@ from tests.journeys.living import CUSTOMERS, SEED, Living
 @pytest.fixture(scope="session")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a town and the hub's home beside it, after a first good night."""
-    base = tmp_path_factory.mktemp("founded")
+    return found(tmp_path_factory.mktemp("founded"), "sftp")
+
+
+def found(base: Path, finance: Finance) -> Path:
+    """Found a town and a hub in `base`, and let them have a first good night."""
     with start(base / "town", CUSTOMERS, SEED) as town:
-        living = Living(base / "home", town)
+        living = Living(base / "home", town, finance)
         settings = load_settings(living.home, os.environ)
         keys.init(living.home, settings.hub.key_file)
         engine = open_engine(settings.hub.database_url)
@@ -37,11 +42,11 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def continued(founded: Path, base: Path) -> Iterator[Living]:
+def continued(founded: Path, base: Path, finance: Finance = "sftp") -> Iterator[Living]:
     """A copy of the founded town and hub, running, on the day of the first night."""
     shutil.copytree(founded, base, dirs_exist_ok=True)
     with start(base / "town", CUSTOMERS, SEED) as town:
-        yield Living(base / "home", town)
+        yield Living(base / "home", town, finance)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import yaml
 from connectors.sandbox import own_register
 from connectors.sandbox.town import Town
 from connectors.sandbox.world import Person
-from pipelines.cli.town import point_at
+from pipelines.cli.town import Finance, point_at
 from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN,
@@ -88,10 +88,10 @@ class Morning:
 class Living:
     """A hub's home beside its running town."""
 
-    def __init__(self, home: Path, town: Town) -> None:
+    def __init__(self, home: Path, town: Town, finance: Finance = "sftp") -> None:
         self.home = home
         self.town = town
-        point_at(home, town.addresses)
+        point_at(home, town.addresses, finance)
         for recipient in ("finance", "own_register", "municipality", "building_control"):
             self.configure(f"recipients/{recipient}.yml", acknowledgement={"wait_seconds": 2})
 

@@ -236,7 +236,7 @@ def test_an_order_that_came_after_freezing_stops_the_delivery(
         frames.put(conn, GOLDEN, golden(2, protection="off"))
         merged = pd.DataFrame({"party_id": [3], "into_party_id": [1]})
         nights.redirect(conn, merged, merged.head(0), DAY)
-        assert recheck.exposes_somebody(conn, "d1") is exposes
+        assert bool(recheck.exposing(conn, "d1")) is exposes
 
 
 def test_the_totals_and_refusals_of_a_night_are_counts(engine: Engine) -> None:

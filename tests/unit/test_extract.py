@@ -113,7 +113,7 @@ def test_a_payer_is_told_with_name_address_and_point() -> None:
     assert {k: v for k, v in row.items() if v != ""} == {
         "row_key": "000001-000001", "party_id": 1, "event": "new", "customer_number": "000001",
         "party_kind": "person", "invoice_name": "Laine Aino", **HOME, "delivery_channel": "paper",
-        "point_ref": "KP1", "valid_from": "2026-01-01",
+        "point_ref": "KP1", "valid_from": "2026-01-01", "customer_state": "paying",
     }  # fmt: skip
 
 
@@ -325,6 +325,7 @@ def test_an_ended_payer_is_told_once_with_the_final_invoice_address() -> None:
         "row_key": "000001-000001", "party_id": 1, "event": "ended", "customer_number": "000001",
         "point_ref": "KP1", "ended_on": "2026-10-31", "final_invoice_line": "Uusikatu 3",
         "final_invoice_postal_code": "00100", "final_invoice_post_office": "HELSINKI",
+        "customer_state": "ended",
     }  # fmt: skip
     assert events(over, telling(found)).empty
     assert events(over, telling()).empty
@@ -379,3 +380,59 @@ def test_the_order_of_rows_tells_nothing(parties: list[int], roles: list[int]) -
     ]
     found = events(bills(people, [role(n) for n in roles]), telling())
     assert found["row_key"].tolist() == sorted(found["row_key"])
+
+
+def state_of(found: pd.DataFrame) -> list[tuple[str, str, str]]:
+    return list(zip(found["event"], found["row_key"], found["customer_state"], strict=True))
+
+
+def test_a_customer_is_over_only_when_it_pays_for_no_point_any_more() -> None:
+    both = [role(), role(point=2)]
+    known = telling(events(bills([party()], both), telling()))
+    one_over = bills([party()], [role(valid_to="2026-10-31"), role(point=2)])
+    first = events(one_over, known)
+    assert state_of(first) == [("ended", "000001-000001", "paying")]
+    known = telling(events(bills([party()], both), telling()), first)
+    all_over = bills([party()], [role(valid_to="2026-10-31"), role(point=2, valid_to="2026-10-31")])
+    assert state_of(events(all_over, known)) == [("ended", "000001-000002", "ended")]
+
+
+def test_a_customer_whose_other_point_is_held_is_not_over() -> None:
+    known = telling(events(bills([party()], [role(), role(point=2)]), telling()))
+    night = bills([party()], [role(valid_to="2026-10-31"), role(point=2)], held=(1,))
+    assert state_of(events(night, known)) == [("ended", "000001-000001", "paying")]
+
+
+def test_a_merged_customer_is_over_and_its_heir_is_not() -> None:
+    known = telling(events(bills([party(1), party(2)], [role(1), role(2, 2)]), telling()))
+    night = bills([party(1)], [role(1), role(1, 2)])
+    assert state_of(events(night, known, redirects(p2=1))) == [
+        ("new", "000001-000002", "paying"),
+        ("merged", "000002-000002", "ended"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "withdrawn"),
+    [
+        ({}, {"delivery_channel": "email", "email": "a@example.org"}, "street_line postal_code post_office country"),
+        ({"delivery_channel": "email", "email": "a@example.org"}, {}, "email"),
+        (
+            {"delivery_channel": "einvoice", "einvoice_address": "003799", "einvoice_operator": "BANK"},
+            {"delivery_channel": "email", "email": "a@example.org"},
+            "einvoice_address einvoice_operator",
+        ),
+        ({}, {"country": "SE", "postal_code": None}, "postal_code"),
+        ({}, {"street_line": "Toinentie 2"}, ""),
+    ],
+)  # fmt: skip
+def test_what_was_told_and_holds_no_longer_is_withdrawn_by_name(
+    before: Row, now: Row, withdrawn: str
+) -> None:
+    known = telling(events(bills([party(**before)], [role()]), telling()))
+    row = only(events(bills([party(**now)], [role()]), known))
+    assert (row["event"], row["withdrawn"]) == ("changed", withdrawn)
+
+
+def test_nothing_is_withdrawn_from_somebody_who_was_never_told() -> None:
+    assert only(events(bills([party()], [role()]), telling()))["withdrawn"] == ""

@@ -7,6 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.recipients.netvisor_customer import COLUMNS
+from pipelines.breaches import check
+from pipelines.contracts import RECIPIENT_CONNECTORS
 from pipelines.settings import ConfigError, Settings, load_settings, read_yaml, shipped, site_files
 
 DVV = {
@@ -56,7 +59,42 @@ def test_a_file_has_to_carry_its_own_name(tmp_path: Path) -> None:
 
 def test_every_replaceable_file_is_read_by_somebody() -> None:
     read = set(load_settings(Path("nowhere"), {}).origins)
-    assert set(site_files()) - read == {"dagster/dagster.yaml"}
+    in_place_of_another = {"alternatives/finance-netvisor.yml"}
+    assert set(site_files()) - read == {"dagster/dagster.yaml"} | in_place_of_another
+
+
+def netvisor_contract() -> str:
+    return shipped("alternatives/finance-netvisor.yml").read_text("utf-8")
+
+
+def test_the_finance_contract_for_netvisor_takes_the_place_of_the_other(tmp_path: Path) -> None:
+    write(tmp_path, "recipients/finance.yml", netvisor_contract())
+    settings = load_settings(tmp_path, {})
+    finance = settings.recipients["finance"]
+    assert (finance.transport.connector, finance.configured) == ("netvisor", False)
+    assert check(settings.notice, settings.sources, settings.recipients, "2026-11-02") == []
+
+
+def test_the_columns_of_a_contract_for_netvisor_are_those_it_carries_and_no_others(
+    tmp_path: Path,
+) -> None:
+    """Held equal to the connector's own list; one more would be logged as told and never leave."""
+    assert RECIPIENT_CONNECTORS["netvisor"].columns == set(COLUMNS)
+    write(tmp_path, "recipients/finance.yml", netvisor_contract())
+    assert set(load_settings(tmp_path, {}).recipients["finance"].columns) == set(COLUMNS)
+    more = "  - {name: point_ref, made_of: [point_ref], reason: x, used_by: x}\n\ntransport:"
+    text = netvisor_contract().replace("\ntransport:", more, 1)
+    write(tmp_path, "recipients/finance.yml", text)
+    with pytest.raises(ConfigError, match="point_ref"):
+        load_settings(tmp_path, {})
+
+
+def test_the_keys_of_netvisor_stand_in_no_file(tmp_path: Path) -> None:
+    text = netvisor_contract().replace("{env: HUB_FINANCE_PARTNER_SECRET}", "hush-hush")
+    write(tmp_path, "recipients/finance.yml", text)
+    with pytest.raises(ConfigError, match="partner_secret") as refused:
+        load_settings(tmp_path, {})
+    assert "hush-hush" not in str(refused.value)
 
 
 def test_the_environment_overrides_nested_keys_in_their_own_types(tmp_path: Path) -> None:
