@@ -177,6 +177,28 @@ def test_any_single_detail_or_seed_changed_dropped_or_added_is_found(
     assert forged(log, forge).findings, (table.name, how, at, column)
 
 
+@pytest.mark.parametrize("said", [b'{"customer_number":"000009"}', None])
+def test_a_detail_forged_with_the_details_key_is_found(log: Logged, said: bytes | None) -> None:
+    """Other content, or the same under another salt: encrypted as it should be, it fits no leaf."""
+    detail, seed = tables.disclosure_detail, tables.disclosure_seed
+
+    def forge(conn: Connection) -> None:
+        entry, sealed, holder = conn.execute(
+            select(detail.c.entry_id, detail.c.sealed, detail.c.holder)
+            .where(detail.c.delivery_id.is_not(None))
+            .limit(1)
+        ).one()
+        key = conn.scalar(select(seed.c.seed).where(seed.c.holder == holder))
+        plain = VAULT.decrypt(key, entry, sealed)
+        assert key is not None and plain is not None
+        other = plain[:32] + said if said else bytes(32) + plain[32:]
+        (forged_one,) = VAULT.encrypt({holder: key}, [holder], [entry], [other])
+        conn.execute(update(detail).where(detail.c.entry_id == entry).values(sealed=forged_one))
+
+    found = [f.what for f in forged(log, forge).findings]
+    assert found[0] == "is not what its leaf commits to"
+
+
 DELIVERY = ("state", "rows", "payload_mac", "recipient", "sequence", "contract_version",
             "notice_version", "columns", "accepted", "rejected", "receipt")  # fmt: skip
 
