@@ -5,7 +5,7 @@ recomputing itself (`store.verification`).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipelines.steps.night import Night
@@ -21,17 +21,24 @@ class Exposure:
     """What could be rewritten unseen by whoever holds database and log key.
 
     guard: who outside holds a checkpoint. safe_leaves: leaves up to the newest one that is held outside; what
-    came after is covered by nobody. witnesses: who holds how many leaves, of which segment, since when.
+    came after is covered by nobody. unsealed: leaves not even signed yet. witnesses: who holds how many leaves, of which segment, since when.
     """
 
     guard: Guard
     safe_leaves: int
     leaves: int
+    unsealed: int
     witnesses: tuple[tuple[str, int, int, str], ...] = ()
 
     @property
     def sentence(self) -> str:
         """It in words, for whoever has to answer for the log."""
+        if self.unsealed:
+            signed = replace(self, unsealed=0).sentence
+            return (
+                f"{signed} The last {self.unsealed} leaves are not signed yet: until they are, whoever "
+                "holds the database alone could add to them."
+            )
         if self.guard == "nobody":
             return (
                 "No checkpoint has left the building: whoever holds the database and the log key could "
@@ -70,5 +77,6 @@ def verify(night: Night, against: Iterable[tuple[str, str]] = ()) -> tuple[Verif
         guard,
         safe,
         found.leaves,
+        found.unsealed,
         tuple((name, head.segment, head.size, at) for name, head, at in holding),
     )

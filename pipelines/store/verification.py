@@ -13,9 +13,10 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Text, func, select, type_coerce
 
 from pipelines.domain.checkpoint import CheckpointError, verify
 from pipelines.domain.disclosure import SALT_BYTES, commitment, receipt_hash
@@ -42,6 +43,15 @@ _STATES_AFTER: Mapping[str, frozenset[str]] = {
     "acknowledged": frozenset({"acknowledged"}),
     "aborted": frozenset({"aborted"}),
 }
+# and which leaf may follow it; a delivery that has come to its end needs a new intent
+_LEAVES_AFTER: Mapping[str, frozenset[str]] = {
+    "intent": frozenset({"attempt", "aborted"}),
+    "attempt": frozenset({"attempt", "uncertain", "delivered", "acknowledged", "aborted"}),
+    "uncertain": frozenset({"attempt", "uncertain", "delivered", "acknowledged", "aborted"}),
+    "delivered": frozenset({"uncertain", "acknowledged"}),
+    "acknowledged": frozenset(),
+    "aborted": frozenset(),
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,10 @@ class Finding:
 
 @dataclass
 class Verified:
-    """What was recomputed, and what was found wrong. unsealed: leaves that no checkpoint covers yet."""
+    """What was recomputed, and what was found wrong.
+
+    unsealed: leaves that no checkpoint covers yet; until one does, nobody could tell an added one.
+    """
 
     leaves: int = 0
     details: int = 0
@@ -217,7 +230,7 @@ def _leaf(found: Verified, read: _Read, number: int, row: Sequence[Any]) -> Mapp
     if leaf_no != number:
         found.wrong(f"stands where leaf {number} has to be", where)
     try:
-        line: Mapping[str, Any] = json.loads(text)
+        line = _read_json(text)
         kind = line["t"]
     except (ValueError, KeyError, TypeError):
         found.wrong("can't be read", where)
@@ -251,6 +264,18 @@ def _leaf(found: Verified, read: _Read, number: int, row: Sequence[Any]) -> Mapp
     return line
 
 
+_scan = json.JSONDecoder().raw_decode
+
+
+def _read_json(text: str) -> dict[str, Any]:
+    """`json.loads` of an object without blanks around it, in a third of the time."""
+    read: dict[str, Any]
+    read, end = _scan(text)
+    if end != len(text):
+        raise ValueError("something stands behind it")
+    return read
+
+
 def _of_delivery(
     found: Verified, read: _Read, number: int, kind: str, line: Mapping[str, Any]
 ) -> None:
@@ -265,8 +290,9 @@ def _of_delivery(
         read.intents[name] = _Intent(number, line, entries)
         return
     intent = read.intents.get(name)
-    if intent is None or kind not in _STATES_AFTER:
-        found.wrong(f"{kind} without an intent before it", f"leaf {number}")
+    if intent is None or kind not in _LEAVES_AFTER[intent.last]:
+        after = "nothing" if intent is None else intent.last
+        found.wrong(f"{kind} can't come after {after}", f"leaf {number}")
         return
     intent.last = kind
     intent.receipt = line.get("receipt", intent.receipt)
@@ -339,7 +365,7 @@ def _details(conn: Connection, found: Verified, vault: Vault, read: _Read) -> di
         select(
             detail.entry_id, detail.party_id, detail.subject_token, detail.holder, detail.sealed,
             disclosure_seed.c.seed, detail.delivery_id, detail.recipient, detail.purpose,
-            detail.basis, detail.ground, detail.operation, detail.at, detail.fields,
+            detail.basis, detail.ground, detail.operation, detail.at, type_coerce(detail.fields, Text),
         ).outerjoin_from(
             disclosure_detail, disclosure_seed, disclosure_seed.c.holder == disclosure_detail.c.holder
         )
@@ -383,16 +409,21 @@ def _fits(
     token: str | None,
     holder: str,
     said: Sequence[Any],
-    fields: Sequence[str],
+    fields: str,
 ) -> bool:
     """Whether a detail is under its own person, and names the fields that it holds."""
-    content = json.loads(plain[SALT_BYTES:])
+    content = _read_json(plain[SALT_BYTES:].decode())
     if token is not None:
         asked = vault.token(str(said[1]), str(content.get("subject")))
         return party is None and token == holder == asked
     of_person = f"D{said[0]}" if party is None else f"P{party}"
     stated = [name for name, value in content.items() if value]
-    return holder == of_person and sorted(stated) == sorted(fields)
+    return holder == of_person and sorted(stated) == _sorted_names(fields)
+
+
+@lru_cache(maxsize=1000)
+def _sorted_names(fields: str) -> list[str]:
+    return sorted(json.loads(fields))
 
 
 # ---- deliveries

@@ -15,7 +15,7 @@ LONG = {
     "pipelines/settings.py": (470, "which file wins, what overrides it, and hub.yml"),
     "pipelines/domain/standardise.py": (620, "every landed field is read in one pass, in one place"),
     "pipelines/verifier.py": (650, "a person is handed one file that runs by itself"),
-    "pipelines/store/verification.py": (480, "everything that the log is held against, in one pass"),
+    "pipelines/store/verification.py": (530, "everything that the log is held against, in one pass"),
     "pipelines/store/nights.py": (460, "what a night remembers of itself: runs, feeds, counters"),
     "pipelines/store/tables.py": (620, "every table once"),
     "pipelines/store/migrations/versions/0001_initial.py": (560, "every table once, and the triggers"),

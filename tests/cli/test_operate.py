@@ -112,7 +112,7 @@ def test_a_hub_without_tables_says_what_to_do(
     assert told.code == 1
     assert told.err.rstrip().endswith("run `hub migrate`")
     assert one_line(told.err)
-    assert empty("migrate", "--json").json == {"applied": ["0001", "0002", "0003"]}
+    assert empty("migrate", "--json").json == {"applied": ["0001", "0002", "0003", "0004"]}
     assert empty("migrate").out == "the schema is up to date\n"
 
 

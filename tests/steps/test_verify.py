@@ -140,7 +140,9 @@ def test_any_single_leaf_changed_dropped_swapped_or_added_is_found(
         else:
             conn.execute(insert(leaf).values({**row, "leaf_no": count}))
 
-    assert forged(log, forge).findings, (how, at, column)
+    verified = forged(log, forge)
+    # one that is added behind the last checkpoint is counted as not signed yet, whatever it says
+    assert verified.findings or (how == "added" and verified.unsealed == 1), (how, at, column)
 
 
 @many
