@@ -79,7 +79,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "pipelines.cli.deliver:adopt",
         "Take in the list a recipient has already, so that the first live night tells differences only.",
     ),
-    "extract": ("pipelines.cli.steward:extract", "What a recipient would be told next."),
+    "extract": ("pipelines.cli.deliver:extract", "What a recipient would be told next."),
     "disclosures": (
         "pipelines.cli.disclosures:disclosures",
         "Who was told what, when and on what ground.",

@@ -1,9 +1,10 @@
-"""Commands about one recipient's delivery: deliver, adopt.
+"""Commands about one recipient's delivery: extract preview, deliver, adopt.
 
 Belongs here: the run lock around the steps that a night would take, reading a list from a file, the answer in one
 line. Does not belong here: what may be told (`steps`), going live (`operate`).
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -65,6 +66,73 @@ def case_of(
             f"{name} is told of one customer at a time, never by list: --customer and --case"
         )
     return Case(reference, statute, claim)
+
+
+@click.group()
+def extract() -> None:
+    """What a recipient would be told next.
+
+    \b
+    Examples:
+      hub extract preview finance
+    """
+
+
+@extract.command()
+@click.argument("recipient")
+@click.option("--customer", metavar="NUMBER", help="Per case: whom to tell of.")
+@click.option("--case", metavar="REF", help="Per case: its reference at whoever is told.")
+@click.option("--statute", metavar="LAW", help="Told by law: the law and section.")
+@click.option("--legal-claim", metavar="REF", help="What allows telling of somebody restricted.")
+@click.option("--why", default="preview", show_default=True, help="Purpose, for the access log.")
+@json_option
+@click.pass_obj
+def preview(
+    invocation: Invocation,
+    recipient: str,
+    customer: str | None,
+    case: str | None,
+    statute: str | None,
+    legal_claim: str | None,
+    why: str,
+    as_json: bool,
+) -> None:
+    """The rows that the next delivery would carry, and who is held back; nothing is written or sent.
+
+    \b
+    Examples:
+      hub extract preview finance
+      hub extract preview collection --customer 100123 --case P-2026-17
+    """
+    import pandas as pd
+
+    from pipelines.cli.steward import acting, records, table
+    from pipelines.steps.prepare_case import Asked, preview_case
+    from pipelines.steps.prepare_extract import preview as look
+
+    with acting(invocation) as (night, who):
+        contract = night.settings.recipients.get(recipient)
+        if contract is None:
+            raise click.UsageError(f"recipients are {', '.join(night.settings.recipients)}")
+        named = case_of(contract, customer, case, statute, legal_claim)
+        if named is None:
+            events, held = look(night, contract, who, why)
+        else:
+            asked = Asked(customer or "", named, who, why)
+            events, held = preview_case(night, contract, asked), pd.DataFrame()
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"rows": records(events), "held": records(held)}, ensure_ascii=False, default=str
+            )
+        )
+        return
+    if events.empty:
+        click.echo("nothing to tell")
+    else:
+        click.echo(table(events.itertuples(index=False), tuple(events.columns)))
+    for party_id, reason in held.reindex(columns=["party_id", "reason"]).itertuples(index=False):
+        click.echo(f"held back: P{party_id} ({reason})")
 
 
 @click.command()

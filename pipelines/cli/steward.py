@@ -1,4 +1,4 @@
-"""Commands of customer service: customer, quarantine, extract preview.
+"""Commands of customer service: customer, quarantine.
 
 Belongs here: asking the steps and laying the answer out on a terminal. Does not belong here: deciding
 anything. Whoever sees a person says who they are (`--as`, or the login) and is written into the access log.
@@ -347,68 +347,3 @@ def drop(invocation: Invocation, quarantine_id: int, why: str, as_json: bool) ->
     with acting(invocation) as (night, who):
         leave_out(night, quarantine_id, who, why)
     answer(as_json, {"dropped": quarantine_id}, [f"entry {quarantine_id} dropped"])
-
-
-@click.group()
-def extract() -> None:
-    """What a recipient would be told next.
-
-    \b
-    Examples:
-      hub extract preview finance
-    """
-
-
-@extract.command()
-@click.argument("recipient")
-@click.option("--customer", metavar="NUMBER", help="Per case: whom to tell of.")
-@click.option("--case", metavar="REF", help="Per case: its reference at whoever is told.")
-@click.option("--statute", metavar="LAW", help="Told by law: the law and section.")
-@click.option("--legal-claim", metavar="REF", help="What allows telling of somebody restricted.")
-@click.option("--why", default="preview", show_default=True, help="Purpose, for the access log.")
-@json_option
-@click.pass_obj
-def preview(
-    invocation: Invocation,
-    recipient: str,
-    customer: str | None,
-    case: str | None,
-    statute: str | None,
-    legal_claim: str | None,
-    why: str,
-    as_json: bool,
-) -> None:
-    """The rows that the next delivery would carry, and who is held back; nothing is written or sent.
-
-    \b
-    Examples:
-      hub extract preview finance
-      hub extract preview collection --customer 100123 --case P-2026-17
-    """
-    from pipelines.cli.deliver import case_of
-    from pipelines.steps.prepare_case import Asked, preview_case
-    from pipelines.steps.prepare_extract import preview as look
-
-    with acting(invocation) as (night, who):
-        contract = night.settings.recipients.get(recipient)
-        if contract is None:
-            raise click.UsageError(f"recipients are {', '.join(night.settings.recipients)}")
-        named = case_of(contract, customer, case, statute, legal_claim)
-        if named is None:
-            events, held = look(night, contract, who, why)
-        else:
-            asked = Asked(customer or "", named, who, why)
-            events, held = preview_case(night, contract, asked), pd.DataFrame()
-    if as_json:
-        click.echo(
-            json.dumps(
-                {"rows": records(events), "held": records(held)}, ensure_ascii=False, default=str
-            )
-        )
-        return
-    if events.empty:
-        click.echo("nothing to tell")
-    else:
-        click.echo(table(events.itertuples(index=False), tuple(events.columns)))
-    for party_id, reason in held.reindex(columns=["party_id", "reason"]).itertuples(index=False):
-        click.echo(f"held back: P{party_id} ({reason})")

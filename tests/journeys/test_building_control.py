@@ -68,3 +68,35 @@ def test_each_connection_is_logged_under_whoever_holds_it(hub: Living) -> None:
         told = holdings.told_to(conn, "building_control")
     assert len(told) == len(hub.town.connections())
     assert told["party_id"].notna().all()
+
+
+def test_whatever_befalls_a_delivery_its_row_is_in_the_book_once(
+    hub: Living, night: Callable[..., Outcome]
+) -> None:
+    """Let in by nobody, another host key, cut off in mid write, unanswered, refused: then told, once."""
+    held = hub.town._founded.register
+    known = hub.town.connections()
+    role = next(
+        r for r in held.roles.values()
+        if r["ROOLI"] == HOLDER and not r["PAATTYEN"] and r["KULUTUSPISTE"] in known
+    )  # fmt: skip
+    point = role["KULUTUSPISTE"]
+    for other in held.roles.values():
+        if other["KULUTUSPISTE"] == point and other["ROOLI"] == HOLDER:
+            held.edit(other, "02.11.2026 09:00", PAATTYEN="02.11.2026")
+    hub.export_again()
+    for fault in ("unauthorised", "wrong_host_key", "dropped_connection"):
+        hub.town.fault("building_control", fault, 1 if fault == "dropped_connection" else 99)
+        night()
+        assert hub.town.connections() == known
+        hub.town.clear_faults()
+        hub.town.advance(quiet=True)
+    hub.town.fault("building_control", "lost_acknowledgement", 1)
+    night()
+    hub.town.clear_faults()
+    assert hub.town.connections()[point]["connection"] == "ended"
+    assert hub.sequences("building_control") == [1, 2]
+    hub.town.advance(quiet=True)
+    hub.town.fault("building_control", "rejecting", 99)
+    night()
+    assert hub.sequences("building_control") == [1, 2]
