@@ -21,6 +21,7 @@ from connectors.base import Acknowledgement, Receipt
 from connectors.recipients.sftp_file import SftpFile
 from pipelines.contracts import RecipientContract
 from pipelines.domain.cases import Case
+from pipelines.domain.checkpoint import vkey
 from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN,
@@ -33,10 +34,12 @@ from pipelines.domain.schemas import (
 )
 from pipelines.settings import Settings
 from pipelines.steps.deliver import deliver
-from pipelines.steps.night import Night, executing
+from pipelines.steps.night import LogKeys, Night, executing
 from pipelines.steps.prepare_case import Asked, prepare_case
 from pipelines.steps.prepare_extract import prepare_extract
-from pipelines.store import frames, nights
+from pipelines.store import checkpoints, frames, nights
+from pipelines.store.engine import transaction
+from tests.steps.logged import NAME, SIGNING, VAULT
 
 SCHEMAS = (GOLDEN, GOLDEN_POINTS, GOLDEN_ROLES, PARTY_RECORDS, PARTIES, ADDRESSES, PROVENANCE)
 OWN, TOWN, DVV, YTJ = "registrations", "municipality", "dvv", "ytj"
@@ -314,8 +317,18 @@ class Inbox:
 
 
 def night_of(engine: Engine, settings: Settings, date: str) -> Night:
+    """A night of a hub whose log is signed."""
     moment = datetime.fromisoformat(f"{date}T01:30:00").replace(tzinfo=UTC)
-    return Night(engine=engine, settings=settings, business_date=date, clock=lambda: moment)
+    with transaction(engine) as conn:
+        if not checkpoints.vkeys(conn):
+            checkpoints.add_key(conn, NAME, vkey(NAME, SIGNING.public_key()), date)
+    return Night(
+        engine=engine,
+        settings=settings,
+        business_date=date,
+        clock=lambda: moment,
+        log_keys=lambda: LogKeys(VAULT, NAME, SIGNING),
+    )
 
 
 def live(contract: RecipientContract) -> RecipientContract:
@@ -381,7 +394,10 @@ def tell(night: Night, contract: RecipientContract, inbox: Inbox) -> None:
 
 
 def _send(night: Night, contract: RecipientContract, inbox: Inbox) -> None:
-    sent = deliver(night, contract, lambda: inbox)
+    # the last look before sending goes by the contract that is configured
+    recipients = {**night.settings.recipients, contract.recipient: contract}
+    as_agreed = replace(night, settings=replace(night.settings, recipients=recipients))
+    sent = deliver(as_agreed, contract, lambda: inbox)
     assert sent.status == "ok", sent.text
 
 
