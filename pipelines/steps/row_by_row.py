@@ -1,4 +1,4 @@
-"""A delivery that is told row by row: its journal in the store.
+"""How far a delivery has come that may be broken off: its journal in the store.
 
 Belongs here: handing a recipient the journal it goes on from. Does not belong here: whole deliveries (`deliver`,
 `settle`), rows that may not leave any more (`stop`), how a row is told (recipients).
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from connectors.base import Recipient, RowAnswer, RowByRow
+from connectors.base import Recipient, Resuming, RowAnswer
 from pipelines.steps.night import Night
 from pipelines.store import progress
 from pipelines.store.deliveries import Delivery
@@ -16,8 +16,8 @@ from pipelines.store.engine import transaction
 
 
 def going_on(night: Night, delivery: Delivery, recipient: Recipient) -> Recipient:
-    """The recipient for this delivery; one that is told row by row goes on from the journal."""
-    if delivery.payload is None or not isinstance(recipient, RowByRow):
+    """The recipient for this delivery; one that can be broken off goes on from the journal."""
+    if delivery.payload is None or not isinstance(recipient, Resuming):
         return recipient
     return recipient.resuming(delivery.payload, _Journal(night, delivery))
 
