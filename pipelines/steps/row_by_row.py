@@ -10,9 +10,9 @@ from typing import Literal, cast
 
 from connectors.base import Recipient, Resuming, RowAnswer
 from pipelines.steps.night import Night
-from pipelines.store import progress
+from pipelines.store import deliveries, progress
 from pipelines.store.deliveries import Delivery
-from pipelines.store.engine import transaction
+from pipelines.store.engine import StoreError, transaction
 
 
 def going_on(night: Night, delivery: Delivery, recipient: Recipient) -> Recipient:
@@ -39,6 +39,12 @@ class _Journal:
 
     def note(self, row: int, answer: RowAnswer) -> None:
         with transaction(self.night.engine) as conn:
+            state = deliveries.find(conn, self.delivery.delivery_id).state
+            if state not in ("sending", "uncertain"):
+                raise StoreError(
+                    f"delivery {self.delivery.delivery_id} became {state} while it was being sent: "
+                    "another hub is at work on the same database"
+                )
             progress.note(
                 conn, self.delivery.delivery_id, row, answer.state, answer.code, answer.attempt
             )
