@@ -9,6 +9,7 @@ transaction's end, and dies at the one with the number it is given.
 """
 
 import gc
+import hashlib
 import json
 import os
 import resource
@@ -201,16 +202,29 @@ class Outsourcer:
 class Watched(SftpFile):
     """The recipient's folder, whose owner is quick: it looks at once when something has arrived."""
 
-    def __init__(self, folder: Path, owner: Callable[[], None], room: int | None) -> None:
+    def __init__(
+        self, folder: Path, owner: Callable[[], None], room: int | None, lies: bool
+    ) -> None:
         place = FolderOptions("folder", str(folder))
         super().__init__(SftpFileOptions(place, PREFIX))
-        self._owner, self._room = owner, room
+        self._inbox, self._owner, self._room, self._lies = folder / "sisaan", owner, room, lies
 
     def publish(self, delivery_id: str, sequence: int, payload: bytes, rows: int) -> Receipt:
         with no_file_beyond(self._room):
             receipt = super().publish(delivery_id, sequence, payload, rows)
+        if self._lies:
+            receipt = self._lose_half(self._inbox / receipt.name)
         self._owner()
         return receipt
+
+    @staticmethod
+    def _lose_half(data: Path) -> Receipt:
+        kept = b"".join(data.read_bytes().splitlines(keepends=True)[:3])
+        data.write_bytes(kept)
+        manifest = data.with_suffix(".json")
+        digest = hashlib.sha256(kept).hexdigest()
+        manifest.write_text(json.dumps({**json.loads(manifest.read_bytes()), "sha256": digest}))
+        return Receipt(data.name, len(kept), digest)
 
 
 @contextmanager
@@ -238,7 +252,8 @@ class Attempt:
     dies_at, stops_at: the number of the boundary, from 0, where it is killed or stands still. takes_away,
     answers: what the recipient does meanwhile. pages, room, inbox_room: how many pages the database may grow by, how
     many bytes any file or a file of the recipient's may have. locked: takes the run lock, as a hub does.
-    deep: the end of every transaction is a boundary too. mistake: makes this hub one that is built wrongly.
+    lies: the recipient's side loses half of what it was handed, and says that all is well. deep: the end of every
+    transaction is a boundary too. mistake: makes this hub one that is built wrongly.
     """
 
     dies_at: int | None = None
@@ -249,6 +264,7 @@ class Attempt:
     room: int | None = None
     inbox_room: int | None = None
     locked: bool = True
+    lies: bool = False
     deep: bool = False
     mistake: Callable[["Hub"], None] | None = None
 
@@ -352,7 +368,10 @@ class Nights:
     ) -> Hub:
         owner = Outsourcer(stage.folder / "finance", attempt.takes_away)
         recipient = Watched(
-            owner.folder, lambda: owner.come_by(attempt.answers), attempt.inbox_room
+            owner.folder,
+            lambda: owner.come_by(attempt.answers),
+            attempt.inbox_room,
+            attempt.lies,
         )
         number = len(list(stage.folder.glob("passed-*")))
         night = Night(
@@ -447,14 +466,16 @@ def _held(engine: Engine) -> dict[str, list[str]]:
 
 
 def _rows(booked: Sequence[tuple[int, str, bytes]]) -> Counter[str]:
-    return Counter(
-        line for _, _, payload in booked for line in payload.decode().splitlines()[1:]
-    )
+    return Counter(line for _, _, payload in booked for line in payload.decode().splitlines()[1:])
 
 
-def exposed(stage: Stage) -> list[str]:
-    """What is wrong at any moment: bytes that can be seen and have no intent under a signed checkpoint."""
-    seen = Outsourcer(stage.folder / "finance").visible()
+def exposed(stage: Stage, as_it_must_be: Whole) -> list[str]:
+    """What is wrong at any moment: bytes that can be seen and have no intent under a signed checkpoint, or that
+    count as delivered and are not ours.
+    """
+    owner = Outsourcer(stage.folder / "finance")
+    seen, found = owner.visible(), {name: payload for _, name, payload in owner.booked()}
+    delivered = set[str]()
     with stage.opened() as engine, reading(engine) as conn:
         intents: dict[str, int] = {}
         for number, line in conn.execute(select(disclosure_leaf.c.leaf_no, disclosure_leaf.c.leaf)):
@@ -462,14 +483,21 @@ def exposed(stage: Stage) -> list[str]:
             if facts["t"] == "intent":
                 intents.setdefault(facts["d"], number)
         sealed = max((kept.size for kept in checkpoints.every(conn)), default=0)
-    return [f"bytes without an intent: {d}" for d in seen - intents.keys()] + [
-        f"bytes before their seal: {d}" for d in seen & intents.keys() if intents[d] >= sealed
-    ]
+        delivered |= {one.delivery_id for one in deliveries.in_state(conn, "sent", "acknowledged")}
+    return (
+        [f"bytes without an intent: {d}" for d in seen - intents.keys()]
+        + [f"bytes before their seal: {d}" for d in seen & intents.keys() if intents[d] >= sealed]
+        + [
+            f"counts as delivered, and other bytes stand there: {d}"
+            for d in delivered & as_it_must_be.bytes_of.keys() & found.keys()
+            if found[d] != as_it_must_be.bytes_of[d]
+        ]
+    )
 
 
 def wrong(stage: Stage, as_it_must_be: Whole, ending: Ending) -> list[str]:
     """What is wrong once a night has come to its end: empty, or a line for each thing."""
-    found = exposed(stage)
+    found = exposed(stage, as_it_must_be)
     booked = Outsourcer(stage.folder / "finance").booked()
     told = _rows(booked)
     found += [f"told {n} times too often" for n in (told - as_it_must_be.told).values()]
@@ -487,5 +515,7 @@ def wrong(stage: Stage, as_it_must_be: Whole, ending: Ending) -> list[str]:
                 f"{one.delivery_id} is {one.state}" for one in deliveries.outstanding(conn, FINANCE)
             ]
         held = _held(engine)
-    found += [f"{table} differs" for table, rows in held.items() if rows != as_it_must_be.held[table]]
+    found += [
+        f"{table} differs" for table, rows in held.items() if rows != as_it_must_be.held[table]
+    ]
     return found

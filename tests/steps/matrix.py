@@ -10,7 +10,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from tests.journeys.crashing import in_a_copy
-from tests.steps.dying import Attempt, Ending, Nights, Outsourcer, Stage, Stages, Whole, exposed, whole, wrong
+from tests.steps.dying import (
+    Attempt,
+    Ending,
+    Nights,
+    Outsourcer,
+    Stage,
+    Stages,
+    Whole,
+    exposed,
+    whole,
+    wrong,
+)
 
 Chosen = Callable[[int, int], bool]
 # what is lost today is looked for tomorrow
@@ -59,12 +70,14 @@ def a_sample(first: int, second: int) -> bool:
     return (3 * first + second) % 5 == 0
 
 
-def run_matrix(where: Field, attempt: Attempt, chosen: Chosen, *, stop_at_fault: bool = False) -> Matrix:
+def run_matrix(
+    where: Field, attempt: Attempt, chosen: Chosen, *, stop_at_fault: bool = False
+) -> Matrix:
     """Kill at each boundary, and then at each chosen one of the recovering night; on every processor.
 
     stop_at_fault: the first fault is enough, in the order of the boundaries.
     """
-    must = _undisturbed(where, replace(attempt, mistake=None))
+    must = _undisturbed(where, replace(attempt, mistake=None, lies=False))
     at_once = 1 if stop_at_fault else len(os.sched_getaffinity(0))
     base = where.stages.copy(where.first).folder
 
@@ -88,7 +101,12 @@ def run_matrix(where: Field, attempt: Attempt, chosen: Chosen, *, stop_at_fault:
 
 
 def _part(
-    where: Field, attempt: Attempt, must: Whole, chosen: Chosen, firsts: Iterable[int], stop_at_fault: bool
+    where: Field,
+    attempt: Attempt,
+    must: Whole,
+    chosen: Chosen,
+    firsts: Iterable[int],
+    stop_at_fault: bool,
 ) -> Matrix:
     found = Matrix(where.database)
     for first in firsts:
@@ -106,9 +124,16 @@ def _part(
 
 
 def _tried(
-    where: Field, hurt: Stage, attempt: Attempt, must: Whole, found: Matrix, place: str, chosen: Chosen, first: int
+    where: Field,
+    hurt: Stage,
+    attempt: Attempt,
+    must: Whole,
+    found: Matrix,
+    place: str,
+    chosen: Chosen,
+    first: int,
 ) -> None:
-    if seen := exposed(hurt):
+    if seen := exposed(hurt, must):
         found.faults.append((place, "", seen))
         return
     straight = where.stages.copy(hurt)
@@ -122,7 +147,7 @@ def _tried(
         ending = _night(where, again, replace(attempt, dies_at=second), found)
         then = ending.place
         found.pairs += 1
-        if seen := exposed(again):
+        if seen := exposed(again, must):
             found.faults.append((place, then, seen))
         else:
             ending = _night(where, again, attempt, found)
@@ -131,7 +156,14 @@ def _tried(
 
 
 def _recovered(
-    where: Field, stage: Stage, attempt: Attempt, must: Whole, found: Matrix, place: str, then: str, ending: Ending
+    where: Field,
+    stage: Stage,
+    attempt: Attempt,
+    must: Whole,
+    found: Matrix,
+    place: str,
+    then: str,
+    ending: Ending,
 ) -> None:
     """A recipient that keeps its answers gives them in the end, and a last night takes them."""
     if not attempt.answers:

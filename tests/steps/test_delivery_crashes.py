@@ -10,20 +10,37 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from pipelines.store import deliveries
 from pipelines.store.engine import reading
-from tests.steps.dying import FINANCE, Attempt, Ending, Nights, Outsourcer, Stage, Stages, whole, wrong
+from tests.steps.dying import (
+    FINANCE,
+    Attempt,
+    Ending,
+    Nights,
+    Outsourcer,
+    Stage,
+    Stages,
+    exposed,
+    whole,
+    wrong,
+)
 from tests.steps.matrix import Field, a_sample, every_pair, no_pair, run_matrix
+from tests.steps.mistaken import MISTAKES
 
 ASKED = os.environ.get("HUB_TEST_CRASHES", "")
 PAIRS = every_pair if ASKED in ("all", "deep") else a_sample
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def field(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+)
+def field(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Field]:
     """A hub that has told everybody once, with a day's changes to tell, on either database."""
     base = tmp_path_factory.mktemp("dying")
     server = None if request.param == "sqlite" else os.environ["HUB_TEST_POSTGRES_URL"]
@@ -83,6 +100,29 @@ def test_what_was_taken_away_and_never_answered_waits_for_a_person_and_is_not_se
     field.stages.remove(stage)
 
 
+def test_a_recipient_that_keeps_half_and_says_all_is_well_counts_as_uncertain(field: Field) -> None:
+    stage = field.stages.copy(field.first)
+    must = whole(stage)
+    for _ in range(2):
+        assert field.nights.attempt(stage, Attempt(lies=True)).status == "failed"
+    with stage.opened() as engine, reading(engine) as conn:
+        (waiting,) = deliveries.outstanding(conn, FINANCE)
+    assert waiting.state == "uncertain"
+    assert exposed(stage, must) == []
+    field.stages.remove(stage)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_hub_that_is_built_wrongly_is_found_out(field: Field, name: str) -> None:
+    """The matrix is worth what it finds: one mistake each, and the death that shows it."""
+    made = MISTAKES[name]
+    attempt = replace(made.attempt, mistake=made.mistake)
+    matrix = run_matrix(field, attempt, no_pair, stop_at_fault=True)
+    assert matrix.faults, name
+    first, then, lines = matrix.faults[0]
+    print(f"\n{field.database}: {name}: killed at {first}, {then or 'then whole'}: {lines[0]}")
+
+
 # --- two hubs -------------------------------------------------------------------------------------------
 
 
@@ -101,7 +141,9 @@ def beside(field: Field, stage: Stage, at: int, *, locked: bool) -> tuple[Ending
     return field.nights.ended(stage, one, number), field.nights.ended(stage, other, next_number)
 
 
-@pytest.mark.parametrize("locked", [True, False], ids=["under the run lock", "without the run lock"])
+@pytest.mark.parametrize(
+    "locked", [True, False], ids=["under the run lock", "without the run lock"]
+)
 def test_two_hubs_at_once_tell_a_delivery_once(field: Field, locked: bool) -> None:
     """Under the lock the second does nothing; should the lock be lost, the night after is as it must be."""
     stage = field.stages.copy(field.first)
@@ -126,7 +168,9 @@ def test_two_hubs_at_once_tell_a_delivery_once(field: Field, locked: bool) -> No
 # --- no room --------------------------------------------------------------------------------------------
 
 
-def without_room(field: Field, attempts: Iterator[Attempt], enough: int) -> tuple[int, list[object]]:
+def without_room(
+    field: Field, attempts: Iterator[Attempt], enough: int
+) -> tuple[int, list[object]]:
     """A night for each attempt, and one with room after it: how many ended red, and what was wrong."""
     stage = field.stages.copy(field.first)
     field.nights.attempt(stage, Attempt())
@@ -153,7 +197,9 @@ def without_room(field: Field, attempts: Iterator[Attempt], enough: int) -> tupl
 
 
 @pytest.mark.parametrize("field", ["sqlite"], indirect=True)
-def test_a_database_that_may_not_grow_refuses_clearly_and_the_next_night_repairs_it(field: Field) -> None:
+def test_a_database_that_may_not_grow_refuses_clearly_and_the_next_night_repairs_it(
+    field: Field,
+) -> None:
     red, faults = without_room(field, (Attempt(pages=n) for n in range(40)), enough=2)
     print(f"\n{field.database}: {red} nights without room for another page")
     assert faults == []
@@ -161,7 +207,9 @@ def test_a_database_that_may_not_grow_refuses_clearly_and_the_next_night_repairs
 
 
 @pytest.mark.parametrize("field", ["sqlite"], indirect=True)
-def test_a_disk_that_fills_at_any_write_ends_the_night_red_and_the_next_repairs_it(field: Field) -> None:
+def test_a_disk_that_fills_at_any_write_ends_the_night_red_and_the_next_repairs_it(
+    field: Field,
+) -> None:
     """The journal of the database grows by a page with every write."""
     step = 4_120 if ASKED else 8 * 4_120
     sizes = range(32_768 + 4_120, 2_000_000, step)

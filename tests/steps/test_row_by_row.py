@@ -28,10 +28,11 @@ from connectors.sandbox.servers import HttpServer
 from pipelines.domain.schemas import GOLDEN
 from pipelines.settings import load_settings, read_yaml, shipped
 from pipelines.steps.deliver import deliver
-from pipelines.steps.night import Night, StepResult
+from pipelines.steps.night import LogKeys, Night, StepResult
 from pipelines.store import deliveries, disclosures, frames, progress
 from pipelines.store.deliveries import Delivery
 from pipelines.store.engine import transaction
+from tests.steps.logged import NAME, SIGNING, VAULT
 
 DAY = "2026-11-02"
 NOW = datetime(2026, 11, 2, 0, 30, tzinfo=UTC)
@@ -74,7 +75,10 @@ class Finance:
 
     def night(self) -> Night:
         settings = load_settings(self.home, {})
-        return Night(self.engine, settings, DAY, lambda: NOW, reached=self.reached)
+        return Night(
+            self.engine, settings, DAY, lambda: NOW, reached=self.reached,
+            log_keys=lambda: LogKeys(VAULT, NAME, SIGNING),
+        )  # fmt: skip
 
     def recipient(self) -> Recipient:
         transport = load_settings(self.home, {}).recipients["finance"].transport
