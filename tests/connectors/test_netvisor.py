@@ -21,8 +21,8 @@ from connectors.base import (
     Receipt,
     Recipient,
     Refused,
-    RowAnswer,
     Resuming,
+    RowAnswer,
     Unavailable,
 )
 from connectors.recipients.netvisor import Netvisor, connect, transaction_id

@@ -420,11 +420,10 @@ class Nights:
         with no_file_beyond(attempt.room):
             results = []
             try:
-                for name, step in hub.steps.items():
-                    result = step(hub)
-                    results.append(result)
+                for step in hub.steps.values():
+                    results.append(step(hub))
             except (StoreError, KeysError, OSError) as error:
-                return ["broken off", f"{name}: {type(error).__name__}: {error}"]
+                return ["broken off", f"{type(error).__name__}: {error}"]
             finally:
                 lock.release()
         worst = max((r.status for r in results), key=["ok", "attention", "failed"].index)

@@ -24,6 +24,7 @@ from tests.steps.dying import (
     Outsourcer,
     Stage,
     Stages,
+    Whole,
     exposed,
     whole,
     wrong,
@@ -51,6 +52,15 @@ def field(
     yield Field(request.param, nights, stages, first)
     stages.remove(first)
     stages.close()
+
+
+def undisturbed(field: Field) -> tuple[Whole, tuple[str, ...]]:
+    """What the night leaves that nobody disturbs, and the boundaries it comes by."""
+    stage = field.stages.copy(field.first)
+    ending = field.nights.attempt(stage, Attempt())
+    must = whole(stage)
+    field.stages.remove(stage)
+    return must, ending.passed
 
 
 def test_killed_anywhere_and_again_while_it_recovers_a_delivery_is_told_once(field: Field) -> None:
@@ -101,8 +111,8 @@ def test_what_was_taken_away_and_never_answered_waits_for_a_person_and_is_not_se
 
 
 def test_a_recipient_that_keeps_half_and_says_all_is_well_counts_as_uncertain(field: Field) -> None:
+    must, _ = undisturbed(field)
     stage = field.stages.copy(field.first)
-    must = whole(stage)
     for _ in range(2):
         assert field.nights.attempt(stage, Attempt(lies=True)).status == "failed"
     with stage.opened() as engine, reading(engine) as conn:
@@ -146,10 +156,7 @@ def beside(field: Field, stage: Stage, at: int, *, locked: bool) -> tuple[Ending
 )
 def test_two_hubs_at_once_tell_a_delivery_once(field: Field, locked: bool) -> None:
     """Under the lock the second does nothing; should the lock be lost, the night after is as it must be."""
-    stage = field.stages.copy(field.first)
-    ending = field.nights.attempt(stage, Attempt())
-    must, points = whole(stage), ending.passed
-    field.stages.remove(stage)
+    must, points = undisturbed(field)
     faults = []
     for at, place in enumerate(points):
         stage = field.stages.copy(field.first)
@@ -172,10 +179,7 @@ def without_room(
     field: Field, attempts: Iterator[Attempt], enough: int
 ) -> tuple[int, list[object]]:
     """A night for each attempt, and one with room after it: how many ended red, and what was wrong."""
-    stage = field.stages.copy(field.first)
-    field.nights.attempt(stage, Attempt())
-    must = whole(stage)
-    field.stages.remove(stage)
+    must, _ = undisturbed(field)
     red, faults, fine = 0, list[object](), 0
     for attempt in attempts:
         stage = field.stages.copy(field.first)

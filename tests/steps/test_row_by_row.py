@@ -138,6 +138,7 @@ def finance(engine: Engine, tmp_path: Path) -> Iterator[Finance]:
         (tmp_path / name).write_text(door[name], "utf-8")
         door[name] = {"file": name}
     contract["transport"] = {**contract["transport"], **door}
+    contract["mode"] = "live"
     place = tmp_path / "config" / "recipients" / "finance.yml"
     place.parent.mkdir(parents=True)
     place.write_text(yaml.safe_dump(contract), "utf-8")
@@ -161,7 +162,7 @@ def test_each_row_is_noted_before_and_after_it_leaves(finance: Finance) -> None:
     assert finance.passed == [
         f"deliver:finance:{place}"
         for place in (
-            "sending", "row 1 leaving", "row 1 taken", "row 2 leaving", "row 2 taken",
+            "sealed", "sending", "row 1 leaving", "row 1 taken", "row 2 leaving", "row 2 taken",
             "published", "confirmed", "acknowledged",
         )
     ]  # fmt: skip
