@@ -29,7 +29,7 @@ from pipelines.domain.schemas import GOLDEN
 from pipelines.settings import load_settings, read_yaml, shipped
 from pipelines.steps.deliver import deliver
 from pipelines.steps.night import LogKeys, Night, StepResult
-from pipelines.store import deliveries, disclosures, frames, progress
+from pipelines.store import deliveries, frames, progress, reconciliation
 from pipelines.store.deliveries import Delivery
 from pipelines.store.engine import transaction
 from tests.steps.logged import NAME, SIGNING, VAULT
@@ -262,7 +262,7 @@ def test_r56_an_order_in_the_middle_of_a_delivery_withholds_the_rows_that_have_n
         ("accepted", ""),
     ]
     with transaction(finance.engine) as conn:
-        assert disclosures.leaves_out_of_line(conn) == 0
+        assert reconciliation.leaves_out_of_line(conn) == 0
 
 
 def test_r56_a_row_that_may_have_left_when_the_order_came_is_asked_about_and_not_sent_again(
