@@ -92,7 +92,7 @@ class Stages:
         self._server = None
         if url is not None:
             self._server = create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
-        self._made = 0
+        self._made, self._left = 0, list[str]()
 
     def first(self, template: str) -> Stage:
         """A stage on a database with the hub's tables: a file's path, or a server's database."""
@@ -111,7 +111,7 @@ class Stages:
     def remove(self, stage: Stage) -> None:
         shutil.rmtree(stage.folder)
         if self._server is not None:
-            self._run(f'DROP DATABASE "{make_url(stage.url).database}" WITH (FORCE)')
+            self._left.append(str(make_url(stage.url).database))
 
     def apart(self, name: str) -> "Stages":
         """For a copy of this process: in a folder of its own, over connections of its own."""
@@ -123,6 +123,9 @@ class Stages:
         return own
 
     def close(self) -> None:
+        """Drop every database at once: the server writes everything down at each, and waits for it."""
+        for name in self._left:
+            self._run(f'DROP DATABASE "{name}" WITH (FORCE)')
         if self._server is not None:
             self._server.dispose()
 

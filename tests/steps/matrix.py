@@ -79,11 +79,13 @@ def run_matrix(
     """
     must = _undisturbed(where, replace(attempt, mistake=None, lies=False))
     at_once = 1 if stop_at_fault else len(os.sched_getaffinity(0))
-    base = where.stages.copy(where.first).folder
+    place = where.stages.copy(where.first)
+    base = place.folder
 
     def part(number: int) -> None:
         own = replace(where, stages=where.stages.apart(f"{base.name}-{number}"))
         done = _part(own, attempt, must, chosen, range(number, 10_000, at_once), stop_at_fault)
+        own.stages.close()
         (base / f"part-{number}").write_bytes(pickle.dumps(done))
 
     workers = [in_a_copy(lambda n=n: part(n), base / f"worker-{n}") for n in range(at_once)]
@@ -97,6 +99,7 @@ def run_matrix(
         found.kills += one.kills
         found.nights += one.nights
         found.faults += one.faults
+    where.stages.remove(place)
     return found
 
 
