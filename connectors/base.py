@@ -296,7 +296,7 @@ class Witness(Protocol):
 
 @dataclass(frozen=True)
 class RowAnswer:
-    """How far one row of a delivery has come that is told row by row.
+    """How far one row of a delivery has come; row 0 is the delivery as a whole (`sftp_file`).
 
     leaving: about to be told for the attempt-th time, and it may have arrived. taken, refused: answered for
     good; code: why it was refused, a plain word without anything about a person.
@@ -320,12 +320,13 @@ class Journal(Protocol):
 
 
 @runtime_checkable
-class RowByRow(Protocol):
-    """A recipient to whom a delivery is many calls, so that it can stop in the middle of one.
+class Resuming(Protocol):
+    """A recipient that has to know how far an attempt came which was broken off.
 
-    Its `publish` goes on after the last row answered, asks about one that was leaving before it tells it
-    again, and gives a receipt once every row is answered; `look` and `acknowledgement` speak of what the
-    journal holds.
+    Where a delivery is a call for each row, `publish` goes on after the last row answered, asks about one
+    that was leaving before it tells it again, and gives a receipt once every row is answered; `look` and
+    `acknowledgement` speak of what the journal holds. Where it is a file that may be taken away as soon as it
+    is there, the journal tells one that was taken from one that never left.
     """
 
     def resuming(self, payload: bytes, journal: Journal) -> Recipient:

@@ -56,7 +56,7 @@ def connect(options: Mapping[str, Any], clock: Callable[[], datetime]) -> Recipi
 
 
 class Netvisor(Recipient):
-    """Tells a delivery row by row (`base.RowByRow`); opened anew for each delivery by `resuming`."""
+    """Tells a delivery row by row (`base.Resuming`); opened anew for each delivery by `resuming`."""
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ then the same name with `.json`: the recipient reads nothing before the manifest
 answer is `kuittaus/{delivery id}.json`.
 """
 
+import copy
 import csv
 import hashlib
 import io
@@ -24,10 +25,12 @@ from connectors.base import (
     Acknowledgement,
     AlreadyPublished,
     ConnectorError,
+    Journal,
     Malformed,
     OutcomeUnknown,
     Receipt,
     Recipient,
+    RowAnswer,
 )
 from connectors.files import Folder, FolderOptions
 from connectors.folders import open_folder
@@ -35,6 +38,8 @@ from connectors.mapping import demand, demand_known
 
 INBOX = "sisaan"
 ANSWERS = "kuittaus"
+# where the journal notes that a delivery's manifest is about to be put in place
+_WHOLE = 0
 
 _DELIMITER = ";"
 _LIMIT = 512 * 1024 * 1024
@@ -78,6 +83,13 @@ class SftpFile(Recipient):
 
     def __init__(self, options: SftpFileOptions) -> None:
         self._options = options
+        self._journal: Journal | None = None
+
+    def resuming(self, payload: bytes, journal: Journal) -> Recipient:
+        """The same folder, for one delivery: its journal knows whether the manifest may have been there."""
+        opened = copy.copy(self)
+        opened._journal = journal
+        return opened
 
     def render(self, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bytes:
         """UTF-8, `;`, CRLF, every value quoted, a header row.
@@ -122,6 +134,8 @@ class SftpFile(Recipient):
                 receipt = _receipt(f"{name}.csv", folder.read(f"{name}.csv", len(payload)))
                 if receipt.sha256 != hashlib.sha256(payload).hexdigest():
                     raise Malformed(f"{folder.where}: {name}.csv does not read back as it was sent")
+                if self._journal is not None:
+                    self._journal.note(_WHOLE, RowAnswer("leaving"))
                 _put(folder, f"{name}.json", manifest)
             except AlreadyPublished:
                 raise
@@ -133,11 +147,17 @@ class SftpFile(Recipient):
         """What the recipient holds, once the manifest says that it is complete.
 
         None while there is no manifest: `publish` begins or goes on. `OutcomeUnknown`: a manifest
-        whose data is gone, as when the recipient has moved it. `Malformed`: the two do not agree.
+        whose data is gone, or neither of them where the manifest was about to be put: the recipient has
+        taken them. `Malformed`: the two do not agree.
         """
         name = self._name(delivery_id, sequence)
         with open_folder(self._options.folder.within(INBOX)) as folder:
             if folder.stat(f"{name}.json") is None:
+                # without a manifest nobody takes the data
+                if self._may_have_been_whole() and folder.stat(f"{name}.csv") is None:
+                    raise OutcomeUnknown(
+                        f"{folder.where}: {name} was there, is gone, and has no answer yet"
+                    )
                 return None
             if folder.stat(f"{name}.csv") is None:
                 raise OutcomeUnknown(f"{folder.where}: {name}.json is there, its data is not")
@@ -176,6 +196,9 @@ class SftpFile(Recipient):
         with open_folder(self._options.folder.within(ANSWERS)) as folder:
             answers = len(folder.list())
         return f"{where}: {waiting} files there, {answers} in {ANSWERS}"
+
+    def _may_have_been_whole(self) -> bool:
+        return self._journal is not None and _WHOLE in self._journal.answers()
 
     def _name(self, delivery_id: str, sequence: int) -> str:
         if not _NAME_PART.fullmatch(delivery_id) or sequence < 0:

@@ -16,7 +16,7 @@ from pipelines.steps import stop
 from pipelines.steps.night import Check, Night, StepResult
 from pipelines.steps.row_by_row import going_on
 from pipelines.steps.seal import is_unseen, seal
-from pipelines.steps.settle import Settled, confirm_sent, look_for, settle
+from pipelines.steps.settle import Settled, confirm_sent, look_for, mark_uncertain, settle
 from pipelines.store import deliveries, disclosures, recheck
 from pipelines.store.deliveries import Delivery
 from pipelines.store.engine import StoreError, transaction
@@ -100,11 +100,7 @@ def _send(night: Night, delivery: Delivery, recipient: Recipient) -> None:
         at = going_on(night, delivery, recipient)
         receipt = at.publish(delivery.delivery_id, delivery.sequence, payload, delivery.rows)
     except (AlreadyPublished, OutcomeUnknown):
-        with transaction(night.engine) as conn:
-            deliveries.mark(conn, delivery.delivery_id, "uncertain", night.now())
-            disclosures.append_leaves(
-                conn, [leaf("uncertain", d=delivery.delivery_id)], night.now()
-            )
+        mark_uncertain(night, delivery)
         raise
     night.reached(f"deliver:{name}:published")
     confirm_sent(night, delivery, receipt)

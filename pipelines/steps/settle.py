@@ -9,7 +9,14 @@ and publishing never overwrites, so "nothing stands there" is a safe answer to s
 
 from dataclasses import dataclass
 
-from connectors.base import Acknowledgement, ConnectorError, Malformed, Receipt, Recipient
+from connectors.base import (
+    Acknowledgement,
+    ConnectorError,
+    Malformed,
+    OutcomeUnknown,
+    Receipt,
+    Recipient,
+)
 from pipelines.domain.disclosure import leaf, receipt_hash
 from pipelines.steps.night import Night
 from pipelines.steps.row_by_row import going_on
@@ -46,14 +53,32 @@ def settle(night: Night, name: str, recipient: Recipient) -> Settled:
 
 
 def look_for(night: Night, delivery: Delivery, recipient: Recipient) -> None:
-    """Ask whether the bytes stand at the recipient; exactly ours means sent, nothing means sealed."""
+    """Ask whether the bytes stand at the recipient; exactly ours means sent, nothing means sealed.
+
+    A recipient that takes them away may have answered: an answer proves arrival. `OutcomeUnknown`: they were
+    there and are gone without one; the delivery is uncertain until the answer comes, or a person knows.
+    """
     at = going_on(night, delivery, recipient)
-    receipt = at.look(delivery.delivery_id, delivery.sequence)
-    if receipt is None:
+    try:
+        receipt = at.look(delivery.delivery_id, delivery.sequence)
+    except OutcomeUnknown:
+        if take_answer(night, delivery, recipient):
+            return
+        if delivery.state == "sending":
+            mark_uncertain(night, delivery)
+        raise
+    if receipt is not None:
+        confirm_sent(night, delivery, receipt)
+    elif not take_answer(night, delivery, recipient):
         with transaction(night.engine) as conn:
             deliveries.mark(conn, delivery.delivery_id, "sealed", night.now())
-        return
-    confirm_sent(night, delivery, receipt)
+
+
+def mark_uncertain(night: Night, delivery: Delivery) -> None:
+    """What stands at the recipient is not known: it is asked about every night, and not sent again."""
+    with transaction(night.engine) as conn:
+        deliveries.mark(conn, delivery.delivery_id, "uncertain", night.now())
+        disclosures.append_leaves(conn, [leaf("uncertain", d=delivery.delivery_id)], night.now())
 
 
 def confirm_sent(night: Night, delivery: Delivery, receipt: Receipt) -> None:
@@ -72,12 +97,12 @@ def confirm_sent(night: Night, delivery: Delivery, receipt: Receipt) -> None:
     night.reached(f"deliver:{delivery.recipient}:confirmed")
 
 
-def take_answer(night: Night, delivery: Delivery, recipient: Recipient) -> None:
-    """Take in the acknowledgement, when there is one."""
+def take_answer(night: Night, delivery: Delivery, recipient: Recipient) -> bool:
+    """Take in the acknowledgement; whether there is one."""
     at = going_on(night, delivery, recipient)
     answer = at.acknowledgement(delivery.delivery_id, delivery.sequence)
     if answer is None:
-        return
+        return False
     _check_answer(delivery, answer)
     with transaction(night.engine) as conn:
         deliveries.acknowledge(conn, delivery.delivery_id, answer.rejected, night.now())
@@ -95,6 +120,7 @@ def take_answer(night: Night, delivery: Delivery, recipient: Recipient) -> None:
             night.now(),
         )
     night.reached(f"deliver:{delivery.recipient}:acknowledged")
+    return True
 
 
 def _check_answer(delivery: Delivery, answer: Acknowledgement) -> None:

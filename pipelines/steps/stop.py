@@ -78,7 +78,8 @@ def give_up(conn: Connection, night: Night, delivery: Delivery, rows: Sequence[i
     those rows are withheld and count as refused, and the others go on. A row that was leaving when the night
     broke off has been asked about before (`settle.look_for`).
     """
-    answers = progress.of(conn, delivery.delivery_id)
+    noted = progress.of(conn, delivery.delivery_id)
+    answers = {row: noted[row] for row in noted if row > 0}  # 0: a file, asked about as well
     if not answers:
         deliveries.mark(conn, delivery.delivery_id, "aborted", night.now())
         disclosures.append_leaves(conn, [leaf("aborted", d=delivery.delivery_id)], night.now())

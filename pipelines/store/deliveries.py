@@ -28,6 +28,7 @@ from pipelines.store import frames, holdings
 from pipelines.store.engine import StoreError
 from pipelines.store.tables import (
     delivery,
+    delivery_progress,
     delivery_row,
     recipient_state,
     returned_value,
@@ -136,7 +137,7 @@ def freeze(
     if rows["row_key"].duplicated().any():
         raise StoreError(f"{recipient}: two rows of a delivery share a key")
     # an aborted one with the same bytes and number bears the same id; the log remembers both
-    for table in (delivery_row, delivery):
+    for table in (delivery_row, delivery_progress, delivery):
         conn.execute(delete(table).where(table.c.delivery_id == delivery_id))
     head = {
         "delivery_id": delivery_id, "recipient": recipient, "sequence": sequence, "mode": mode,

@@ -1,4 +1,4 @@
-"""How far each row of a delivery has come that its recipient takes row by row (`connectors.base.RowByRow`).
+"""How far a delivery has come that can be broken off, row by row or, as row 0, whole (`connectors.base.Resuming`).
 
 Belongs here: noting it so that it outlives a kill, reading it, forgetting it once the delivery is answered. Does
 not belong here: the delivery's own life (`deliveries`), what an answer means (recipients). Row numbers and codes

@@ -21,8 +21,8 @@ from connectors.base import (
     Receipt,
     Recipient,
     Refused,
+    Resuming,
     RowAnswer,
-    RowByRow,
     Unavailable,
 )
 from connectors.recipients.netvisor import Netvisor, connect, transaction_id
@@ -369,7 +369,7 @@ class Hub:
     def recipient(self) -> Recipient:
         given = OPTIONS | {"base_url": self.url, "timeout": self.timeout, "attempts": 3}
         netvisor = Netvisor(NetvisorOptions.from_mapping(given), lambda: NOW, self.waits.append)
-        assert isinstance(netvisor, RowByRow)
+        assert isinstance(netvisor, Resuming)
         return netvisor.resuming(self.payload, self.journal)
 
     def publish(self) -> Receipt:

@@ -4,9 +4,9 @@ import hashlib
 import json
 import traceback
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -20,6 +20,7 @@ from connectors.base import (
     OutcomeUnknown,
     Receipt,
     Refused,
+    RowAnswer,
     Unavailable,
 )
 from connectors.files import FolderOptions
@@ -306,6 +307,66 @@ def test_a_manifest_whose_data_was_moved_away_is_asked_about(finance: Outsourcer
 
     with pytest.raises(OutcomeUnknown, match="its data is not"):
         finance.file.look(DELIVERY, 7)
+
+
+class Noted:
+    """A journal in memory."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, RowAnswer] = {}
+
+    def answers(self) -> Mapping[int, RowAnswer]:
+        return self.rows
+
+    def note(self, row: int, answer: RowAnswer) -> None:
+        self.rows[row] = answer
+
+
+def test_data_and_manifest_that_were_taken_away_are_not_taken_for_never_sent(
+    finance: Outsourcer,
+) -> None:
+    """The recipient consumes at once, and the receipt was lost: only the journal knows that it left."""
+    journal = Noted()
+    finance.file = cast(SftpFile, finance.file.resuming(finance.payload, journal))
+    assert finance.file.look(DELIVERY, 7) is None
+    finance.publish()
+    for name in finance.names():
+        (finance.inbox / name).unlink()
+
+    with pytest.raises(OutcomeUnknown, match="was there, is gone, and has no answer yet"):
+        finance.file.look(DELIVERY, 7)
+
+
+def test_data_whose_manifest_never_came_is_gone_on_with_whatever_the_journal_says(
+    finance: Outsourcer,
+) -> None:
+    """Nobody takes data without its manifest, so it has not been read."""
+    journal = Noted()
+    finance.file = cast(SftpFile, finance.file.resuming(finance.payload, journal))
+    finance.publish()
+    (finance.inbox / f"{NAME}.json").unlink()
+
+    assert finance.file.look(DELIVERY, 7) is None
+    finance.publish()
+    assert finance.names() == [f"{NAME}.csv", f"{NAME}.json"]
+
+
+def test_a_server_with_another_key_is_sent_nothing(finance: Outsourcer, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with SftpServer(tmp_path / "other") as other:
+        pinned = finance.server.options(host_keys=(other.host_key,))
+        with pytest.raises(Refused, match="host key is not the pinned one; nothing was sent"):
+            SftpFile(SftpFileOptions(pinned, "laskutus")).publish(DELIVERY, 7, finance.payload, 1)
+    assert finance.names() == [] and finance.server.seen.logins == 0
+
+
+def test_a_server_that_keeps_half_and_says_all_is_well_gets_no_name_in_place(
+    finance: Outsourcer,
+) -> None:
+    finance.server.faults.keep_only = 10
+    with pytest.raises(Refused, match="of .* bytes of .* were kept"):
+        finance.publish()
+    assert [name for name in finance.names() if not name.endswith(".part")] == []
 
 
 def test_data_and_manifest_that_disagree_are_malformed(finance: Outsourcer) -> None:

@@ -39,7 +39,14 @@ BOUNDARIES = (
     *(
         f"deliver:{recipient}:{moment}"
         for recipient in RECIPIENTS
-        for moment in ("sealed", "sending", "published", "confirmed", "acknowledged")
+        for moment in (
+            "sealed",
+            "sending",
+            "row 0 leaving",
+            "published",
+            "confirmed",
+            "acknowledged",
+        )
     ),
     "log:sealed",
     "log:shown",

@@ -371,7 +371,7 @@ def delivered(
         night = night_of(engine, settings, evening.date)
         with executing(night, "consolidate") as step:
             evening.register.write(step)
-            _turn(step, evening)
+            turn(step, evening)
         before = len(inbox.payloads)
         tell(night, contract, inbox)
         for payload in inbox.payloads[before:]:
@@ -401,7 +401,7 @@ def _send(night: Night, contract: RecipientContract, inbox: Inbox) -> None:
     assert sent.status == "ok", sent.text
 
 
-def _turn(step: Any, evening: Evening) -> None:
+def turn(step: Any, evening: Evening) -> None:
     import pandas as pd
 
     merged = pd.DataFrame(evening.merged, columns=["party_id", "into_party_id"], dtype="Int64")

@@ -28,10 +28,11 @@ from connectors.sandbox.servers import HttpServer
 from pipelines.domain.schemas import GOLDEN
 from pipelines.settings import load_settings, read_yaml, shipped
 from pipelines.steps.deliver import deliver
-from pipelines.steps.night import Night, StepResult
-from pipelines.store import deliveries, disclosures, frames, progress
+from pipelines.steps.night import LogKeys, Night, StepResult
+from pipelines.store import deliveries, frames, progress, reconciliation
 from pipelines.store.deliveries import Delivery
 from pipelines.store.engine import transaction
+from tests.steps.logged import NAME, SIGNING, VAULT
 
 DAY = "2026-11-02"
 NOW = datetime(2026, 11, 2, 0, 30, tzinfo=UTC)
@@ -74,7 +75,10 @@ class Finance:
 
     def night(self) -> Night:
         settings = load_settings(self.home, {})
-        return Night(self.engine, settings, DAY, lambda: NOW, reached=self.reached)
+        return Night(
+            self.engine, settings, DAY, lambda: NOW, reached=self.reached,
+            log_keys=lambda: LogKeys(VAULT, NAME, SIGNING),
+        )  # fmt: skip
 
     def recipient(self) -> Recipient:
         transport = load_settings(self.home, {}).recipients["finance"].transport
@@ -134,6 +138,7 @@ def finance(engine: Engine, tmp_path: Path) -> Iterator[Finance]:
         (tmp_path / name).write_text(door[name], "utf-8")
         door[name] = {"file": name}
     contract["transport"] = {**contract["transport"], **door}
+    contract["mode"] = "live"
     place = tmp_path / "config" / "recipients" / "finance.yml"
     place.parent.mkdir(parents=True)
     place.write_text(yaml.safe_dump(contract), "utf-8")
@@ -157,7 +162,7 @@ def test_each_row_is_noted_before_and_after_it_leaves(finance: Finance) -> None:
     assert finance.passed == [
         f"deliver:finance:{place}"
         for place in (
-            "sending", "row 1 leaving", "row 1 taken", "row 2 leaving", "row 2 taken",
+            "sealed", "sending", "row 1 leaving", "row 1 taken", "row 2 leaving", "row 2 taken",
             "published", "confirmed", "acknowledged",
         )
     ]  # fmt: skip
@@ -257,7 +262,7 @@ def test_r56_an_order_in_the_middle_of_a_delivery_withholds_the_rows_that_have_n
         ("accepted", ""),
     ]
     with transaction(finance.engine) as conn:
-        assert disclosures.leaves_out_of_line(conn) == 0
+        assert reconciliation.leaves_out_of_line(conn) == 0
 
 
 def test_r56_a_row_that_may_have_left_when_the_order_came_is_asked_about_and_not_sent_again(
