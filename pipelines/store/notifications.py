@@ -9,9 +9,10 @@ values were wrong (`domain.notification`), who decides (`steps.notify`). No valu
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Text, insert, select, type_coerce, update
+from sqlalchemy import Connection, Select, Text, insert, select, type_coerce, update
 
 from pipelines.domain.notification import Kind, Route, State
 from pipelines.store import frames
@@ -72,7 +73,7 @@ def rows_that_left(conn: Connection, party_id: int, *, or_will: bool = False) ->
     given up or withheld never left. An entry stands once per row of its delivery about the party.
     """
     parties = one_party(conn, party_id)
-    found = frames.rows(
+    found = _frame(
         conn,
         select(
             disclosure_detail.c.entry_id,
@@ -192,7 +193,7 @@ def carrying(conn: Connection) -> pd.DataFrame:
     about its party to its recipient delivery_id, row_key, status, delivery_state.
     """
     now_in = party_redirect.c.into_party_id
-    return frames.rows(
+    return _frame(
         conn,
         select(
             notification.c.notification_no,
@@ -223,6 +224,13 @@ def carrying(conn: Connection) -> pd.DataFrame:
         )
         .order_by(notification.c.notification_no, delivery.c.prepared_at),
     )
+
+
+def _frame(conn: Connection, statement: Select[Any]) -> pd.DataFrame:
+    """The few rows of a join in which two tables name a column alike."""
+    found = conn.execute(statement)
+    names = list(found.keys())
+    return pd.DataFrame(found.fetchall(), columns=names)
 
 
 def given_up(conn: Connection) -> list[int]:
