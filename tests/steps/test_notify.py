@@ -85,9 +85,12 @@ class Town:
             recipients={
                 name: live(contract).model_copy(
                     update={
+                        "acknowledgement": contract.acknowledgement.model_copy(
+                            update={"wait_seconds": 0}
+                        ),
                         "transport": type(contract.transport).model_validate(
                             {"connector": "sftp_file", "prefix": name, "folder": folder}
-                        )
+                        ),
                     }
                 )
                 for name, contract in settings.recipients.items()
