@@ -138,10 +138,11 @@ class Town:
             frames.put(step.conn, LANDED, LANDED.frame(rows), step.id)
 
     def register(self, *, full: bool = False) -> None:
-        """The steps of a night that make the register."""
-        night = replace(self.night(), full=full)
-        for step in (standardise, match, consolidate):
+        """The steps of a night that make the register; full: consolidated whole."""
+        night = self.night()
+        for step in (standardise, match):
             step(night)
+        consolidate(replace(night, full=full))
 
     def tell(self, name: str, customer: str = "100007", case: str = "") -> None:
         """What a night, or a command, does for one recipient."""
