@@ -61,7 +61,11 @@ class Words:
 
     def receiver(self, told: Told) -> str:
         """Who was told, or asked."""
-        return self._titles.get(told.recipient, told.recipient)
+        return self.title(told.recipient)
+
+    def title(self, name: str) -> str:
+        """What a recipient or source is called."""
+        return self._titles.get(name, name)
 
     def code(self, family: str, code: str) -> str:
         """A purpose, basis, ground, operation or column."""
@@ -118,9 +122,12 @@ def document(account: Account, settings: Settings, language: Language) -> Docume
             "",
             say("statement.count", n=len(events)) if events else say("statement.none"),
         ),
-        sections=tuple(
-            Section(f"{number}. {words.moment(rows[0].at)}", tuple(_said(rows, words)))
-            for number, rows in enumerate(events, 1)
+        sections=(
+            *(
+                Section(f"{number}. {words.moment(rows[0].at)}", tuple(_said(rows, words)))
+                for number, rows in enumerate(events, 1)
+            ),
+            *_notified(account, words),
         ),
         closing=(
             say("statement.staff"),
@@ -157,6 +164,20 @@ def _said(rows: Sequence[Told], words: Words) -> Iterator[tuple[str, str]]:
     )
     yield say("statement.under"), under
     yield say("statement.outcome"), words.outcome(told)
+
+
+def _notified(account: Account, words: Words) -> Iterator[Section]:
+    """Who of them has to hear that it was wrong, or may not be kept (GDPR art. 19)."""
+    if not account.notified:
+        return
+    lines = []
+    for one in account.notified:
+        what = words.texts.say(
+            f"notified.{one.kind}", data=", ".join(dict.fromkeys(map(words.column, one.fields)))
+        )
+        state = words.texts.say(f"notified.{one.state}", at=words.moment(one.at))
+        lines.append((words.title(one.recipient), f"{what}; {state}"))
+    yield Section(words.texts.say("statement.notified"), tuple(lines))
 
 
 def glosses(account: Account, settings: Settings, language: Language) -> dict[str, str]:
@@ -210,5 +231,16 @@ def find_usage(account: Account, settings: Settings, language: Language) -> dict
                 "outcome_time": told.outcome_at,
             }
             for told in reversed(account.told)
+        ],
+        "notified": [
+            {
+                "receiver": words.title(one.recipient),
+                "receivercode": one.recipient,
+                "kind": one.kind,
+                "fields": list(one.fields),
+                "state": one.state,
+                "time": one.at,
+            }
+            for one in account.notified
         ],
     }

@@ -15,6 +15,7 @@ import click
 
 from pipelines.cli import Failed, Invocation, answer, json_option
 from pipelines.cli.log import verify, witnesses
+from pipelines.cli.recall import recall, recalls
 from pipelines.cli.steward import acting, cell, emit, records, table
 
 if TYPE_CHECKING:
@@ -227,5 +228,7 @@ def verifier(invocation: Invocation, file: Path, as_json: bool) -> None:
     )
 
 
+disclosures.add_command(recalls)
+disclosures.add_command(recall)
 disclosures.add_command(verify)
 disclosures.add_command(witnesses)

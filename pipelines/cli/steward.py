@@ -193,6 +193,11 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
 @click.option("--contact-address", is_flag=True, help="It is only for post: home stays as it is.")
 @click.option("--phone", help="New phone number.")
 @click.option("--email", help="New e-mail address.")
+@click.option(
+    "--corrects",
+    is_flag=True,
+    help="What we had was wrong, not only old: whoever was told it, and who told us, will hear.",
+)
 @json_option
 @click.pass_obj
 def notice(
@@ -204,6 +209,8 @@ def notice(
     Examples:
       hub customer notice 100123 --received 2026-11-20 --channel phone \\
           --line "Koivikkotie 4 A 2" --postal-code 31640 --post-office Humppila --from 2026-12-01
+      hub customer notice 100123 --received 2026-11-20 --channel letter --corrects \\
+          --line "Koivikkotie 40" --postal-code 31640 --post-office Humppila
       hub customer notice 100123 --received 2026-11-20 --channel email --phone 0501234567
     """
     from pipelines.steps.decide import take_notice
@@ -228,7 +235,7 @@ def notice(
     with acting(invocation) as (night, who):
         taken = take_notice(
             night, number, content, received=received, channel=channel,
-            evidence=told["evidence"], who=who,
+            evidence=told["evidence"], who=who, corrects=told["corrects"],
         )  # fmt: skip
     answer(as_json, {"notice": taken}, [f"notice {taken} recorded; it takes effect the next night"])
 

@@ -1,8 +1,8 @@
 """Account for what was disclosed: to the person it was about, and, of one delivery, to whoever has to answer for it.
 
 Belongs here: a person's statement (R38), who and what stood in a delivery (R60), and that somebody looked. Does not
-belong here: what an entry of the log means (`domain.told`), words (`pipelines.statement`). Both are read from the log
-and from nothing else; no name of ours is in either (C-579/21).
+belong here: what an entry of the log means (`domain.told`), words (`pipelines.statement`). What was told is read
+from the log and from nothing else; no name of ours is in either (C-579/21).
 """
 
 from collections import Counter
@@ -16,20 +16,35 @@ from pipelines.domain.told import Told, disclosures
 from pipelines.steps.around import NotFound
 from pipelines.steps.look import OWN_REGISTER_SOURCE, party_of
 from pipelines.steps.night import Night
-from pipelines.store import access, frames
+from pipelines.store import access, frames, notifications
 from pipelines.store import disclosures as log
 from pipelines.store.engine import transaction
 
 
 @dataclass(frozen=True)
+class Notified:
+    """Somebody who was told, and has to hear that it was wrong or may not be kept (R43, R56)."""
+
+    kind: str
+    recipient: str
+    fields: tuple[str, ...]
+    state: str
+    at: str
+
+
+@dataclass(frozen=True)
 class Account:
-    """Everything told about one customer. name: None of somebody who has left the register since."""
+    """Everything told about one customer. name: None of somebody who has left the register since.
+
+    notified: recalls and notices of correction, oldest first, those that an officer declined included.
+    """
 
     party_id: int
     number: str
     name: str | None
     made_at: str
     told: tuple[Told, ...]
+    notified: tuple[Notified, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,7 @@ def person(night: Night, number: str, who: str, purpose: str) -> Account:
         access.record(conn, night.now(), who, "disclosures person", party_id, purpose)
         logged = log.of_party(conn, vault, party_id)
         states = log.states_of(conn, set(logged["delivery_id"].dropna()))
+        notified = notifications.of_party(conn, party_id)
         golden = frames.read_matching(
             conn, GOLDEN, pd.DataFrame({"party_id": [party_id]}), ("party_id",)
         )
@@ -81,6 +97,15 @@ def person(night: Night, number: str, who: str, purpose: str) -> Account:
         name=None if golden.empty else str(golden["display_name"].iloc[0]),
         made_at=night.now(),
         told=tuple(disclosures(logged, states)),
+        notified=tuple(
+            Notified(
+                kind, recipient, tuple(fields), state, closed if isinstance(closed, str) else at
+            )
+            for kind, recipient, fields, state, at, closed in notified[
+                ["kind", "recipient", "fields", "state", "prepared_at", "closed_at"]
+            ].itertuples(index=False)
+            if state != "void"
+        ),
     )
 
 

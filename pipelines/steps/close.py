@@ -19,6 +19,7 @@ from pipelines.breaches import Breach, refusals
 from pipelines.settings import Letter as LetterSettings
 from pipelines.settings import RecipientContract
 from pipelines.steps.night import Night, Status, StepResult, instant
+from pipelines.steps.notify import waiting
 from pipelines.steps.seal import is_unseen
 from pipelines.store import (
     checkpoints,
@@ -201,9 +202,9 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
         attention.append(
             say("todo.quarantine", n=row.n, source=row.source, rule=row.rule, meaning=meaning)
         )
-    waiting = judgements.queue_length(conn)
-    if waiting:
-        attention.append(say("todo.review", n=waiting))
+    undecided = judgements.queue_length(conn)
+    if undecided:
+        attention.append(say("todo.review", n=undecided))
     for name, contract in night.settings.recipients.items():
         if not contract.configured:
             continue
@@ -241,11 +242,24 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
         if overwritten:
             title = contract.title.in_(texts.language)
             attention.append(say("todo.overwritten", n=overwritten, recipient=title))
+    attention += _to_notify(night, texts, conn)
     unlogged, broken = reconciliation.unlogged_rows(conn), reconciliation.leaves_out_of_line(conn)
     if unlogged or broken:
         failures.append(say("todo.log_broken", detail=f"{unlogged}/{broken}"))
     wrong, waiting_ones = _log_to_do(night, texts, conn)
     return failures + wrong, attention + waiting_ones
+
+
+def _to_notify(night: Night, texts: Texts, conn: Connection) -> list[str]:
+    """Recalls and notices that wait for a person (R43, R56); of whom is for whoever decides."""
+    found = waiting(conn, night)
+    days = found.oldest_days
+    lines = []
+    if found.recalls:
+        lines.append(texts.say("todo.recalls", n=found.recalls, days=days))
+    if found.notices:
+        lines.append(texts.say("todo.notices", n=found.notices, days=days))
+    return lines
 
 
 def _not_allowed(night: Night, conn: Connection, contract: RecipientContract) -> list[Breach]:

@@ -5,8 +5,11 @@ Does not belong here: which value wins (`domain.survivorship`), who is the same 
 roles themselves (`place`).
 """
 
+from dataclasses import dataclass
+
 import pandas as pd
 
+from pipelines.domain.notification import wrong_values
 from pipelines.domain.points import BESIDE, OWN_REGISTER
 from pipelines.domain.schemas import (
     ADDRESSES,
@@ -24,28 +27,53 @@ from pipelines.domain.schemas import (
     Schema,
 )
 from pipelines.domain.survivorship import golden
+from pipelines.steps.decide import NOTICES
 from pipelines.steps.night import Night, StepResult, StepRun, executing
+from pipelines.steps.notify import prepare_recalls, queue_corrections
 from pipelines.steps.place import Placed, forget_refused_places, forget_roles, place
 from pipelines.steps.stop import stop_what_may_not_leave
-from pipelines.store import frames, holdings, judgements, linkage, nights, quarantine
+from pipelines.store import (
+    frames,
+    holdings,
+    judgements,
+    linkage,
+    nights,
+    notifications,
+    quarantine,
+)
+from pipelines.store.engine import transaction
+from pipelines.store.vault import Vault
 
 _RECORD = ("source", "source_key")
 _EVER = "0000-00-00"
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What those who were told have to hear: newly_protected parties, and values that were wrong."""
+
+    newly_protected: tuple[int, ...]
+    wrong: pd.DataFrame | None = None
+
+
 def consolidate(night: Night) -> StepResult:
     """The register as of the business date, for everybody whom a change or a date touches (DESIGN 5)."""
+    correcting, vault = _corrections(night)
     with executing(night, "consolidate") as step:
         placed = place(step, night.settings.survivorship)
         dirty = _touched(step, night, placed)
         dropped = leftover = 0
+        told = _Told(())
         if not dirty.empty:
             kept, dropped = _customers(step, dirty)
-            _golden(step, night, kept, placed.lost)
+            told = _golden(step, night, kept, placed.lost, correcting)
         if frames.has_changed(step.conn, LANDED, step.since):
             step.counts["strange_places_dropped"] += forget_refused_places(step)
             leftover = _forget_refused_strangers(step)
         stop_what_may_not_leave(step.conn, night)
+        prepare_recalls(step.conn, night, told.newly_protected)
+        if vault is not None and told.wrong is not None:
+            queue_corrections(step.conn, night, vault, told.wrong)
         step.counts.update(
             touched=len(dirty),
             non_customers_dropped=dropped + leftover,
@@ -273,7 +301,17 @@ def _forget_refused_strangers(step: StepRun) -> int:
     return len(strangers)
 
 
-def _golden(step: StepRun, night: Night, kept: pd.DataFrame, lost: pd.DataFrame) -> None:
+def _corrections(night: Night) -> tuple[pd.DataFrame, Vault | None]:
+    """The customers' notices that were taken down as corrections, and, where there are any, what reads the log."""
+    with transaction(night.engine) as conn:
+        correcting = notifications.correcting_records(conn, NOTICES)
+    # the first time the vault is asked for is a transaction of its own
+    return correcting, None if correcting.empty else night.vault
+
+
+def _golden(
+    step: StepRun, night: Night, kept: pd.DataFrame, lost: pd.DataFrame, correcting: pd.DataFrame
+) -> _Told:
     """Golden rows of the customers. Who lost a role gets a new stamp: whoever tells of roles looks again."""
     records = frames.read_matching(step.conn, PARTY_RECORDS, kept, ("party_id",))
     found = golden(
@@ -297,6 +335,13 @@ def _golden(step: StepRun, night: Night, kept: pd.DataFrame, lost: pd.DataFrame)
     is_new = (same["row_hash"] != same["row_hash_was"]).to_numpy()
     again = told["party_id"].isin(lost["party_id"])
     frames.put(step.conn, GOLDEN, told[is_new | again], step.id)
+    wrong = None
+    if not correcting.empty:
+        was = frames.read_matching(step.conn, PROVENANCE, kept, ("party_id",))
+        wrong = wrong_values(was, found.values, correcting)
     frames.remove(step.conn, PROVENANCE, kept, ("party_id",))
     frames.put(step.conn, PROVENANCE, found.values, step.id)
     step.counts["changed"] = int(is_new.sum())
+    known = before.loc[before["protection"] == "on", "party_id"]
+    ordered = told.loc[(told["protection"] == "on") & ~told["party_id"].isin(known), "party_id"]
+    return _Told(tuple(map(int, ordered)), wrong)

@@ -69,11 +69,13 @@ def take_notice(
     channel: str,
     evidence: str | None,
     who: str,
+    corrects: bool = False,
 ) -> str:
     """Land what a customer told us about themselves (R12); returns the notice's number.
 
-    content: declared party fields (address, phone, e-mail). received: the date it was given, ISO. The
-    notice is bound to the customer by a judgement of whoever took it, so that it needs no name of its own.
+    content: declared party fields (address, phone, e-mail). received: the date it was given, ISO. corrects:
+    what stood there was wrong, so that whoever was told it has to hear (R43); else the old value was right in its
+    time. The notice is bound to the customer by a judgement of whoever took it, so that it needs no name of its own.
     """
     with executing(night, "notice") as step:
         party_id = party_of(step.conn, number)
@@ -84,6 +86,8 @@ def take_notice(
         if golden.empty or own.empty:
             raise NotFound(f"customer {number[:20]} is not in the register as of the last night")
         notice = f"N{nights.next_id(step.conn, 'notice', 1):06d}"
+        if corrects:
+            content = {**content, "corrects": True}
         stated = {**content, "party_type": golden["party_type"].iloc[0]}
         record = LANDED.frame(
             [

@@ -1,7 +1,7 @@
 """Hold what was sent against what was logged, seal the log for the night, and show it to its witnesses.
 
 Belongs here: the night's proof of "sent equals logged", its last checkpoint, deliveries nobody has answered,
-agreements that end. Does not belong here: mending anything, recomputing the whole log (`verify`).
+agreements that end, closing the notices that a delivery has carried. Does not belong here: mending anything, recomputing the whole log (`verify`).
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ import pandas as pd
 from pipelines.errors import told
 from pipelines.keys import KeysError
 from pipelines.steps.night import Check, Night, StepResult
+from pipelines.steps.notify import close_carried, waiting
 from pipelines.steps.seal import seal
 from pipelines.steps.witness import Opener, show
 from pipelines.store import checkpoints, deliveries, disclosures, reconciliation
@@ -23,6 +24,7 @@ RECONCILE_CHECKS = (
     "sealed_tonight",
     "witnesses_have_it",
     "contracts_in_force",
+    "recipients_notified",
 )
 # so long before its last day a steward is told that an agreement ends
 _ENDING_SOON = timedelta(days=60)
@@ -32,6 +34,8 @@ def reconcile(night: Night, witnesses: Mapping[str, Opener] | None = None) -> St
     """Every row of every delivery that left has its detail and its leaf; a checkpoint says so to others."""
     today = date.fromisoformat(night.business_date)
     with transaction(night.engine) as conn:
+        close_carried(conn, night)
+        to_notify = waiting(conn, night)
         unlogged = reconciliation.unlogged_rows(conn)
         broken = reconciliation.leaves_out_of_line(conn)
         late = {
@@ -62,6 +66,8 @@ def reconcile(night: Night, witnesses: Mapping[str, Opener] | None = None) -> St
             "logged": logged,
             "checkpoints": made,
             "uncertain": uncertain,
+            "recalls_waiting": to_notify.recalls,
+            "notices_waiting": to_notify.notices,
             "cosigners": 0 if cosigned.empty else int(cosigned["witness"].nunique()),
         },
         checks=(
@@ -78,6 +84,12 @@ def reconcile(night: Night, witnesses: Mapping[str, Opener] | None = None) -> St
                 not ended and not ending,
                 "critical" if ended else "warning",
                 {"ended": ended, "ending": ending},
+            ),
+            Check(
+                "recipients_notified",
+                not to_notify.recalls and not to_notify.notices,
+                "warning",
+                {"oldest_notice_days": to_notify.oldest_days},
             ),
         ),
         text="\n".join(filter(None, [unsealed, *failing, note])),

@@ -13,6 +13,7 @@ from pipelines.domain.schemas import ADDRESSES, LANDED, PARTIES, POINTS, ROLES, 
 from pipelines.domain.standardise import Standardised, companions
 from pipelines.domain.standardise import standardise as read_landed
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
+from pipelines.steps.notify import newly_protected, prepare_recalls
 from pipelines.steps.stop import stop_what_may_not_leave
 from pipelines.store import frames, linkage, quarantine
 
@@ -47,6 +48,9 @@ def standardise(night: Night) -> StepResult:
         _keep(step, tables, refused)
         _protect(step, standard.parties, refused)
         stop_what_may_not_leave(step.conn, night)
+        protected = standard.parties.loc[standard.parties["protection"] == "on", _RECORD]
+        if not protected.empty:
+            prepare_recalls(step.conn, night, newly_protected(step.conn, protected))
         step.counts.update(
             read=len(landed),
             accepted=len(landed) - len(refused),

@@ -4,6 +4,8 @@ Belongs here: the rows a recipient has taken or refused, and whose rows wait. Do
 delivery on its way (`deliveries`), which rows there are to tell (`domain.extract`).
 """
 
+from collections.abc import Sequence
+
 import pandas as pd
 from sqlalchemy import Connection, delete, func, select
 
@@ -48,6 +50,19 @@ def adopt(conn: Connection, recipient: str, rows: pd.DataFrame) -> int:
     """Take over what the recipient held before the hub told it anything (row_key, party_id, row)."""
     adopted = rows[["row_key", "party_id", "row"]].assign(recipient=recipient, delivery_id=None)
     return frames.upsert(conn, told_row, adopted)
+
+
+def adopted_rows(conn: Connection, recipient: str, parties: Sequence[int]) -> list[dict[str, str]]:
+    """The rows about these parties that a recipient held before the hub told it anything."""
+    return list(
+        conn.scalars(
+            select(told_row.c.row).where(
+                told_row.c.recipient == recipient,
+                told_row.c.party_id.in_(parties),
+                told_row.c.delivery_id.is_(None),
+            )
+        )
+    )
 
 
 def disown(conn: Connection, recipient: str) -> int:

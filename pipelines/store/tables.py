@@ -46,7 +46,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -448,6 +448,32 @@ held_row = _table(
     _key("party_id", "integer"),
     _must("reason"),
     _must("since", "instant"),
+)
+notification = _table(
+    "notification",  # names of fields, never a value
+    _key("notification_no", "integer", counted=True),
+    _must("kind"),  # recall (R56), correction (R43)
+    _must("recipient"),  # of config/recipients, or the source that supplied the value
+    _must("party_id", "integer"),
+    _must("fields", "json"),
+    _must("why"),  # protective_order, was_told, supplied_it
+    _must(
+        "cause"
+    ),  # of a recall the log's entry that told last, of a correction the record that corrects
+    _must("told_in", "json"),  # the deliveries that told it
+    _must(
+        "route"
+    ),  # delivery: its contract's next one carries the new value; hand: a person writes
+    _must("state"),  # prepared, approved, declined, sent, acknowledged, void
+    _must("prepared_at", "instant"),
+    _may("decided_by"),
+    _may("decided_at", "instant"),
+    _may("decision_reason"),
+    _may("delivery_id"),  # that carried it
+    _may("closed_at", "instant"),
+    UniqueConstraint("kind", "recipient", "party_id", "cause", "fields"),
+    Index(None, "party_id"),
+    Index(None, "state"),
 )
 
 # ---- the disclosure log: erasable details, the keys they are under, append-only leaves
