@@ -92,8 +92,8 @@ def find_keys(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
 
     sort: records with an equal key MEET; IDENTIFY hangs together however many they are; HOME and
     HOUSEHOLD (who is called alike at a home) are for `normal`'s count of others there and compare nobody.
-    Table `wide` (key) says which blocks are too large: it is made when discover, and read otherwise; then
-    `shared` (key, many) has the keys over which somebody meets. Keys are this engine's hashes.
+    Table `wide` (key) says which blocks are too large: it is made when discover, and read otherwise. `shared`
+    (key, many) then has the keys over which somebody meets. Keys are this engine's hashes.
     """
     run = connection.execute
     run("create or replace table match_key (key bigint, r bigint, sort tinyint)")
@@ -130,6 +130,16 @@ def find_keys(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
                 run(f"create or replace temp table block as {_refined(table, keys)}")
     run("drop table block")
     run("drop table more")
+    if not discover:
+        share_keys(connection)
+
+
+def share_keys(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `shared` (key, many) of what stands in `match_key`: the keys over which somebody meets."""
+    connection.execute(
+        f"""create or replace table shared as select key, count(*) many from match_key
+        where sort < {Sort.HOME} group by key having many > 1"""
+    )
 
 
 def find_pairs(connection: duckdb.DuckDBPyConnection, *, touching: bool = False) -> None:
@@ -199,10 +209,7 @@ def hold_keys(
         connection.register("held", frame)
         connection.execute(f"create or replace table {name} as from held")
         connection.unregister("held")
-    connection.execute(
-        f"""create or replace table shared as select key, count(*) many from match_key
-        where sort < {Sort.HOME} group by key having many > 1"""
-    )
+    share_keys(connection)
 
 
 def paired(connection: duckdb.DuckDBPyConnection) -> npt.NDArray[np.int64]:
