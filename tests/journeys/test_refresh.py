@@ -238,9 +238,11 @@ def test_nobody_but_the_customer_is_lent_or_asked_about(hub: Living) -> None:
     assert lent == [{number: hub.row(number)["HETU_YTUNNUS"]}]
     assert found.customers[0].asked == {"dvv": "answered", "second": "answered"}
     party = hub.morning().id_of(number)
-    with hub.opened() as house, transaction(house.engine) as conn:
-        about = disclosures.of_party(conn, party)
-        looked = access.of_party(conn, party)
+    with hub.opened() as house:
+        vault = house.night().vault
+        with transaction(house.engine) as conn:
+            about = disclosures.of_party(conn, vault, party)
+            looked = access.of_party(conn, party)
     assert {"second", "dvv"} <= set(about["recipient"])
     assert looked[["who", "operation", "purpose"]].to_numpy().tolist() == [
         [CLERK, "refresh", "call"]
@@ -336,8 +338,10 @@ def test_what_comes_after_the_deadline_is_neither_logged_nor_landed(hub: Living)
             thread.join(30)
     assert "second" not in set(hub.table(LANDED)["source"])
     party = hub.morning().id_of(number)
-    with hub.opened() as house, transaction(house.engine) as conn:
-        about = disclosures.of_party(conn, party)
+    with hub.opened() as house:
+        vault = house.night().vault
+        with transaction(house.engine) as conn:
+            about = disclosures.of_party(conn, vault, party)
     assert "second" not in set(about["recipient"])
 
 

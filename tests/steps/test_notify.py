@@ -192,6 +192,10 @@ def person(name: str, line: str) -> dict[str, Any]:
     return {"party_type": "person", "name": name, "delivery_channel": "paper", "addresses": [home]}
 
 
+ON_ONE = pytest.mark.parametrize("database", ["sqlite"])
+"""What is the same on any database: words, and what follows from rows that others try on both."""
+
+
 @pytest.fixture
 def town(engine: Engine) -> Town:
     """After its first night: nobody has been told anything yet."""
@@ -259,6 +263,7 @@ def test_r43_who_was_told_of_somebody_else_hears_nothing(town: Town) -> None:
     assert town.queued() == [("own_register", "supplied_it", "approved")]
 
 
+@ON_ONE
 def test_r43_somebody_who_moved_was_not_wrong_before(town: Town) -> None:
     town.tell("finance")
     town.tell("collection", case="P-1")
@@ -269,6 +274,7 @@ def test_r43_somebody_who_moved_was_not_wrong_before(town: Town) -> None:
     assert town.queued() == []
 
 
+@ON_ONE
 def test_r43_a_part_that_was_right_makes_no_notice(town: Town) -> None:
     """Only the street was wrong; code and place were told rightly."""
     told_wrongly_then_rightly(town)
@@ -277,6 +283,7 @@ def test_r43_a_part_that_was_right_makes_no_notice(town: Town) -> None:
         assert set(map(tuple, notifications.listed(conn)["fields"])) == {("street_line",)}
 
 
+@ON_ONE
 def test_r43_a_second_correction_is_told_anew(town: Town) -> None:
     told_wrongly_then_rightly(town)
     town.register()
@@ -314,6 +321,7 @@ def test_r43_the_return_is_the_notice_to_the_register_that_supplied_it(town: Tow
     assert ("own_register", "supplied_it", state) in town.queued()
 
 
+@ON_ONE
 def test_r43_an_officer_sends_by_hand_what_no_contract_carries(town: Town) -> None:
     told_wrongly_then_rightly(town)
     town.register()
@@ -382,6 +390,7 @@ def test_r56_what_the_order_stopped_is_not_recalled(town: Town) -> None:
     assert town.queued("recall") == []
 
 
+@ON_ONE
 def test_r56_a_declined_recall_stays_declined(town: Town) -> None:
     town.tell("collection", case="P-1")
     town.day += 1
@@ -401,6 +410,7 @@ def test_r56_a_declined_recall_stays_declined(town: Town) -> None:
     )  # fmt: skip
 
 
+@ON_ONE
 @pytest.mark.parametrize("language", ["fi", "sv", "en"])
 def test_r56_the_letter_of_a_recall_does_not_say_why(town: Town, language: Any) -> None:
     town.tell("collection", case="P-1")
@@ -413,6 +423,7 @@ def test_r56_the_letter_of_a_recall_does_not_say_why(town: Town, language: Any) 
         assert telltale not in text.replace("tietosuoja", "")
 
 
+@ON_ONE
 def test_the_letter_of_the_morning_says_how_many_wait_and_how_long_and_of_nobody(
     town: Town,
 ) -> None:
@@ -430,6 +441,7 @@ def test_the_letter_of_the_morning_says_how_many_wait_and_how_long_and_of_nobody
     assert not check.passed and check.counts == {"oldest_notice_days": 5}
 
 
+@ON_ONE
 def test_r38_a_statement_mentions_recalls_and_notices(town: Town) -> None:
     told_wrongly_then_rightly(town)
     town.register()
@@ -441,6 +453,7 @@ def test_r38_a_statement_mentions_recalls_and_notices(town: Town) -> None:
     assert other.notified == ()
 
 
+@ON_ONE
 def test_r56_whom_a_recall_is_about_is_shown_to_somebody_with_a_name_only(town: Town) -> None:
     town.tell("collection", case="P-1")
     town.day += 1
@@ -455,6 +468,7 @@ def test_r56_whom_a_recall_is_about_is_shown_to_somebody_with_a_name_only(town: 
     assert (line["who"], line["operation"]) == ("officer.one", "disclosures recalls")
 
 
+@ON_ONE
 def test_no_value_is_kept_with_a_notification(town: Town) -> None:
     told_wrongly_then_rightly(town)
     town.register()
