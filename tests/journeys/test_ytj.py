@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import pytest
 
 from connectors.sandbox.ytj import CompanyRegister
@@ -11,11 +12,20 @@ from connectors.sources.ytj import Ytj, YtjOptions
 from pipelines.domain.schemas import LANDED
 from pipelines.house import House, open_house
 from pipelines.steps.ingest import ingest
-from pipelines.steps.look import show, told_about
+from pipelines.steps.look import party_of, show
+from pipelines.store import disclosures
+from pipelines.store.engine import transaction
 from tests.journeys.conftest import continued
 from tests.journeys.living import Living, Morning
 
 pytestmark = pytest.mark.journey
+
+
+def of_customer(house: House, number: str) -> pd.DataFrame:
+    """What the log has about a customer."""
+    vault = house.night().vault
+    with transaction(house.engine) as conn:
+        return disclosures.of_party(conn, vault, party_of(conn, number))
 
 
 def impatient(living: Living) -> House:
@@ -107,7 +117,7 @@ def test_every_question_about_a_company_is_in_the_disclosure_log(eventful: Secon
     """R23: the business id left the house."""
     number = eventful.living.number("company_renamed")
     with eventful.living.opened() as house:
-        told = told_about(house.night(), number, "clerk", "test")
+        told = of_customer(house, number)
     asked = told[told["recipient"] == "ytj"]
     assert list(asked["operation"]) == ["companies"]
     assert [list(fields) for fields in asked["fields"]] == [["business_id"]]
