@@ -58,7 +58,9 @@ def refuse(night: Night, contract: RecipientContract, about: Asked, saying: str)
     with reading(night.engine) as conn:
         assert deliveries.outstanding(conn, contract.recipient) == []
     (leaf,) = (leaf for leaf in leaves(night) if leaf["t"] == "refusal")
-    assert set(leaf) <= {"t", "v", "to", "contract", "purpose", "notice"}, "no customer, no clerk"
+    assert set(leaf) <= {"t", "v", "to", "at", "contract", "purpose", "notice"}, (
+        "no customer, no clerk"
+    )
     assert lines(night) == [("anna.asiakas", f"deliver {contract.recipient} refused")]
 
 
