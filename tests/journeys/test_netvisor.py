@@ -36,7 +36,9 @@ NOW = datetime(2026, 11, 2, 0, 30, tzinfo=UTC)
 def founded_in_netvisor(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As `founded`, with the same key: so the same customers get the same numbers."""
     base = tmp_path_factory.mktemp("founded-in-netvisor")
-    shutil.copytree(founded / "home" / "keys", base / "home" / "keys")
+    (base / "home" / "keys").mkdir(mode=0o700, parents=True)
+    # the log's keys are minted with the log
+    shutil.copy2(founded / "home" / "keys" / "person.key", base / "home" / "keys" / "person.key")
     return found(base, "netvisor")
 
 
