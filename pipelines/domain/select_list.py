@@ -31,6 +31,7 @@ _DECIDES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "payers_of_points": {
         GOLDEN.name: ("protection", "address_type", "delivery_channel"),
         GOLDEN_ROLES.name: ("role_type", "valid_from", "valid_to"),
+        GOLDEN_POINTS.name: ("point_ref",),  # a role at a point that nobody knows is not billed
         ADDRESSES.name: ("address_type", "valid_from", "valid_to", "stated_at", *_ADDRESS),
     },
     "connections_of_properties": {
