@@ -22,7 +22,7 @@ from connectors.sandbox.finance import destination
 from pipelines.house import House, open_house
 from pipelines.nightly import Outcome
 from pipelines.settings import load_settings
-from pipelines.store import deliveries, progress
+from pipelines.store import deliveries, holdings, progress
 from pipelines.store.engine import transaction
 from tests.journeys.conftest import continued, found
 from tests.journeys.living import Living
@@ -80,7 +80,7 @@ def told_of(row: Mapping[str, str]) -> dict[str, str]:
 def known_to_hub(living: Living) -> dict[str, dict[str, str]]:
     """Who is billed by what the hub holds as told."""
     with living.opened() as house, transaction(house.engine) as conn:
-        rows = list(deliveries.told_to(conn, "finance")["row"])
+        rows = list(holdings.told_to(conn, "finance")["row"])
     return {
         row["customer_number"]: told_of(row)
         for row in rows

@@ -44,10 +44,10 @@ class Inbox:
     files: dict[str, tuple[bytes, int]] = field(default_factory=dict)
 
     def render(self, columns: object, rows: object) -> bytes:
-        raise NotImplementedError
+        raise AssertionError("what is sent here was frozen before; nobody renders it again")
 
     def parse(self, payload: bytes) -> list[dict[str, str]]:
-        raise NotImplementedError
+        raise AssertionError("what is sent here was frozen before; nobody reads it back")
 
     def publish(self, delivery_id: str, sequence: int, payload: bytes, rows: int) -> Receipt:
         assert delivery_id not in self.files, "sent twice"
