@@ -5,7 +5,7 @@ line. Does not belong here: what may be told (`steps`), going live (`operate`).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -68,6 +68,19 @@ def case_of(
     return Case(reference, statute, claim)
 
 
+def _per_case(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that name a case."""
+    options = (
+        ("--customer", "NUMBER", "Per case: whom to tell of."),
+        ("--case", "REF", "Per case: its reference at whoever is told."),
+        ("--statute", "LAW", 'Told by law: the law and section, "119/2001 21 §".'),
+        ("--legal-claim", "REF", "What allows telling of somebody restricted."),
+    )
+    for name, metavar, says in reversed(options):
+        command = click.option(name, metavar=metavar, help=says)(command)
+    return command
+
+
 @click.group()
 def extract() -> None:
     """What a recipient would be told next.
@@ -80,10 +93,7 @@ def extract() -> None:
 
 @extract.command()
 @click.argument("recipient")
-@click.option("--customer", metavar="NUMBER", help="Per case: whom to tell of.")
-@click.option("--case", metavar="REF", help="Per case: its reference at whoever is told.")
-@click.option("--statute", metavar="LAW", help="Told by law: the law and section.")
-@click.option("--legal-claim", metavar="REF", help="What allows telling of somebody restricted.")
+@_per_case
 @click.option("--why", default="preview", show_default=True, help="Purpose, for the access log.")
 @json_option
 @click.pass_obj
@@ -137,10 +147,7 @@ def preview(
 
 @click.command()
 @click.argument("recipient")
-@click.option("--customer", metavar="NUMBER", help="Per case: whom to tell of.")
-@click.option("--case", metavar="REF", help="Per case: its reference at whoever is told.")
-@click.option("--statute", metavar="LAW", help='Told by law: the law and section, "119/2001 21 §".')
-@click.option("--legal-claim", metavar="REF", help="What allows telling of somebody restricted.")
+@_per_case
 @click.option("--why", default="", help="Purpose, for the access log; needed per case.")
 @json_option
 @click.pass_obj
