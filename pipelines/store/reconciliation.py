@@ -4,13 +4,9 @@ Belongs here: the few questions that are cheap enough for every night. Does not 
 whole log (`verification`).
 """
 
-import json
-
 from sqlalchemy import Connection, func, select
 
-from pipelines.domain.disclosure import commitment
-from pipelines.store.tables import delivery, disclosure_detail, disclosure_leaf, disclosure_seed
-from pipelines.store.vault import Vault
+from pipelines.store.tables import delivery, disclosure_leaf
 
 _LEFT_THE_HOUSE = ("sending", "sent", "uncertain", "acknowledged")
 
@@ -37,27 +33,3 @@ def unlogged_rows(conn: Connection) -> int:
         .where(delivery.c.state.in_(_LEFT_THE_HOUSE))
     )
     return sum(max(0, rows - people) for rows, people in found)
-
-
-def altered_details(conn: Connection, vault: Vault) -> int:
-    """How many details can't be read or no longer are what their leaf commits to, or have none; must be 0."""
-    found = conn.execute(
-        select(
-            disclosure_leaf.c.leaf,
-            disclosure_seed.c.seed,
-            disclosure_detail.c.entry_id,
-            disclosure_detail.c.sealed,
-        )
-        .outerjoin_from(
-            disclosure_detail,
-            disclosure_leaf,
-            disclosure_leaf.c.entry_id == disclosure_detail.c.entry_id,
-        )
-        .outerjoin(disclosure_seed, disclosure_seed.c.holder == disclosure_detail.c.holder)
-    )
-    altered = 0
-    for line, seed, entry, sealed in found:
-        plain = vault.decrypt(seed, entry, sealed)
-        proven = line is not None and plain is not None
-        altered += not (proven and json.loads(line).get("c") == commitment(plain or b""))
-    return altered
