@@ -60,7 +60,7 @@ _LOG = {
 }  # fmt: skip
 _WHEN_AND_WHICH = {
     "at", "since", "moved_at", "prepared_at", "sent_at", "acknowledged_at", "opened_at", "decided_at",
-    "step_run", "quarantine_id", "payload_mac",
+    "step_run", "quarantine_id", "notification_no", "payload_mac",
 }  # fmt: skip
 
 

@@ -32,12 +32,13 @@ from pipelines.domain.schemas import (
 from pipelines.settings import Settings, load_settings
 from pipelines.steps.consolidate import consolidate
 from pipelines.steps.match import match
-from pipelines.steps.night import Night, StepRun, executing
+from pipelines.steps.night import LogKeys, Night, StepRun, executing
 from pipelines.steps.prepare_extract import prepare_extract, preview
 from pipelines.store import frames, holdings, linkage, quarantine
 from pipelines.store.backup import backup, restore
 from pipelines.store.engine import open_engine, transaction
 from tests.journeys.crashing import contents
+from tests.steps.logged import NAME, SIGNING, VAULT
 
 OWN, TOWN, CONTROL = "registrations", "municipality", "ryhti"
 HOME, BARN = "900000759J", "9000007604"
@@ -57,6 +58,7 @@ class Registers:
         return Night(
             self.engine, self.settings, f"2026-11-{self.today:02}",
             lambda: datetime(2026, 11, self.today, 0, 30, tzinfo=UTC), full=full,
+            log_keys=lambda: LogKeys(VAULT, NAME, SIGNING),
         )  # fmt: skip
 
     def night(self, *, full: bool = False) -> Mapping[str, int]:
