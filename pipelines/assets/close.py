@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from pipelines.assets.outbound import LOG
+from pipelines.assets.register import PROPOSALS
 from pipelines.assets.stage import Shown, stage
 from pipelines.resources import Hub
 from pipelines.steps.close import close
@@ -39,4 +40,4 @@ def closing(texts: Texts) -> dg.AssetsDefinition:
             )
         return replace(result, counts={**result.counts, "removed_runs": removed})
 
-    return stage(texts, ("night", "close"), [LOG], run, Shown("", (), (), ("email",)))
+    return stage(texts, ("night", "close"), [LOG, PROPOSALS], run, Shown("", (), (), ("email",)))

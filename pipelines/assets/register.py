@@ -11,12 +11,14 @@ from pipelines.assets.stage import Shown, stage
 from pipelines.domain import schemas
 from pipelines.steps.consolidate import consolidate
 from pipelines.steps.match import MATCH_CHECKS, match
+from pipelines.steps.propose import propose
 from pipelines.steps.standardise import STANDARDISE_CHECKS, standardise
 from pipelines.texts import Texts
 
 STANDARDISED = ("standardised", "records")
 MATCHED = ("matched", "parties")
 CUSTOMERS = ("register", "customers")
+PROPOSALS = ("proposals", "properties")
 
 
 def register(texts: Texts, sources: Sequence[str]) -> list[dg.AssetsDefinition]:
@@ -59,5 +61,12 @@ def register(texts: Texts, sources: Sequence[str]) -> list[dg.AssetsDefinition]:
                 ),
                 ("pandas", "sql"),
             ),
+        ),
+        stage(
+            texts,
+            PROPOSALS,
+            [CUSTOMERS],
+            lambda hub: propose(hub.night),
+            Shown("", (), (), ("pandas",)),
         ),
     ]

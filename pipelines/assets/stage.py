@@ -19,6 +19,7 @@ GROUPS = {
     "standardised": "2_standardised",
     "matched": "3_matched",
     "register": "4_register",
+    "proposals": "4_register",
     "extract": "5_extract",
     "delivery": "6_delivery",
     "disclosure": "7_disclosure",

@@ -59,6 +59,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "pipelines.cli.review:review",
         "Pairs of records that only a person can decide: one customer, or two.",
     ),
+    "proposals": (
+        "pipelines.cli.proposals:proposals",
+        "What at a property does not fit together, for a person to look into.",
+    ),
     "match": (
         "pipelines.cli.match:match",
         "Which records are the same party: try it on a list, measure it, see what a change would do.",

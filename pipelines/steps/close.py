@@ -92,6 +92,8 @@ def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] =
         log = _log(night, texts, conn)
     status: Status = "failed" if failures else "attention" if attention else "ok"
     register = steps.get("consolidate", {})
+    proposed = steps.get("propose", {})
+    unfit = sum(n for name, n in proposed.items() if name.startswith("proposals:"))
     lines = [
         *_section(say("letter.todo"), [*failures, *attention] or [say("letter.nothing")]),
         *_section(
@@ -108,7 +110,11 @@ def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] =
             ],
         ),
         *_section(
-            say("letter.register"), [say("letter.register_line", **register)] if register else []
+            say("letter.register"),
+            [
+                *([say("letter.register_line", **register)] if register else []),
+                *([say("letter.proposals", n=unfit)] if unfit else []),
+            ],
         ),
         *_section(
             say("letter.told"),
@@ -193,7 +199,7 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
                 for kind, n in sorted(feed.unknown.items())
             ]
     done = nights.counts_of(conn, night.business_date)
-    expected = ["standardise", "match", "consolidate"]
+    expected = ["standardise", "match", "consolidate", "propose"]
     failures += [say("todo.step_missing", step=step) for step in expected if step not in done]
     for row in quarantine.open_counts(conn):
         meaning = (

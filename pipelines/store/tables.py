@@ -46,7 +46,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -328,16 +328,20 @@ refresh_request = _table(
     _may("changed", "json"),  # customer number → names of fields, no values
     _may("finished_at", "instant"),
 )
-steward_case = _table(
-    "steward_case",
-    _key("case_id", "integer", counted=True),
+proposal = _table(
+    "proposal",  # what at a property does not fit together: ids and dates, no name, no address
+    _key("proposal_no", "integer", counted=True),
     _must("kind"),
-    _may("recipient"),
-    _may("party_id", "integer"),
-    _must("opened_at", "instant"),
-    _must("business_date", "date"),
-    _must("state"),  # open, closed
-    _must("reason"),
+    _must("subject"),
+    _may("point_id", "integer"),
+    _must("evidence", "json"),
+    _must("evidence_hash"),
+    _must("opened_on", "date"),
+    _must("state"),  # open, closed (by a person), gone (the facts fit again)
+    _may("decided_by"),
+    _may("decided_at", "instant"),
+    _may("decision_reason"),
+    UniqueConstraint("kind", "subject", "evidence_hash"),
     Index(None, "state"),
 )
 

@@ -333,3 +333,35 @@ def test_a_recipient_nobody_knows_is_wrong_use(desk: Desk) -> None:
     told = desk("extract", "preview", "tax_office")
     assert told.code == 2
     assert "finance, municipality, own_register" in told.err
+
+
+def test_proposals_show_a_building_without_a_customer_and_stay_closed(own_desk: Desk) -> None:
+    waiting = own_desk("proposals", "list", "--json").json
+    assert waiting
+    assert {"proposal_no", "kind", "point_ref", "opened_on", "days", "state", "meaning"} == set(
+        waiting[0]
+    )
+    number = str(waiting[0]["proposal_no"])
+    seen = own_desk("proposals", "show", number, "--why", "the plot's papers", "--json").json
+    assert seen["kind"] == waiting[0]["kind"]
+    assert seen["evidence"]
+    assert own_desk("proposals", "close", number, "--why", "own well").code == 0
+    left = own_desk("proposals", "list", "--json").json
+    assert len(left) == len(waiting) - 1
+    again = own_desk("proposals", "close", number, "--why", "own well")
+    assert (again.code, again.err) == (1, f"hub: proposal {number} is already closed\n")
+    assert own_desk("proposals", "reopen", number, "--why", "by mistake").code == 0
+    assert own_desk("proposals", "list", "--json").json == waiting
+
+
+def test_a_look_at_a_proposal_is_logged_and_a_missing_one_says_where_to_look(
+    own_desk: Desk,
+) -> None:
+    nothing = own_desk("proposals", "show", "999", "--why", "x")
+    assert (nothing.code, nothing.err) == (
+        1,
+        "hub: there is no proposal 999; see: hub proposals list\n",
+    )
+    nobody = own_desk("proposals", "show", "1", "--why", "x", environ={})
+    assert nobody.code == 1
+    assert "say who you are" in nobody.err
