@@ -51,6 +51,7 @@ BOUNDARIES = (
     ),
     "log:sealed",
     "log:shown",
+    *(f"propose:{moment}" for moment in ("begin", "uncommitted", "committed")),
     "close:written",
 )
 # Between the end of one step and the beginning of the next nothing is written: one death covers both.

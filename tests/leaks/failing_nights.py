@@ -34,6 +34,7 @@ NIGHTS: tuple[tuple[str, ...], ...] = (
         "extract:own_register:uncommitted",
         "render:municipality",
         "render:building_control",
+        "propose:uncommitted",
     ),
     (
         "deliver:finance:sending",

@@ -166,7 +166,9 @@ def test_the_picture_is_still_read_at_a_glance_with_five_sources_and_four_recipi
     assert drawn.count("-->") == 5 + 1 + 1 + 4 + 4 + 4 + 1 + 2
     assert 'landing_municipality["municipality"]' in drawn, "one name, two boxes"
     assert 'extract_municipality["municipality"]' in drawn
-    columns = [group for group in dict.fromkeys(GROUPS.values()) if f"subgraph night_{group}[" in drawn]
+    columns = [
+        group for group in dict.fromkeys(GROUPS.values()) if f"subgraph night_{group}[" in drawn
+    ]
     assert columns == re.findall(r"subgraph night_(\w+)", drawn), "left to right as the night"
     assert max(len(label) for label in re.findall(r'\["(.*?)"\]', drawn)) <= 16
 

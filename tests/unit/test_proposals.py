@@ -50,21 +50,24 @@ def person(party: int, family_name: str) -> dict[str, Any]:
 
 
 Rows = Sequence[Mapping[str, Any]]
+WHERE_ALL_FITS: dict[str, Rows] = {
+    "points": [point()],
+    "roles": [role(7, "holder"), role(7, "payer")],
+    "ties": [tie(HOME)],
+    "places": [building(HOME)],
+    "parties": [person(7, "Aarnio"), person(8, "Oksala")],
+    "values": [],
+}
 
 
-def found(
-    points: Rows = (point(),),
-    roles: Rows = (role(7, "holder"), role(7, "payer")),
-    ties: Rows = (tie(HOME),),
-    places: Rows = (building(HOME),),
-    parties: Rows = (person(7, "Aarnio"), person(8, "Oksala")),
-    values: Rows = (),
-    as_of: str = TONIGHT,
-) -> pd.DataFrame:
-    people = pd.DataFrame(list(parties), columns=["party_id", "party_type", "family_name"])
+def found(as_of: str = TONIGHT, **changed: Rows) -> pd.DataFrame:
+    """What is proposed where all fits but for what is given."""
+    rows = WHERE_ALL_FITS | changed
+    people = pd.DataFrame(list(rows["parties"]), columns=["party_id", "party_type", "family_name"])
     return proposals(
-        GOLDEN_POINTS.frame(points), POINT_VALUES.frame(values), GOLDEN_ROLES.frame(roles),
-        people, POINT_TIES.frame(ties), POINTS.frame(places), as_of,
+        GOLDEN_POINTS.frame(rows["points"]), POINT_VALUES.frame(rows["values"]),
+        GOLDEN_ROLES.frame(rows["roles"]), people, POINT_TIES.frame(rows["ties"]),
+        POINTS.frame(rows["places"]), as_of,
     )  # fmt: skip
 
 
