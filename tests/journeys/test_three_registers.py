@@ -34,7 +34,8 @@ from pipelines.steps.consolidate import consolidate
 from pipelines.steps.match import match
 from pipelines.steps.night import LogKeys, Night, StepRun, executing
 from pipelines.steps.prepare_extract import prepare_extract, preview
-from pipelines.store import frames, holdings, linkage, quarantine
+from pipelines.steps.propose import propose
+from pipelines.store import frames, holdings, linkage, proposals, quarantine
 from pipelines.store.backup import backup, restore
 from pipelines.store.engine import open_engine, transaction
 from tests.journeys.crashing import contents
@@ -67,6 +68,12 @@ class Registers:
         counts = consolidate(self.hub(full=full)).counts
         self.today += 1
         return counts
+
+    def proposed(self) -> set[str]:
+        """The kinds of what waits for a steward, after a night's look."""
+        propose(self.hub())
+        with transaction(self.engine) as conn:
+            return set(proposals.listed(conn)["kind"])
 
     @contextmanager
     def hearing(self) -> Iterator[StepRun]:
@@ -322,6 +329,62 @@ def test_a_building_that_moves_to_a_new_parcel_takes_its_point_along(hub: Regist
     assert list(hub.table(GOLDEN_POINTS)["property_id"]) == [PARCEL]
     tied = hub.table(POINT_TIES).set_index("source_key")["tied_by"]
     assert dict(tied) == {"b1": "building_id", PARCEL: "property_id", PLOT: "beside"}
+
+
+def test_a_house_that_burns_is_asked_about_until_it_is_rebuilt(hub: Registers) -> None:
+    """A burnt house may still be connected; one that is gone ends no contract by itself (R31)."""
+    owned(hub)
+    hub.night()
+    assert hub.proposed() == set()
+    hub.place(CONTROL, "b1", building_id=HOME, property_id=PLOT, building_state="abandoned")
+    hub.night()
+    assert hub.proposed() == set(), "ruins are no demolition"
+    gone = {"building_state": "demolished", "demolition_date": "2026-11-10"}
+    hub.place(CONTROL, "b1", building_id=HOME, property_id=PLOT, **gone)
+    hub.night()
+    assert hub.proposed() == set(), "not before its day"
+    hub.today = 10
+    assert hub.proposed() == {"demolished_with_contract"}
+    assert {kind for _, _, kind, *_ in hub.roles()} == {"holder", "payer", "owner"}
+
+    new = {"building_id": "9000007612", "building_state": "in_use", "has_water_connection": True}
+    hub.place(CONTROL, "b2", property_id=PLOT, **new)
+    hub.night()
+    assert hub.proposed() == {"demolished_with_contract", "building_without_customer"}
+    hub.place(OWN, "KP1", property_id=PLOT, building_id=new["building_id"], street_line="Mäkitie 3")
+    hub.night()
+    assert hub.proposed() == set(), "the own register names the new house"
+    (point,) = hub.table(GOLDEN_POINTS).to_dict("records")
+    assert (point["building_id"], point["building_state"]) == (new["building_id"], "in_use")
+
+
+def test_of_a_farm_that_is_split_the_house_keeps_its_point_and_the_barn_has_none(
+    hub: Registers,
+) -> None:
+    owned(hub, has_water_connection=True)
+    hub.place(CONTROL, "b2", building_id=BARN, property_id=PLOT, building_state="in_use")
+    hub.night()
+    assert hub.proposed() == set(), "one farm, one connection"
+    hub.place(CONTROL, "b1", building_id=HOME, property_id=PARCEL, building_state="in_use")
+    barn = {"building_id": BARN, "property_id": PLOT, "building_state": "in_use"}
+    hub.place(CONTROL, "b2", has_water_connection=True, **barn)
+    hub.night()
+    assert list(hub.table(GOLDEN_POINTS)["property_id"]) == [PARCEL]
+    assert hub.proposed() == {"building_without_customer"}
+    hub.place(OWN, "KP2", property_id=PLOT, building_id=BARN, street_line="Mäkitie 5")
+    hub.night()
+    assert hub.proposed() == set()
+    assert set(hub.table(GOLDEN_POINTS)["property_id"]) == {PARCEL, PLOT}
+
+
+def test_a_night_in_which_nothing_moved_looks_at_no_property(hub: Registers) -> None:
+    hub.role(OWN, "r2", "1", "KP1", "payer", valid_from="2010-01-01", valid_to="2026-11-05")
+    hub.night()
+    assert hub.proposed() == set()
+    assert "opened" not in propose(hub.hub()).counts
+    hub.today = 5
+    assert propose(hub.hub()).counts["opened"] == 1, "a role's end came due"
+    assert hub.proposed() == {"no_payer"}
 
 
 def test_when_a_role_goes_to_another_customer_finance_hears_of_both(hub: Registers) -> None:
