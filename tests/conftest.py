@@ -7,7 +7,6 @@ here: people and worlds (`canaries`, each folder's own conftest).
 
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from tests.canaries import LivedIn
+    from tests.postgres import Kept
 
 GOLDEN = Path(__file__).parent / "golden"
 _NEEDS = {
@@ -147,7 +147,9 @@ def database(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def empty_postgres_url() -> Iterator[str]:
     """A PostgreSQL database of the test's own with nothing in it; for tests marked `postgres`."""
-    with _postgres_database() as url:
+    from tests.postgres import Database
+
+    with Database() as url:
         yield url
 
 
@@ -165,18 +167,17 @@ def engine(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> "It
     """A database of the test's own with the hub's tables, on SQLite and (marked) on PostgreSQL."""
     from pipelines.store.engine import open_engine
 
-    template: str = request.getfixturevalue(f"_{database}_template")
     if database == "sqlite":
+        template: str = request.getfixturevalue("_sqlite_template")
         (tmp_path / "home").mkdir(mode=0o700, exist_ok=True)
         shutil.copyfile(template, tmp_path / "home" / "hub.db")
         opened = open_engine(f"sqlite:///{tmp_path}/home/hub.db")
         yield opened
         opened.dispose()
         return
-    with _postgres_database(template) as url:
-        opened = open_engine(url)
-        yield opened
-        opened.dispose()
+    opened = open_engine(request.getfixturevalue("_swept_postgres"))
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -193,39 +194,14 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def _postgresql_template() -> Iterator[str]:
-    from pipelines.store.engine import migrate, open_engine
+def _kept_postgres() -> "Iterator[Kept]":
+    """A database of this process that every test in turn begins with: making one takes half a second."""
+    from tests.postgres import Kept
 
-    with _postgres_database() as url:
-        opened = open_engine(url)
-        migrate(opened)
-        opened.dispose()
-        yield url.rsplit("/", 1)[-1]
+    with Kept() as kept:
+        yield kept
 
 
-class _postgres_database:
-    """A database on the test server, dropped at the end whoever is still connected."""
-
-    def __init__(self, template: str = "template0") -> None:
-        self._name = f"hub_test_{uuid.uuid4().hex}"
-        self._template = template
-
-    def __enter__(self) -> str:
-        from sqlalchemy.engine import make_url
-
-        # a language of its own, so that nothing rests on the order a C locale happens to give
-        locale = "LOCALE_PROVIDER icu ICU_LOCALE 'fi-FI'" if self._template == "template0" else ""
-        self._run(f'CREATE DATABASE "{self._name}" TEMPLATE "{self._template}" {locale}')
-        url = make_url(os.environ["HUB_TEST_POSTGRES_URL"]).set(database=self._name)
-        return url.render_as_string(hide_password=False)
-
-    def __exit__(self, *_: object) -> None:
-        self._run(f'DROP DATABASE IF EXISTS "{self._name}" WITH (FORCE)')
-
-    def _run(self, statement: str) -> None:
-        from sqlalchemy import create_engine
-
-        server = create_engine(os.environ["HUB_TEST_POSTGRES_URL"], isolation_level="AUTOCOMMIT")
-        with server.connect() as connection:
-            connection.exec_driver_sql(statement)
-        server.dispose()
+@pytest.fixture
+def _swept_postgres(_kept_postgres: "Kept") -> str:
+    return _kept_postgres.swept()
