@@ -232,6 +232,8 @@ class Buildings:
                 said = self._found[key]
             elif key is not None and (is_begun or (is_gone and has_check_character(key))):
                 said = self._found[key] = _described(building)
+                if not has_check_character(key):
+                    said.facts = {}  # else it would speak for the house at the same address
             else:
                 self.unknown["unreadable_building"] += key is None
                 continue  # of a change to a building that nobody has told of there is nothing to hold
@@ -275,12 +277,14 @@ class Buildings:
                 yield owner
 
     def _owners(self, point: str, building: _Building, before: set[str]) -> Iterator[Record]:
-        """Each owner as party and role; two who can't be told apart are numbered."""
+        """Each owner as party and role; those of one id go by their names too, of one name by their number."""
+        sharing = Counter(owner.named for owner in building.owners)
         alike: Counter[str] = Counter()
         present: set[str] = set()
         for owner in building.owners:
-            alike[owner.named] += 1
-            named = f"{point}/{owner.named}/{alike[owner.named]}"
+            who = owner.named if sharing[owner.named] == 1 else f"{owner.named}/{owner.also}"
+            alike[who] += 1
+            named = f"{point}/{who}/{alike[who]}"
             key = f"{point}/{hashlib.sha256(named.encode()).hexdigest()[:20]}"
             present.add(key)
             yield Record("party", key, None, owner.content)

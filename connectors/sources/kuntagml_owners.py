@@ -37,9 +37,12 @@ _UNWANTED_OF_OWNER = (
 
 @dataclass(frozen=True, repr=False)
 class Owner:
-    """named: what tells it from others, without saying who it is. content: a party's declared fields."""
+    """named: what tells it from others, without saying who it is. also: the same of its name alone, for those
+    of whom one building names several. content: a party's declared fields.
+    """
 
     named: str
+    also: str
     content: dict[str, object]
 
 
@@ -72,12 +75,9 @@ class Reading:
         # Said in any other way than false or not at all, it counts as an order (DESIGN 12).
         if switch is not None and (switch.text() or "").lower() not in _NO:
             said = {k: v for k, v in said.items() if k != "addresses"} | {"protection": "on"}
-        return Owner(self._named(said, names), said)
-
-    def _named(self, said: dict[str, object], names: list[str]) -> str:
-        firm = "".join(c for c in str(said.get("business_id") or "") if c.isdigit())
-        plain = " ".join(names).casefold()
-        return str(said.get("person_key") or (f"Y{firm}" if firm else self.tokens.person(plain)))
+        digits = "".join(c for c in str(said.get("business_id") or "") if c.isdigit())
+        also = self.tokens.person(" ".join(names).casefold())
+        return Owner(str(said.get("person_key") or (f"Y{digits}" if digits else also)), also, said)
 
     def _person(self, person: Element) -> dict[str, object]:
         code = person.text("henkilotunnus")
@@ -142,7 +142,7 @@ class Reading:
         return parts | {"country": "FI"} if parts else {}
 
     def _drop(self, element: Element, names: tuple[str, ...]) -> None:
-        self.dropped.update(name for name in names if element.text(name) is not None)
+        self.dropped.update(name for name in names if element.one(name) is not None)
 
 
 _NAMES = ("family_name", "given_names", "organisation_name", "name")
