@@ -242,7 +242,7 @@ class _Service:
 
 
 def _get(http: Http, options: KuntaGmlOptions, asked: Mapping[str, str]) -> Answer:
-    return http.request("GET", options.path, params={"service": "WFS", "version": "1.1.0", **asked})
+    return http.request("GET", options.path, params={"service": "WFS", **asked})
 
 
 def _filter(path: str, ids: Sequence[str]) -> str:

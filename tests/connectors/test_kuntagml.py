@@ -682,7 +682,6 @@ def test_the_question_is_the_one_the_systems_in_use_know() -> None:
     assert (asked.method, urlsplit(asked.path).path) == ("GET", "/kunta/wfs")
     assert query(asked) == {
         "service": "WFS",
-        "version": "1.1.0",
         "request": "GetFeature",
         "maxFeatures": "1000",
         "typeName": "rakval:ValmisRakennus",
