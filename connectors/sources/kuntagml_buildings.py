@@ -92,11 +92,15 @@ class _State(NamedTuple):
 
 @dataclass(repr=False)
 class _Building:
-    """What the answers say of one building. is_whole: they hold the building itself, not a permit alone."""
+    """What the answers say of one building. is_whole: they hold the building itself, not a permit alone.
+
+    former_keys: what it would have gone by before it had a permanent id.
+    """
 
     property_id: str | None
     building_id: str | None
     is_whole: bool = False
+    former_keys: tuple[str, ...] = ()
     states: list[_State] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
     owners: list[Owner] = field(default_factory=list)
@@ -160,6 +164,9 @@ class Buildings:
         for key, building in self._found.items():
             records.append(Record("point", key, None, _point(building)))
             records += self._owners(key, building, before[key])
+            if building.owners and not before[key]:  # heard of under this key for the first time
+                for former in building.former_keys:
+                    records += self._moved(former, building, before[former])
         return records
 
     # --- a building as it stands --------------------------------------------------------------------
@@ -180,6 +187,7 @@ class Buildings:
             return
         said = _described(building)
         said.is_whole = True
+        said.former_keys = tuple(k for k in _own_keys(building) if k != key)
         said.states = list(self._states(feature))
         networks = building.one("rakennuksenTiedot", "verkostoliittymat")
         if networks is not None:
@@ -276,6 +284,14 @@ class Buildings:
             else:
                 yield owner
 
+    def _moved(self, former: str, building: _Building, before: set[str]) -> Iterator[Record]:
+        """Nothing stands under the key of a building that has got a permanent id since, if anything did."""
+        if before:
+            place = stated(property_id=building.property_id)
+            yield Record("point", former, None, place)
+        for gone in sorted(before):
+            yield Record("role", gone, None, {"valid_to": self._today}, is_partial=True)
+
     def _owners(self, point: str, building: _Building, before: set[str]) -> Iterator[Record]:
         """Each owner as party and role; those of one id go by their names too, of one name by their number."""
         sharing = Counter(owner.named for owner in building.owners)
@@ -323,15 +339,20 @@ def _point(building: _Building) -> dict[str, object]:
 
 def _key(building: Element, permit: str | None = None) -> str | None:
     """The permanent id; else the system's own number, or in a permit place and number within it."""
-    ids = _ids(building)
-    permanent = plain_building_id(ids.text("valtakunnallinenNumero"))
+    permanent = plain_building_id(_ids(building).text("valtakunnallinenNumero"))
     if permanent and has_check_character(permanent):
         return permanent
+    return next(_own_keys(building, permit), None)
+
+
+def _own_keys(building: Element, permit: str | None = None) -> Iterator[str]:
+    ids, own = _ids(building), building.text("yksilointitieto")
+    if own and permit is None:
+        yield own
     place = plain_property_id(ids.text("kiinttun"))
     number = ids.text("rakennusnro") or ids.text("jarjestysnumero")
-    if permit is None and (own := building.text("yksilointitieto")):
-        return own
-    return "-".join(filter(None, (place, permit, number))) if place and number else None
+    if place and number:
+        yield "-".join(filter(None, (place, permit, number)))
 
 
 def _connections(networks: Element) -> dict[str, object]:

@@ -444,6 +444,22 @@ def test_an_owner_who_is_merely_missing_has_ended_nothing() -> None:
     assert owners_of(known=known) == []
 
 
+def test_a_building_that_has_got_a_permanent_id_leaves_nothing_under_its_former_key() -> None:
+    (before,) = of(
+        heard(building(person("Vanha"), told=ids(prt=None), more=t(yksilointitieto=7))).records(),
+        "role",
+    )
+    known = [before.key]
+    now = heard(building(person("Vanha"), more=t(yksilointitieto=7)), known=known).records()
+    assert [(r.kind, r.key, dict(r.content)) for r in now[3:]] == [
+        ("point", "7", {"property_id": OURS}),
+        ("role", before.key, {"valid_to": TODAY}),
+    ]
+    assert [r.key for r in now[:1]] == [PRT]
+    again = heard(building(person("Vanha"), more=t(yksilointitieto=7)), known=[*known, now[2].key])
+    assert len(again.records()) == 3, "it ended on the day that was told first"
+
+
 def test_what_another_building_knows_ends_nothing_here() -> None:
     elsewhere = f"{OTHER_PRT}/0123456789"
     assert len(owners_of("Uusi", known=[elsewhere])) == 1
