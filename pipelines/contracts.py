@@ -117,6 +117,22 @@ SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
             _has_url,
             on_demand="drains",
         ),
+        "kuntagml": Connector(
+            frozenset(
+                {
+                    "base_url",
+                    "username",
+                    "password",
+                    "features",
+                    "together",
+                    "max_features",
+                    "ca_file",
+                    "timeout",
+                    "attempts",
+                }
+            ),
+            _has_url,
+        ),
     }
 )
 RECIPIENT_CONNECTORS: Mapping[str, Connector] = MappingProxyType(

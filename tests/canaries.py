@@ -20,6 +20,8 @@ from pathlib import Path
 from stdnum.fi import hetu
 
 from connectors.sandbox import town as sandbox
+from connectors.sandbox.kuntagml import ExemptionRegister, PermitSystem
+from connectors.sandbox.kuntagml_features import Contact
 from connectors.sandbox.names import PostOffice
 from connectors.sandbox.own_register import Row
 from connectors.sandbox.ryhti import BuildingRegister
@@ -84,6 +86,9 @@ NEVER_KEPT = (
     "rinnakkaispesue",
     "verkkopesue",
     "pelikaanisto",  # whom an owner has named to speak for them
+    "hakijalintunen",  # who applies for a permit or an exemption, and how building control reaches an owner
+    "505557399",
+    "lintula.invalid",
     "kaakkurila",  # somebody whose house is none of ours
     "haikarankuja",
 )
@@ -316,6 +321,10 @@ def _plant_buildings(town: sandbox.Town, point_ref: str) -> None:
                 address=place._replace(street="Hanhensulantie"),
                 owners=tuple(owners),
             )
+    for name in ("kuntagml", "exemptions"):
+        system = town._registers[name]
+        assert isinstance(system, (PermitSystem, ExemptionRegister))
+        system.contact = Contact("Hakijalintunen", "0505557399", "omistaja@lintula.invalid")
     office = town._municipality
     owning = {row["HENKILONRO"] for row in office.ownerships.values()}
     in_stories = {p for story in town._founded.stories.values() for p in story.people}

@@ -35,6 +35,16 @@ RYHTI_FAULTS = {
     "expired_token": "takes the token for one that has run out, once",
     "unknown_code": "gives every building a state of life nobody has heard of",
 }
+KUNTAGML_FAULTS = {
+    "doctype": "answers with a DOCTYPE whose entities grow without end",
+    "exception": "answers with an OGC exception and status 200",
+    "login_page": "answers with a page in HTML and status 200",
+    "full": "fills every answer up to maxFeatures by saying things twice",
+    "broken_postcode": "gives every address a postal code of 13 digits",
+    "broken_building": "leaves the first building of an answer without anything in it",
+    "wrong_check": "gives every building id a wrong check character",
+    "unknown_word": "gives every building a condition nobody has heard of",
+}
 YTJ_FAULTS = {
     "not_found": "says it holds nobody of that business id",
     "lying": "answers with another company than the one asked for",
@@ -66,6 +76,8 @@ NETVISOR_FAULTS = {
 CATALOGUE: dict[str, dict[str, str]] = {
     "dvv": SERVER_FAULTS | FEED_FAULTS | DVV_FAULTS,
     "ryhti": SERVER_FAULTS | FEED_FAULTS | RYHTI_FAULTS,
+    "kuntagml": SERVER_FAULTS | KUNTAGML_FAULTS,
+    "exemptions": {k: SERVER_FAULTS[k] for k in ("http_500", "unauthorised")},
     "ytj": {k: v for k, v in SERVER_FAULTS.items() if k != "unauthorised"} | YTJ_FAULTS,
     "own_register": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "municipality": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,

@@ -14,6 +14,7 @@ from random import Random
 from connectors.sandbox import names
 from connectors.sandbox.clerk import PLAIN_LETTERS, Clerk, typed_name
 from connectors.sandbox.own_register import CONTACT, HOLDER, OWNER, PAYER, OwnRegister, Row
+from connectors.sandbox.ryhti_objects import Building
 from connectors.sandbox.settlers import Settlers
 from connectors.sandbox.world import Address, Company, Person, Stay, World, days_after
 
@@ -60,7 +61,8 @@ class Founded:
     """What the founding leaves behind.
 
     cast: people in stories, whom chance leaves alone. told: the steps of stories that have happened.
-    refused_keys: table/key → the column no hub should believe. sales: in the order they happened.
+    refused_keys: table/key → the column no hub should believe. sales: in the order they happened. buildings:
+    what stands, by Ryhti's key; it is the building register's to change.
     """
 
     world: World
@@ -70,6 +72,7 @@ class Founded:
     refused_keys: dict[str, str] = field(default_factory=dict)
     told: set[tuple[str, int]] = field(default_factory=set)
     sales: list[Sale] = field(default_factory=list)
+    buildings: dict[str, Building] = field(default_factory=dict)
 
 
 def found(seed: int, customers: int, today: str) -> Founded:

@@ -63,7 +63,7 @@ class BuildingRegister:
         self._tokens: set[str] = set()
         self._handed_out = 0
         self._events: list[_Event] = []
-        self.buildings: dict[str, Building] = {}
+        self.buildings = scene.town.buildings
         self.page_size = PAGE
         self._found()
         self._tell_stories()

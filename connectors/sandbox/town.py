@@ -31,6 +31,7 @@ from connectors.sandbox.exchange import (
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.founding import found
 from connectors.sandbox.inspectors import BuildingControl
+from connectors.sandbox.kuntagml import ExemptionRegister, PermitSystem
 from connectors.sandbox.municipality import Municipality
 from connectors.sandbox.netvisor import Netvisor
 from connectors.sandbox.ryhti import BuildingRegister
@@ -42,7 +43,9 @@ FIRST_DAY = "2026-11-02"
 # who answers over HTTP; each lives in a module of its own
 _REGISTERS: Mapping[str, Founder] = {
     "dvv": DvvApi,
-    "ryhti": BuildingRegister,
+    "ryhti": BuildingRegister,  # before whoever looks at its buildings
+    "kuntagml": PermitSystem,
+    "exemptions": ExemptionRegister,
     "ytj": CompanyRegister,
 }
 

@@ -125,6 +125,27 @@ _ALL = (
     Field("demolition_date", "date", "none", "when the building was demolished", pattern=_DATE),
     Field("has_water_connection", "boolean", "none", "to the water network; null: nobody says"),
     Field("has_sewer_connection", "boolean", "none", "to the sewer network; null: nobody says"),
+    Field(
+        "water_exempt_since",
+        "date",
+        "none",
+        "since when the property need not join the water network",
+        pattern=_DATE,
+    ),
+    Field(
+        "sewer_exempt_since",
+        "date",
+        "none",
+        "since when the property need not join the sewer network",
+        pattern=_DATE,
+    ),
+    Field(
+        "stormwater_exempt_since",
+        "date",
+        "none",
+        "since when the property need not join the storm-water sewer",
+        pattern=_DATE,
+    ),
     Field("tied_by", "text", "none", "what ties another register's place to the point"),
     Field(
         "role_type",

@@ -30,11 +30,12 @@ _OF_THE_BUILDING = (
     "has_water_connection",
     "has_sewer_connection",
 )
+_OF_THE_PROPERTY = ("water_exempt_since", "sewer_exempt_since", "stormwater_exempt_since")
 _UNITS = {
     "property_id": ("property_id",),
     "building_id": ("building_id",),
     "street_line": _ADDRESS,
-    **{name: (name,) for name in _OF_THE_BUILDING},
+    **{name: (name,) for name in (*_OF_THE_BUILDING, *_OF_THE_PROPERTY)},
 }
 
 
@@ -99,9 +100,12 @@ def golden_points(
     own, places: as for `ties`. tied: POINT_TIES between them. A field nobody is declared for is the own
     register's. Of several places that one register ties to a point one speaks: the strongest tied, then
     one that still stands, then the smallest key. One that states another building than the point's own
-    says nothing about the building. Sorted by point.
+    says nothing about the building. The day of a demolition is heard only of whoever is believed that there
+    was one. Sorted by point.
     """
-    heard = pd.concat([_spoken_by(own), _speakers(own, places, tied)], ignore_index=True)
+    heard = _dated_as_believed(
+        pd.concat([_spoken_by(own), _speakers(own, places, tied)], ignore_index=True), policy
+    )
     points = own[["point_id", "source_key"]].rename(columns={"source_key": "point_ref"})
     points = points.sort_values("point_id").reset_index(drop=True)
     values, overruled = [], []
@@ -136,6 +140,14 @@ def _speakers(own: pd.DataFrame, places: pd.DataFrame, tied: pd.DataFrame) -> pd
     return POINTS.conform(first[list(POINTS.columns)].assign(**silent)).assign(
         point_id=first["point_id"]
     )
+
+
+def _dated_as_believed(heard: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """Without the days of demolitions told by who states another state of the building than the one that stands."""
+    believed = _winners(heard, "building_state", policy).set_index("point_id")["building_state"]
+    stands = heard["point_id"].map(believed).astype("str")
+    is_against = heard["building_state"].notna() & (heard["building_state"] != stands)
+    return heard.assign(demolition_date=heard["demolition_date"].mask(is_against.astype(bool)))
 
 
 def _stating(heard: pd.DataFrame, unit: str, policy: Policy) -> pd.DataFrame:

@@ -80,6 +80,7 @@ _SITUATIONS = frozenset({"restructuring", "liquidation", "bankruptcy", "ceased"}
 _BUILDING_STATES = frozenset({"planned", "under_construction", "in_use", "abandoned", "demolished"})
 _CHANNELS = frozenset({"paper", "einvoice", "email", "portal"})
 _ROLE_TYPES = frozenset({"holder", "payer", "owner", "contact"})
+_EXEMPT_SINCE = ("water_exempt_since", "sewer_exempt_since", "stormwater_exempt_since")
 _PASSED_ON = ("person_key", "birth_key", "key_id", "identity_fault")
 # A role's final-invoice address is numbered above anything a party states of itself.
 _FINAL_INVOICE_FROM = 1000
@@ -548,6 +549,7 @@ def _points(reading: _Reading, allow_test: bool) -> pd.DataFrame:
             "demolition_date": reading.read("demolition_date", _date, "date_unreadable"),
             "has_water_connection": reading.boolean("has_water_connection"),
             "has_sewer_connection": reading.boolean("has_sewer_connection"),
+            **{name: reading.read(name, _date, "date_unreadable") for name in _EXEMPT_SINCE},
             "source_time": list(reading.rows["source_time"]),
         }
     )

@@ -46,7 +46,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(

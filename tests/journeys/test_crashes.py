@@ -31,7 +31,10 @@ pytestmark = pytest.mark.journey
 RECIPIENTS = ("building_control", "finance", "municipality", "own_register")
 TOLD = RECIPIENTS[1:]  # nobody is connected or leaves the network that day
 STEPS = (
-    *(f"ingest:{s}" for s in ("dvv", "municipality", "registrations", "ryhti", "ytj")),
+    *(
+        f"ingest:{s}"
+        for s in ("dvv", "exemptions", "kuntagml", "municipality", "registrations", "ryhti", "ytj")
+    ),
     "standardise", "match", "consolidate",
     *(f"extract:{r}" for r in RECIPIENTS),
 )  # fmt: skip

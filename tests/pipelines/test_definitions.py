@@ -32,6 +32,8 @@ HELSINKI = ZoneInfo("Europe/Helsinki")
 # what each shipped counterparty is called in the town in a box
 ENDPOINTS = {
     "sources/dvv": "dvv",
+    "sources/exemptions": "exemptions",
+    "sources/kuntagml": "kuntagml",
     "sources/municipality": "municipality",
     "sources/registrations": "own_register",
     "sources/ryhti": "ryhti",
@@ -67,7 +69,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     ryhti = {"base_url": "http://127.0.0.1:1", "client_id": "u", "client_secret": "p"}
     ytj = {"base_url": "http://127.0.0.1:1/v3"}
     sftp = dict.fromkeys(("own_register", "finance", "municipality", "building_control"), door())
-    point_at(home, {"dvv": dvv, "ryhti": ryhti, "ytj": ytj, **sftp})
+    wfs = {"base_url": "http://127.0.0.1:1/wfs", "username": "u", "password": "p"}
+    asked = {"dvv": dvv, "ryhti": ryhti, "ytj": ytj, "kuntagml": wfs, "exemptions": wfs}
+    point_at(home, {**asked, **sftp})
     return load_settings(home, {})
 
 
@@ -142,12 +146,14 @@ def test_the_picture_in_the_readme_is_the_graph(
     assert picture(specs) in drawn
 
 
-def test_the_picture_is_still_read_at_a_glance_with_five_sources_and_four_recipients() -> None:
+def test_the_picture_is_still_read_at_a_glance_with_seven_sources_and_four_recipients() -> None:
     def spec(layer: str, thing: str, *deps: str) -> dg.AssetSpec:
         after = [dg.AssetKey(d.split("/")) for d in deps]
         return dg.AssetSpec(dg.AssetKey([layer, thing]), deps=after, group_name=GROUPS[layer])
 
-    sources = ["dvv", "municipality", "registrations", "ryhti", "ytj"]
+    sources = [
+        "dvv", "exemptions", "kuntagml", "municipality", "registrations", "ryhti", "ytj"
+    ]  # fmt: skip
     recipients = ["building_control", "finance", "municipality", "own_register"]
     drawn = picture(
         [
@@ -163,7 +169,7 @@ def test_the_picture_is_still_read_at_a_glance_with_five_sources_and_four_recipi
         ]
     )
     assert drawn.count("subgraph") == drawn.count("  end\n") == len(set(GROUPS.values()))
-    assert drawn.count("-->") == 5 + 1 + 1 + 4 + 4 + 4 + 1 + 2
+    assert drawn.count("-->") == len(sources) + 3 * len(recipients) + 5
     assert 'landing_municipality["municipality"]' in drawn, "one name, two boxes"
     assert 'extract_municipality["municipality"]' in drawn
     columns = [

@@ -1,6 +1,7 @@
 """Which place of another register is which point of ours, and whose word on it stands (R14)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 
 import pandas as pd
@@ -259,6 +260,115 @@ def test_the_end_of_another_building_is_not_the_end_of_ours() -> None:
     )
     assert fact(found, "building_state") is None
     assert list(found.overruled["field"]) == ["building_id"]
+
+
+# --- building control's two registers ---------------------------------------------------------------
+
+BOTH = replace(
+    POLICY,
+    point_owners={
+        **{name: (*who, "kuntagml") for name, who in POLICY.point_owners.items()},
+        "property_id": ("ryhti", "kuntagml", "registrations"),
+        "water_exempt_since": ("exemptions",),
+        "sewer_exempt_since": ("exemptions",),
+    },
+)
+
+
+def permit_system(key: str, **facts: object) -> Row:
+    return {"source": "kuntagml", "source_key": key, **facts}
+
+
+def told_by_both(points: Sequence[Row], *places: Row) -> GoldenPoints:
+    own, others = ours(points), POINTS.frame(places)
+    return golden_points(own, others, ties(own, others, BOTH), BOTH)
+
+
+def test_two_registers_of_one_building_are_one_point_with_an_owner_for_every_fact() -> None:
+    """R14: tied by the building's id; on another parcel, in another state, the declared owner stands."""
+    found = told_by_both(
+        [point(1, property_id=PLOT, building_id=HOME)],
+        building("uuid", property_id=PARCEL, building_id=HOME, building_state="in_use"),
+        permit_system(
+            HOME, property_id=PLOT, building_id=HOME, building_state="demolished",
+            demolition_date="2026-05-04", has_sewer_connection=True,
+        ),
+    )  # fmt: skip
+    assert len(found.points) == 1
+    assert fact(found, "property_id") == (PARCEL, "ryhti", "declared_owner")
+    assert fact(found, "building_state") == ("in_use", "ryhti", "declared_owner")
+    assert fact(found, "has_sewer_connection") == ("true", "kuntagml", "owner_silent")
+    assert fact(found, "demolition_date") is None, "it stands, so no day of its end is believed"
+    against = found.overruled[["field", "value", "source"]].itertuples(index=False, name=None)
+    assert set(against) == {
+        ("property_id", PLOT, "kuntagml"),
+        ("property_id", PLOT, "registrations"),
+        ("building_state", "demolished", "kuntagml"),
+    }
+
+
+@pytest.mark.parametrize("state", [None, "demolished"])
+def test_a_demolition_told_by_one_stands_where_the_other_says_nothing_against_it(
+    state: str | None,
+) -> None:
+    found = told_by_both(
+        [point(1, property_id=PLOT, building_id=HOME)],
+        building("uuid", property_id=PLOT, building_id=HOME, building_state=state),
+        permit_system(
+            HOME, property_id=PLOT, building_id=HOME, building_state="demolished",
+            demolition_date="2026-05-04",
+        ),
+    )  # fmt: skip
+    owner = ("ryhti", "declared_owner") if state else ("kuntagml", "owner_silent")
+    assert fact(found, "building_state") == ("demolished", *owner)
+    assert fact(found, "demolition_date") == ("2026-05-04", "kuntagml", "owner_silent")
+
+
+def test_a_building_that_only_one_of_them_moved_to_a_new_parcel_is_followed_by_its_id() -> None:
+    moved = permit_system("k", property_id=PARCEL, building_id=HOME)
+    barn = permit_system("b", property_id=PLOT, building_id=BARN, building_state="demolished")
+    found = told_by_both([point(1, property_id=PLOT, building_id=HOME)], moved, barn)
+    assert fact(found, "property_id") == (PARCEL, "kuntagml", "owner_silent")
+    assert fact(found, "building_state") is None, "the barn stayed behind and is beside"
+
+
+# --- exemptions of a property -------------------------------------------------------------------------
+
+
+def leave(property_id: str, **since: str) -> Row:
+    facts = {"property_id": property_id, **since}
+    return {"source": "exemptions", "source_key": property_id, **facts}
+
+
+def test_an_exemption_of_a_property_holds_at_each_of_its_points_whatever_buildings_they_serve() -> (
+    None
+):
+    found = told_by_both(
+        [
+            point(1, property_id=PLOT, building_id=HOME),
+            point(2, property_id=PLOT),
+            point(3, property_id=OTHER_PLOT),
+        ],
+        leave(PLOT, sewer_exempt_since="2020-03-01"),
+        building("uuid", property_id=PLOT, building_id=HOME, building_state="in_use"),
+    )
+    since = found.points.set_index("point_id")["sewer_exempt_since"]
+    assert [since[1], since[2]] == ["2020-03-01"] * 2
+    assert pd.isna(since[3])
+    told_so = found.values[found.values["field"] == "sewer_exempt_since"]
+    assert set(told_so["source"]) == {"exemptions"}
+    assert found.points["water_exempt_since"].isna().all()
+
+
+def test_a_parcel_split_off_has_no_exemption_of_the_property_it_came_from() -> None:
+    """Environmental control decides about properties: what the new one may do is its to say."""
+    found = told_by_both(
+        [point(1, property_id=PLOT, building_id=HOME)],
+        building("uuid", property_id=PARCEL, building_id=HOME),
+        leave(PLOT, water_exempt_since="2020-03-01"),
+    )
+    assert fact(found, "property_id") == (PARCEL, "ryhti", "declared_owner")
+    assert fact(found, "water_exempt_since") is None
 
 
 # --- whatever comes ----------------------------------------------------------------------------------
