@@ -335,7 +335,9 @@ def _first_name(line: str) -> tuple[str, str, str | None, str | None, str | None
 def _has_street_and_box(line: str) -> bool:
     sides = [side.strip() for side in re.split(r"[,;/]", line)]
     boxes = [_BOX.fullmatch(side) is not None for side in sides]
-    return any(boxes) and any(_LINE.fullmatch(s) for s, box in zip(sides, boxes, strict=True) if not box)
+    return any(boxes) and any(
+        _LINE.fullmatch(s) for s, box in zip(sides, boxes, strict=True) if not box
+    )
 
 
 def _street(name: str) -> str:

@@ -33,6 +33,7 @@ HELSINKI = ZoneInfo("Europe/Helsinki")
 ENDPOINTS = {
     "sources/dvv": "dvv",
     "sources/municipality": "municipality",
+    "sources/postal": "postal",
     "sources/registrations": "own_register",
     "sources/ryhti": "ryhti",
     "sources/ytj": "ytj",
