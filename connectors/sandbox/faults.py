@@ -77,7 +77,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "municipality": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "finance": SFTP_FAULTS,
     "building_control": SFTP_FAULTS,
-    "postal": {k: SFTP_FAULTS[k] for k in ("unauthorised", "wrong_host_key")} | POSTAL_FAULTS,
+    "postal": POSTAL_FAULTS,
     "netvisor": {k: v for k, v in SERVER_FAULTS.items() if k != "http_429"} | NETVISOR_FAULTS,
 }
 
