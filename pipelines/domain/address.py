@@ -47,7 +47,9 @@ _SWEDISH = "vägen|gatan|gränden|gränd|stigen|stråket|leden|bågen|stranden|t
 _STREET_WORD = re.compile(rf"\S*(?:{_FINNISH}|{_SWEDISH})", re.IGNORECASE)
 _FINNISH_STREET = re.compile(rf".*(?:{_FINNISH})", re.IGNORECASE)
 _SWEDISH_STREET = re.compile(rf".*(?:{_SWEDISH})", re.IGNORECASE)
-_PAIR = re.compile(r"([^\W\d_][^/]*?)\s*/\s*([^\W\d_]{3}[^/]*)")
+_PAIR = re.compile(
+    rf"([^/]+?)\s*/\s*(?!(?:{_STAIR}|{_APARTMENT})(?!\w))(?=.*[^\W\d_]{{3}})([^/]+)", re.IGNORECASE
+)
 _RANGE = re.compile(r"(\d+)[^\W\d_]?[-/](\d+)")
 _FINLAND = frozenset({"", "FI", "FIN", "SUOMI", "FINLAND"})
 _TOKENS = re.compile(r"\d+|[^\W\d_]+|-")
