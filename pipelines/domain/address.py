@@ -37,7 +37,7 @@ _LINE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_BOX = re.compile(r"(?:P\.?\s?[LB]\.?|postilokero|box)\s*(\d{1,6})", re.IGNORECASE)
+_BOX = re.compile(r"(?:P\.?\s?[LB]\.?|postilokero|box)[\s,]*(\d{1,6})", re.IGNORECASE)
 _PICKED_UP = re.compile(r"poste\s+restante|noudetaan", re.IGNORECASE)
 _PLACE = re.compile(r"[^\W\d_][^\d,;:=@]*")
 _LAST_LINE = re.compile(r"(?P<line>.+?)[\s,]+(?P<code>\d{5})[\s,]+(?P<office>[^\W\d_][^\d,]*)")

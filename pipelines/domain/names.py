@@ -26,14 +26,13 @@ _ESTATE = re.compile(
     re.IGNORECASE,
 )
 # omaa sukua, född, entinen; of the shortest ones a capital letter is an initial.
-_GAP = r"[\s;:/&+*]"  # what is dropped between two words may stand between these too
-_NOBLE = rf"(?:(?:von|af|av|de|van){_GAP}+(?:(?:der|den|la|und{_GAP}+zu){_GAP}+)?)"
+_NOBLE = r"(?:(?:von|af|av|de|van) (?:(?:der|den|la|und zu) )?)"
 _NAME = rf"{_NOBLE}?[^\W\d_](?:[^\W\d_]|['’\-](?=[^\W\d_]))*"
 _FORMER = re.compile(
-    rf"\(?(?<!\w)(?:(?i:o\.{_GAP}*s\.?|os\.|omaa{_GAP}+sukua|född|ent\.|entinen|ent){_GAP}+"
-    rf"|[fe]\.{_GAP}*(?={_NOBLE}?[A-ZÅÄÖ]))(?P<name>{_NAME})(?!\w)\)?"
+    rf"\(?(?<!\w)(?:(?i:o\.\s?s\.?|os\.|omaa\ssukua|född|ent\.|entinen|ent)\s"
+    rf"|(?<![^\s(])[fe]\.\s?(?={_NOBLE}?[A-ZÅÄÖ]))(?P<name>{_NAME})(?!\w)\)?"
 )
-_INITIALS = re.compile(r"\(?O\.\s?S\.?\s")
+_INITIALS = re.compile(r"\(?O\.\s?S")
 # How forms and clerks mark the name somebody is called by.
 _CALLED = re.compile(
     r"(?<![\w*])(?:\*(?P<star>[^\W_]+)\*?|(?P<after>[^\W_]+)\*|_(?P<line>[^\W_]+)_|"
@@ -188,10 +187,24 @@ def person_name(line: str) -> PersonName:
     former family name (o.s. Mäkinen) and the mark of the called name (Matti *Juhani). Particles stay with the
     family name that follows them. A single word is a family name. Never raises.
     """
+    name = _read_person(line)
+    while any(
+        mark.search(name.line) for mark in (_FORMER, _CALLED)
+    ):  # what was dropped between two words hid a mark
+        again = _read_person(name.line)
+        if again[:2] == name[:2]:
+            break
+        name = PersonName(*again[:2], *(a or b for a, b in zip(name[2:], again[2:], strict=True)))
+    return name
+
+
+def _read_person(line: str) -> PersonName:
     text, addressee = care_of(clean(line))
     text, called = _without_marks(text)
-    text, former = _without_former(_with_plain_hyphens(text))
-    text, is_estate = _without_estate(text)
+    text, is_estate = _without_estate(_with_plain_hyphens(text))
+    text, former = _without_former(text)
+    text, is_another = _without_estate(text)
+    is_estate = is_estate or is_another
     family, _, given = text.partition(",")
     family, given = family.strip(_EDGES), given.strip(_EDGES)
     if not (family and given):
@@ -263,7 +276,8 @@ def _without_former(text: str) -> tuple[str, str | None]:
     while (found := _FORMER.search(text, at)) is not None:
         before, after = text[: found.start()].rstrip(" ("), text[found.end() :].lstrip(" )")
         # O.S. in capitals are initials, unless a whole name stands before them in capitals too
-        in_capitals = text.isupper() and len(before.split()) > 1
+        words = _LETTERS.findall(before)
+        in_capitals = text.isupper() and len(words) > 1 and max(map(len, words)) > 1
         if not before or (_INITIALS.match(found[0]) and not in_capitals):
             at = found.start() + 1
             continue
