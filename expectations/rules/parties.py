@@ -80,11 +80,9 @@ def _channel_has_address(parties: pd.DataFrame) -> pd.Series:
 
 
 def _called_by_a_given_name(parties: pd.DataFrame) -> pd.Series:
-    both = parties[["called_name", "given_names"]].notna().all(axis=1)
-    named = parties.loc[both, ["called_name", "given_names"]]
-    good = pd.Series(True, index=parties.index)
-    good[both] = [is_among(called, given) for called, given in named.itertuples(index=False)]
-    return good
+    named = parties[["called_name", "given_names"]].dropna()
+    astray = [not is_among(called, given) for called, given in named.itertuples(index=False)]
+    return pd.Series(~parties.index.isin(named.index[astray]), index=parties.index)
 
 
 def _names_in_their_places(parties: pd.DataFrame) -> pd.Series:
