@@ -136,6 +136,42 @@ class Source(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class ReferenceFile:
+    """A whole file of reference data, which tells of nobody and replaces the one before it.
+
+    table: what it lists. day: its date, ISO. columns: name → one value a record, None where it says nothing.
+    lines: records it had. faults: why a record was left out → how many were.
+    """
+
+    table: str
+    name: str
+    day: str
+    columns: Mapping[str, Sequence[str | int | None]]
+    lines: int
+    faults: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is new of some reference data, and where to go on from once it has been stored."""
+
+    files: Sequence[ReferenceFile]
+    cursor: Mapping[str, Any]
+
+
+class ReferenceSource(Protocol):
+    """Somebody who hands out reference data; never asked about anybody."""
+
+    def fetch(self, ask: Ask) -> Reference:
+        """Every file that is newer than `ask.cursor`, whole; raises a `ConnectorError` if any can't be read."""
+        ...
+
+    def check(self) -> str:
+        """As `Source.check`."""
+        ...
+
+
 class Tokens(Protocol):
     """Opaque equality tokens for what may not leave a connector (DESIGN 2)."""
 

@@ -104,6 +104,11 @@ def _of_source(
     notice: Notice, source: SourceConfig, sources: Mapping[str, SourceConfig], on: str
 ) -> Iterator[Breach]:
     file = _File(f"sources/{source.name}.yml")
+    if source.brings == "reference":
+        if source.notice_source or source.borrow_from:
+            key = "notice_source" if source.notice_source else "borrow_from"
+            yield file.breach(key, "nothing: reference data tells of nobody", "R12", file.name)
+        return
     kind = next((s for s in notice.sources if s.name == source.notice_source), None)
     if kind is None:
         expected = f"one of {', '.join(s.name for s in notice.sources)}"

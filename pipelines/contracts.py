@@ -44,6 +44,7 @@ class Connector:
     be mapped to that are no fields, and the fields the connector makes of them. asks_with: the fields
     its questions about named people carry, for the disclosure log. on_demand: what a refresh does with
     it: `asks` about one customer and leaves the cursor, `drains` what is new as a night would, or None.
+    brings: records of customers, or reference data, which tells of nobody and which no notice covers.
     """
 
     options: frozenset[str]
@@ -52,6 +53,7 @@ class Connector:
     asks_with: tuple[str, ...] = ()
     on_demand: Literal["asks", "drains"] | None = None
     columns: frozenset[str] | None = None
+    brings: Literal["records", "reference"] = "records"
 
 
 def _has_url(options: Mapping[str, JsonValue]) -> bool:
@@ -133,6 +135,7 @@ SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
             ),
             _has_url,
         ),
+        "postal": Connector(frozenset({"folder"}), _has_folder, brings="reference"),
     }
 )
 RECIPIENT_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
@@ -246,7 +249,7 @@ class Agreement(Declared):
 class SourceConfig(_Connected):
     """A register we hear from.
 
-    notice_source: its kind in `notice.yml`. controller: the joint controller behind it, when it is one's
+    notice_source: its kind in `notice.yml`, none of who brings reference data. controller: the joint controller behind it, when it is one's
     (R14). purpose and basis: what asking it about our customers rests on, for the disclosure log (R6).
     borrow_from: the source that lends who and what is ours for one call (DESIGN 2).
     """
@@ -255,7 +258,7 @@ class SourceConfig(_Connected):
 
     name: Text
     title: Title
-    notice_source: Text
+    notice_source: Text | None = None
     controller: Text | None = None
     agreement: Agreement | None = None
     purpose: Text = "maintain_register"
@@ -263,6 +266,11 @@ class SourceConfig(_Connected):
     schedule: Literal["nightly"] = "nightly"
     borrow_from: Text | None = None
     expect: Expect = Expect()
+
+    @property
+    def brings(self) -> Literal["records", "reference"]:
+        """Records of customers, or reference data (`Connector`)."""
+        return SOURCE_CONNECTORS[self.connector].brings
 
     @property
     def asks_with(self) -> tuple[str, ...]:

@@ -17,7 +17,17 @@ from zoneinfo import ZoneInfo
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
-from connectors.base import Lender, NobodyLends, Only, Opening, Recipient, Source, Without, Witness
+from connectors.base import (
+    Lender,
+    NobodyLends,
+    Only,
+    Opening,
+    Recipient,
+    ReferenceSource,
+    Source,
+    Without,
+    Witness,
+)
 from connectors.files import FolderOptions
 from connectors.witnesses import Drop, Mailbox
 from pipelines.domain.checkpoint import vkey
@@ -175,6 +185,16 @@ class House:
         with _option_errors(f"sources/{name}.yml"):
             module = import_module(f"connectors.sources.{config.connector}")
             opened: Source = module.connect(config.options, opening)
+            return opened
+
+    def reference(self, name: str) -> ReferenceSource:
+        """Who hands out the reference data of that name; who is ours is no business of theirs."""
+        config = self.settings.sources[name]
+        with _option_errors(f"sources/{name}.yml"):
+            module = import_module(f"connectors.sources.{config.connector}")
+            opened: ReferenceSource = module.connect(
+                config.options, Opening(self.keys, NobodyLends(), self.today)
+            )
             return opened
 
     def _lender(self, name: str, config: SourceConfig) -> Lender:

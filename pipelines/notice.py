@@ -251,7 +251,7 @@ class Notice(Declared):
         """The item a field belongs to; None = nothing covers it (R9)."""
         return next((i for i in self.items if field in i.fields), None)
 
-    def fields_of(self, notice_source: str) -> frozenset[str]:
+    def fields_of(self, notice_source: str | None) -> frozenset[str]:
         """The fields a source of that kind may bring; the rest is dropped at the door (R9, R13).
 
         An unknown or refused kind may bring nothing.

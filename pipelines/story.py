@@ -13,9 +13,10 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.domain.postal import GRADES
 from pipelines.domain.schemas import GOLDEN, GOLDEN_POINTS, GOLDEN_ROLES, PARTY_RECORDS
 from pipelines.house import House, open_house
-from pipelines.store import deliveries, disclosures, frames, holdings, nights, quarantine
+from pipelines.store import deliveries, disclosures, frames, holdings, nights, postal, quarantine
 from pipelines.store.engine import transaction
 
 OWN = "registrations"
@@ -78,6 +79,7 @@ def _figures(
         returned = holdings.returned(conn, "own_register")
         corrected = holdings.returned(conn, "municipality")
         logged = disclosures.detail_count(conn)
+        graded = postal.standing(conn)["postal_check"].value_counts()
     precision, recall = grade(records, truth)
     kinds = golden["party_type"].value_counts()
     return {
@@ -97,6 +99,7 @@ def _figures(
             "organisations": int(kinds.get("organisation", 0)),
             "points": points,
         },
+        "addresses": {grade: int(graded.get(grade, 0)) for grade in GRADES},
         "matching": {"precision": precision, "recall": recall},
         "delivery": {
             "rows": sum(t["sent"] for t in totals.get("finance", [])),
@@ -155,6 +158,12 @@ def _figures_as_lines(facts: Mapping[str, Any]) -> list[str]:
     lines.append(
         f"{'register':<16}  {register['customers']} customers ({register['persons']} persons, "
         f"{register['organisations']} organisations) at {register['points']} consumption points"
+    )
+    known = facts["addresses"]
+    lines.append(
+        f"{'addresses':<16}  {sum(known.values())} held against the post's file: {known['exact']} "
+        f"exact, {known['street_known']} street only, {known['postal_code_only']} postal code only, "
+        f"{known['unknown']} unknown"
     )
     lines.append(
         f"{'matching':<16}  precision {matching['precision']:.4f}, recall {matching['recall']:.4f} "

@@ -64,6 +64,12 @@ EXPORT_FAULTS = {
     "missing_column": "HETU_YTUNNUS is missing",
     "wrong_encoding": "the files are in another encoding than agreed",
 }
+POSTAL_FAULTS = {
+    "truncated": "the file of streets ends inside a line",
+    "wrong_encoding": "the file of streets is in another encoding than agreed",
+    "missing": "drops nothing that day",
+}
+DROP_FAULTS = EXPORT_FAULTS | POSTAL_FAULTS
 RETURN_FAULTS = {"stubborn": "accepts returns and keeps its own values"}
 NETVISOR_FAULTS = {
     "late": "carries a telling out and never answers; withdrawing ends the wait",
@@ -83,6 +89,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "municipality": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "finance": SFTP_FAULTS,
     "building_control": SFTP_FAULTS,
+    "postal": POSTAL_FAULTS,
     "netvisor": {k: v for k, v in SERVER_FAULTS.items() if k != "http_429"} | NETVISOR_FAULTS,
 }
 

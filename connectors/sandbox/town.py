@@ -34,6 +34,7 @@ from connectors.sandbox.inspectors import BuildingControl
 from connectors.sandbox.kuntagml import ExemptionRegister, PermitSystem
 from connectors.sandbox.municipality import Municipality
 from connectors.sandbox.netvisor import Netvisor
+from connectors.sandbox.postal import Post
 from connectors.sandbox.ryhti import BuildingRegister
 from connectors.sandbox.scene import Founder, Register, Scene
 from connectors.sandbox.servers import Answer, HttpServer
@@ -92,6 +93,7 @@ class Town:
             "finance": Bookkeepers(self._ledger),
             "municipality": self._municipality,
             "building_control": self._inspectors,
+            "postal": Post(scene),
         }
         self._folders = {
             where: Folders(directory / where, office) for where, office in self._offices.items()
@@ -114,7 +116,7 @@ class Town:
                 self._record({"day": "quiet" if quiet else "eventful"})
                 self._pass_day(quiet)
                 for where, faults in self._faults.items():
-                    kinds = [k for k in fault_catalogue.EXPORT_FAULTS if faults.strikes(k)]
+                    kinds = [k for k in fault_catalogue.DROP_FAULTS if faults.strikes(k)]
                     self._export(kinds, where)
             self._write_addresses()
             return self.today
@@ -137,8 +139,8 @@ class Town:
         if kind == "wrong_host_key":
             self._sftp.show_key(self._accounts[where], another=times > 0)
         with self._lock:
-            if kind in fault_catalogue.EXPORT_FAULTS:
-                self._export(self._faults[where].armed(*fault_catalogue.EXPORT_FAULTS), where)
+            if kind in fault_catalogue.DROP_FAULTS:
+                self._export(self._faults[where].armed(*fault_catalogue.DROP_FAULTS), where)
             if kind == "lost_acknowledgement" and not times:
                 self._folders[where].release()
 

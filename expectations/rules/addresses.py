@@ -47,7 +47,7 @@ def _is_complete(addresses: pd.DataFrame) -> pd.Series:
 
 def _follows_grammar(addresses: pd.DataFrame) -> pd.Series:
     line = addresses["street_line"].astype(object)
-    is_other = line.str.fullmatch(r"PL \d+|Poste restante", na=True)
+    is_other = line.str.fullmatch(r"PL \d+|Poste restante|Noudetaan", na=True)
     return (addresses["country"] != "FI") | addresses["street_name"].notna() | is_other.astype(bool)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from expectations.rules.rule import Rule, holds, meaning
 from expectations.rules.text import text_rules
+from pipelines.domain.names import is_among
 
 NOTICES = "notices"  # the source that steps.decide lands them under
 
@@ -31,6 +32,16 @@ MEANINGS = {
         "Nimikentässä näyttää olevan useampi ihminen.",
         "Namnfältet verkar innehålla flera personer.",
         "There seem to be several people in one name.",
+    ),
+    "called_name_not_given": meaning(
+        "Kutsumanimi ei ole yksi etunimistä.",
+        "Tilltalsnamnet är inget av förnamnen.",
+        "The called name is none of the given names.",
+    ),
+    "family_name_among_given_names": meaning(
+        "Suku- ja etunimi ovat ehkä vaihtaneet paikkaa.",
+        "Släktnamnet och förnamnet har kanske bytt plats.",
+        "The family name and the given name may have changed places.",
     ),
     "identity_code_rejected": meaning(
         "Henkilötunnus on virheellinen, eikä sitä voitu käyttää.",
@@ -68,6 +79,21 @@ def _channel_has_address(parties: pd.DataFrame) -> pd.Series:
     )
 
 
+def _called_by_a_given_name(parties: pd.DataFrame) -> pd.Series:
+    named = parties[["called_name", "given_names"]].dropna()
+    astray = [not is_among(called, given) for called, given in named.itertuples(index=False)]
+    return pd.Series(~parties.index.isin(named.index[astray]), index=parties.index)
+
+
+def _names_in_their_places(parties: pd.DataFrame) -> pd.Series:
+    # nobody's first given name ends so (DVV's tables, 5.4 million bearers), and 37 family names in a hundred do:
+    # the only evidence that names carry by themselves, so it is told and nothing is turned round
+    return ~(
+        parties["given_names"].str.contains(r"(?i)nen$").fillna(False).astype(bool)
+        & ~parties["family_name"].str.contains(r"(?i)nen$").fillna(True).astype(bool)
+    )
+
+
 RULES = (
     Rule(
         "nothing_to_know_it_by", "family_name", "critical", "present", column=holds(_known_by_something)
@@ -80,6 +106,14 @@ RULES = (
     Rule(
         "several_people_in_one_name", "given_names", "warning", "avoids",
         pattern=r"(?i)(?:\s(?:ja|och|sekä)\s|[&+])",
+    ),
+    Rule(
+        "called_name_not_given", "called_name", "warning", "present",
+        column=holds(_called_by_a_given_name),
+    ),
+    Rule(
+        "family_name_among_given_names", "given_names", "warning", "present",
+        column=holds(_names_in_their_places),
     ),
     Rule("identity_code_rejected", "identity_fault", "warning", "absent"),
     Rule(

@@ -127,7 +127,8 @@ def find(invocation: Invocation, words: tuple[str, ...], why: str, as_json: bool
 def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     """One customer: each value with the source it came from, roles, points, customer numbers.
 
-    Of a point: property, building, connections; `overruled` is what another register says against it.
+    Of a point: property, building, connections; `overruled` is what another register says against it. Under
+    the values: how much of the address the post's file knows, and whether its line could be read otherwise.
 
     \b
     Examples:
@@ -135,9 +136,11 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
       hub customer show P17
     """
     from pipelines.steps.look import show as look
+    from pipelines.texts import Texts
 
     with acting(invocation) as (night, who):
         found = look(night, number, who, why)
+        texts = Texts(night.settings.hub.language)
     values = found.values[["field", "value", "source", "source_time", "rule"]]
     roles = found.roles[["role_type", "point_ref", "valid_from", "valid_to", "source", "rule"]]
     points = found.points[["point_ref", "field", "value", "source", "source_time", "rule"]]
@@ -149,6 +152,8 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
                     "id": f"P{found.golden['party_id']}",
                     "protected": bool(found.golden["protection"] == "on"),
                     "values": records(values),
+                    "postal_check": found.postal_check,
+                    "ambiguity": found.ambiguity,
                     "roles": records(roles),
                     "points": records(points),
                     "customer_numbers": list(numbers),
@@ -164,6 +169,10 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     why = "why it won"
     click.echo()
     click.echo(table(values.itertuples(index=False), ("field", "value", "source", "since", why)))
+    if found.postal_check:
+        click.echo(f"\naddress: {texts.say(f'postal_check.{found.postal_check}')}")
+    if found.ambiguity:
+        click.echo(f"address: {texts.say(f'ambiguity.{found.ambiguity}')}")
     click.echo()
     click.echo(
         table(roles.itertuples(index=False), ("role", "point", "from", "until", "source", why))

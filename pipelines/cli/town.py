@@ -108,7 +108,7 @@ def point_at(home: Path, addresses: Mapping[str, Any], finance: Finance = "sftp"
         return made
 
     write("hub.yml", {**read_yaml(shipped("hub.yml")), "allow_test_identities": True})
-    for who, name in _DROPS.items():
+    for who, name in {**_DROPS, "postal": "postal"}.items():  # the post takes nothing in
         drop = {**folder(who), "path": "vienti"}
         write(f"sources/{name}.yml", {**read_yaml(shipped(f"sources/{name}.yml")), "folder": drop})
     for name, there in addresses.items():

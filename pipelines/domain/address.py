@@ -4,12 +4,14 @@ Belongs here: the grammar of a street line, postal codes and post offices, the c
 belong here: which address a bill goes to (`survivorship`), whether an address may be told (`extract`).
 
     street-line = street house [stair] [apartment [split]]     Teikäläistentie 2a B 12 b
-                | "PL" number | "Poste restante" | place [number]
+                | "PL" number | "Poste restante" | "Noudetaan" | place [number]
+    house       = number ["-" number] | number letter ["-" letter]      3-5, 2a, 2a-c, 6a-6b
 
 A capital glued to the number (`12B`) can be a building letter or a stair. DVV and Ryhti write building
 letters small, so here a glued small letter is part of the house and a glued capital is the stair, unless a
 stair follows. `address_key` does not tell the two readings apart, so the choice never costs a match.
-A line outside the grammar is kept whole in `street_line`, its parts empty: nothing is lost.
+A line outside the grammar is kept whole in `street_line`, its parts empty: nothing is lost. What could as
+well be read otherwise is read one way all the same, and `ambiguity` says so (AMBIGUITIES).
 """
 
 import re
@@ -20,34 +22,53 @@ import pandas as pd
 from pipelines.domain.names import care_of, cased, clean, fold
 
 _L = "A-Za-zÅÄÖåäö"
-_NUMBER = rf"\d{{1,5}}(?:h\d{{1,3}}(?!\d)|[{_L}](?![{_L}]))?"
+_NUMBER = rf"\d{{1,5}}(?:h\d{{1,3}}(?!\d)|[{_L}](?:[-–][{_L}](?![{_L}\d]))?(?![{_L}]))?"
+_STAIR = "porras|portaikko|rappu|trappuppgång|trappa|uppgång|uppg"
+_APARTMENT = "asunto|as|huoneisto|huon|hsto|bostad|bost|bst|lägenhet|lgh"
 _SEP = rf"(?:(?<=[{_L}])|(?<=[{_L}]-)|[\s,]+)"
 _LINE = re.compile(
     rf"""
     (?P<street>(?:\d{{1,2}}\.\s?)?[^\W\d_][^\d,]*?)[\s,]+
     (?P<house>{_NUMBER}(?:\s?[-–/]\s?{_NUMBER})*)
-    (?:[\s,]+(?:(?:porras|rappu|trappa)\s+)?(?P<stair>[{_L}])(?![{_L}]))?-?
-    (?:{_SEP}(?:(?:asunto|as|huoneisto|huon|bostad|bst|lgh)\.?\s*)?(?P<apartment>\d{{1,4}})
+    (?:[\s,]+(?:(?:{_STAIR})\.?\s+)?(?P<stair>[{_L}])(?![{_L}]))?-?
+    (?:{_SEP}(?:(?P<marker>{_APARTMENT})\.?\s*)?(?P<apartment>\d{{1,4}})
        (?:\s*(?P<split>[{_L}]))?
     )?
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_BOX = re.compile(r"(?:P\.?\s?[LB]\.?|postilokero|box)\s*(\d{1,6})", re.IGNORECASE)
-_POSTE_RESTANTE = re.compile(r"poste\s+restante", re.IGNORECASE)
+_BOX = re.compile(r"(?:P\.?\s?[LB]\.?|postilokero|box)[\s,]*(\d{1,6})", re.IGNORECASE)
+_PICKED_UP = re.compile(r"poste\s+restante|noudetaan", re.IGNORECASE)
 _PLACE = re.compile(r"[^\W\d_][^\d,;:=@]*")
 _LAST_LINE = re.compile(r"(?P<line>.+?)[\s,]+(?P<code>\d{5})[\s,]+(?P<office>[^\W\d_][^\d,]*)")
 _CODE_AND_OFFICE = re.compile(r"(\d{5})\s+([^\W\d_][^\d,]*)")
-_STREET_WORD = re.compile(
-    r"\S*(?:tie|katu|kuja|polku|raitti|väylä|kaari|rinne|ranta|piha|aukio|tori|linja|vägen|gatan|gränd|stigen)",
-    re.IGNORECASE,
+_FINNISH = "tie|katu|kuja|polku|raitti|väylä|kaari|rinne|ranta|piha|aukio|tori|linja"
+_SWEDISH = "vägen|gatan|gränden|gränd|stigen|stråket|leden|bågen|stranden|torget|planen|linjen"
+_STREET_WORD = re.compile(rf"\S*(?:{_FINNISH}|{_SWEDISH})", re.IGNORECASE)
+_FINNISH_STREET = re.compile(rf".*(?:{_FINNISH})", re.IGNORECASE)
+_SWEDISH_STREET = re.compile(rf".*(?:{_SWEDISH})", re.IGNORECASE)
+_PAIR = re.compile(
+    rf"([^/]+?)\s*/\s*(?!(?:{_STAIR}|{_APARTMENT})(?!\w))(?=.*[^\W\d_]{{3}})([^/]+)", re.IGNORECASE
 )
+_RANGE = re.compile(r"(\d+)[^\W\d_]?[-/](\d+)")
 _FINLAND = frozenset({"", "FI", "FIN", "SUOMI", "FINLAND"})
 _TOKENS = re.compile(r"\d+|[^\W\d_]+|-")
 
+AMBIGUITIES = {
+    "letter_of_house_or_stair": "a letter that may belong to the house or be the stair: 12B, 12 b",
+    "apartment_without_marker": "a second number with nothing before it: 5 3",
+    "range_or_apartment": "numbers that no side of a street has in a row: 12-3, 4-7",
+    "two_names": "a street by its names in two languages, the first one kept: Kauppakatu 5 / Köpmansgatan 5",
+    "street_and_box": "a street and a post box in one line, kept whole: Kotikatu 5, PL 3",
+}
+"""How a line could be read otherwise, and what it then looks like."""
+
 
 class StreetLine(NamedTuple):
-    """One street line in canonical form and, where it follows the grammar, in parts."""
+    """One street line in canonical form and, where it follows the grammar, in parts.
+
+    ambiguity: why it could as well be read otherwise, a key of AMBIGUITIES.
+    """
 
     street_line: str | None = None
     street_name: str | None = None
@@ -56,6 +77,7 @@ class StreetLine(NamedTuple):
     apartment: str | None = None
     split: str | None = None
     care_of: str | None = None
+    ambiguity: str | None = None
 
 
 class Address(NamedTuple):
@@ -71,6 +93,7 @@ class Address(NamedTuple):
     postal_code: str | None
     post_office: str | None
     country: str
+    ambiguity: str | None = None
 
 
 class Stated(NamedTuple):
@@ -97,16 +120,23 @@ def read_line(text: str) -> StreetLine:
     box = _BOX.fullmatch(line)
     if box is not None:
         return StreetLine(f"PL {int(box[1])}", care_of=addressee)
-    if _POSTE_RESTANTE.fullmatch(line):
-        return StreetLine("Poste restante", care_of=addressee)
+    if _PICKED_UP.fullmatch(line):
+        return StreetLine(" ".join(line.split()).capitalize(), care_of=addressee)
+    if "/" in line and (named_twice := _first_name(line)) is not None:
+        return StreetLine(
+            _rendered(named_twice), *named_twice, care_of=addressee, ambiguity="two_names"
+        )
     found = _LINE.fullmatch(line)
     if found is not None:
         parts = _parts(found)
-        return StreetLine(_rendered(parts), *parts, care_of=addressee)
+        return StreetLine(
+            _rendered(parts), *parts, care_of=addressee, ambiguity=_ambiguity(found, parts)
+        )
     if _PLACE.fullmatch(line):
         place = _street(line)
         return StreetLine(place, place, care_of=addressee)
-    return StreetLine(line, care_of=addressee)
+    both = "street_and_box" if _has_street_and_box(line) else None
+    return StreetLine(line, care_of=addressee, ambiguity=both)
 
 
 def read_parts(
@@ -124,6 +154,8 @@ def read_parts(
     name, number, letter, flat, shared = given
     flat = flat.lstrip("0") if flat.isdecimal() else flat
     line = read_line(" ".join(p for p in (name, number, letter.upper(), flat, shared.lower()) if p))
+    if number:
+        line = line._replace(ambiguity=None)  # whoever states parts says which letter is what
     if line.street_name is not None or not (name and number):
         return line
     parts = (_street(name), number.lower(), letter.upper(), flat, shared.lower())
@@ -175,6 +207,7 @@ def read_address(stated: Stated) -> Address:
         code or None,
         office or None,
         land,
+        line.ambiguity,
     )
 
 
@@ -253,6 +286,59 @@ def _parts(found: re.Match[str]) -> tuple[str, str, str | None, str | None, str 
         stair.upper() if stair else None,
         (apartment.lstrip("0") or None) if apartment else None,
         split.lower() if split else None,
+    )
+
+
+def _ambiguity(
+    found: re.Match[str], parts: tuple[str, str, str | None, str | None, str | None]
+) -> str | None:
+    """Why a line of the grammar could as well be read otherwise (FORMATS §6, traps)."""
+    _, house, stair, apartment, _ = parts
+    written = found["stair"]
+    if stair and (written is None or (written.islower() and apartment is None)):
+        return "letter_of_house_or_stair"
+    if apartment and stair is None and found["marker"] is None:
+        return "apartment_without_marker"
+    numbers = _RANGE.fullmatch(house)
+    if numbers is not None:
+        first, last = int(numbers[1]), int(numbers[2])
+        if last <= first or (last - first) % 2:
+            return "range_or_apartment"
+    return None
+
+
+def _first_name(line: str) -> tuple[str, str, str | None, str | None, str | None] | None:
+    """The parts of a street written by two names, under the first: `Kauppakatu 5 / Köpmansgatan 5`.
+
+    Both carry the same numbers, or one carries none and they end as streets do in the two languages.
+    """
+    pair = _PAIR.fullmatch(line)
+    if pair is None:
+        return None
+    left, right = (_LINE.fullmatch(side) for side in pair.groups())
+    if left is not None and right is not None:
+        first, second = _parts(left), _parts(right)
+        return first if first[1:] == second[1:] else None
+    numbered = left or right
+    if numbered is None:
+        return None
+    parts = _parts(numbered)
+    names = (parts[0], pair[2]) if left is not None else (pair[1], parts[0])
+    in_finnish, in_swedish = (
+        [shape.fullmatch(name) is not None for name in names]
+        for shape in (_FINNISH_STREET, _SWEDISH_STREET)
+    )
+    # one of each: `Malli Oy / Kotikatu 5` is no pair of names
+    if in_finnish != [not s for s in in_swedish] or in_finnish[0] == in_finnish[1]:
+        return None
+    return (_street(names[0]), *parts[1:])
+
+
+def _has_street_and_box(line: str) -> bool:
+    sides = [side.strip() for side in re.split(r"[,;/]", line)]
+    boxes = [_BOX.fullmatch(side) is not None for side in sides]
+    return any(boxes) and any(
+        _LINE.fullmatch(s) for s, box in zip(sides, boxes, strict=True) if not box
     )
 
 

@@ -21,16 +21,34 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _NOT_ALNUM = re.compile(r"[\W_]+")
 _CARE_OF = re.compile(r"(?:(?<![^\W\d_])c\s?/\s?o\b\.?:?|℅)", re.IGNORECASE)
 _ESTATE = re.compile(
-    r"(?<!\w)(?:kuolinpesän osakkaat|kuolinpesä|perikunta|dödsboet efter|dödsbo(?:et)?|kp|dbo)(?!\w)\.?",
+    r"(?<!\w)(?:jakamaton kuolinpesä|kuolinpesän osakkaat|kuolinpesä|kuolinp|perikunta|"
+    r"dödsboet efter|(?:oskiftat )?dödsbo(?:et)?|sterbhus|kp|dbo)(?!\w)\.?",
     re.IGNORECASE,
 )
+# omaa sukua, född, entinen; of the shortest ones a capital letter is an initial.
+_NOBLE = r"(?:(?:von|af|av|de|van) (?:(?:der|den|la|und zu) )?)"
+_NAME = rf"{_NOBLE}?[^\W\d_](?:[^\W\d_]|['’\-](?=[^\W\d_]))*"
+_FORMER = re.compile(
+    rf"\(?(?<!\w)(?:(?i:o\.\s?s\.?|os\.|omaa\ssukua|född|ent\.|entinen|ent)\s"
+    rf"|(?<![^\s(])[fe]\.\s?(?={_NOBLE}?[A-ZÅÄÖ]))(?P<name>{_NAME})(?!\w)\)?"
+)
+_INITIALS = re.compile(r"\(?O\.\s?S")
+# How forms and clerks mark the name somebody is called by.
+_CALLED = re.compile(
+    r"(?<![\w*])(?:\*(?P<star>[^\W_]+)\*?|(?P<after>[^\W_]+)\*|_(?P<line>[^\W_]+)_|"
+    r"[\"“”„](?P<quoted>[^\W_]+)[\"“”])(?![\w*])"
+)
+_HALF_SPACED = re.compile(r"^([^\W\d_]+)(?:\s[-‐‑]|[-‐‑]\s)([^\W\d_]+)(?=[\s,]+[^\W\d_])")
+_ODD_HYPHENS = re.compile(r"(?<=[^\W\d_])[‐‑](?=[^\W\d_])")
 _EDGES = " ,;:/&+*"
 _FOLDED = str.maketrans(
     {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 )
 
-_PARTICLES = frozenset({"von", "af", "de", "van", "du", "di", "da", "zu"})
-_AFTER_PARTICLE = frozenset({"der", "den", "la", "zu", "van"})
+_PARTICLES = frozenset(
+    {"von", "af", "av", "de", "del", "della", "dos", "van", "ter", "du", "di", "da", "zu", "zur"}
+)
+_AFTER_PARTICLE = frozenset({"der", "den", "la", "und", "zu", "van"})
 _SMALL = _PARTICLES | {"der", "den", "la", "ja", "och"}
 
 _FORMS = {
@@ -39,17 +57,29 @@ _FORMS = {
 }  # fmt: skip
 _SPELLINGS = (
     (re.compile(r"(?<!\w)as\.? ?oy(?!\w)\.?", re.IGNORECASE), "As Oy"),
-    (re.compile(r"(?<!\w)asunto oy(?!\w)\.?", re.IGNORECASE), "Asunto Oy"),
-    (re.compile(r"(?<!\w)bost(?:ads)?\.? ?ab(?!\w)\.?", re.IGNORECASE), "Bostads Ab"),
-    (re.compile(r"(?<!\w)kiint(?:eistö)?\.? ?oy(?!\w)\.?", re.IGNORECASE), "Kiinteistö Oy"),
-    (re.compile(r"(?<!\w)t(?:mi|:mi)(?!\w)\.?", re.IGNORECASE), "Tmi"),
+    (re.compile(r"(?<!\w)asunto[ -]?(?:oy|osakeyhtiö)(?!\w)\.?", re.IGNORECASE), "Asunto Oy"),
+    (
+        re.compile(r"(?<!\w)bost(?:ads)?\.?[ -]?(?:ab|aktiebolag(?:et)?)(?!\w)\.?", re.IGNORECASE),
+        "Bostads Ab",
+    ),
+    (
+        re.compile(r"(?<!\w)kiint(?:eistö)?\.?[ -]?(?:oy|osakeyhtiö)(?!\w)\.?", re.IGNORECASE),
+        "Kiinteistö Oy",
+    ),
+    (re.compile(r"(?<!\w)(?:tmi|t:mi|toiminimi)(?!\w)\.?", re.IGNORECASE), "Tmi"),
     (re.compile(r"(?<!\w)r\.? ?y(?!\w)\.?", re.IGNORECASE), "ry"),
     (re.compile(r"(?<!\w)r\.? ?f(?!\w)\.?", re.IGNORECASE), "rf"),
     (re.compile(r"(?<!\w)o\.y(?!\w)\.?", re.IGNORECASE), "Oy"),
 )
 _FORM = re.compile(rf"(?<!\w)(?:{'|'.join(_FORMS)})(?!\w)\.?", re.IGNORECASE)
+# Another name of the same firm (Kaupparekisterilaki 129/1979 calls it aputoiminimi), which is not its name.
+_AUXILIARY = re.compile(
+    r"[\s,;(]+(?:aputoiminimi|aputmi|rinnakkaistoiminimi|bifirma|parallellfirma)[.:]?\s+"
+    r"(?P<name>[^()]*[^\s()])\)?\s*$",
+    re.IGNORECASE,
+)
 _ORGANISATION = re.compile(
-    rf"(?<!\w)(?:{'|'.join(_FORMS)}|t:mi|r\.y|r\.f|o\.y|asoy)(?!\w)"
+    rf"(?<!\w)(?:{'|'.join(_FORMS)}|t:mi|toiminimi|r\.y|r\.f|o\.y|asoy)(?!\w)"
     r"|(?:säätiö|seurakunta|yhdistys|osuuskunta|tiekunta|hoitokunta|yhtymä|osakeyhtiö|kaupunki|"
     r"kunta|stiftelse|församling|förening|andelslag|aktiebolag)(?!\w)",
     re.IGNORECASE,
@@ -57,12 +87,18 @@ _ORGANISATION = re.compile(
 
 
 class PersonName(NamedTuple):
-    """A person's name in parts; `care_of` is what stood in the line after c/o."""
+    """A person's name in parts.
+
+    care_of: what stood in the line after c/o. called_name: the given name that was marked as the one in use.
+    former_name: the family name borne before, where the line told it; nothing keeps it.
+    """
 
     family_name: str | None
     given_names: str | None
     name_role: str | None = None
     care_of: str | None = None
+    called_name: str | None = None
+    former_name: str | None = None
 
     @property
     def line(self) -> str:
@@ -71,11 +107,15 @@ class PersonName(NamedTuple):
 
 
 class OrganisationName(NamedTuple):
-    """An organisation's name as stored; `care_of` is what stood in the line after c/o."""
+    """An organisation's name as stored.
+
+    care_of: what stood in the line after c/o. auxiliary_name: another name it trades under; nothing keeps it.
+    """
 
     organisation_name: str | None
     name_role: str | None = None
     care_of: str | None = None
+    auxiliary_name: str | None = None
 
 
 def has_control_characters(text: str) -> bool:
@@ -143,11 +183,28 @@ def care_of(text: str) -> tuple[str, str | None]:
 def person_name(line: str) -> PersonName:
     """A whole-line name, family name first as a clerk types it, or `Family, Given`.
 
-    An estate's marker (kuolinpesä, kp, dödsbo, perikunta) becomes the role and leaves the name. Particles
-    stay with the family name that follows them. A single word is a family name. Never raises.
+    An estate's marker (kuolinpesä, kp, dödsbo, perikunta) becomes the role and leaves the name, and so do a
+    former family name (o.s. Mäkinen) and the mark of the called name (Matti *Juhani). Particles stay with the
+    family name that follows them. A single word is a family name. Never raises.
     """
+    name = _read_person(line)
+    while any(
+        mark.search(name.line) for mark in (_FORMER, _CALLED)
+    ):  # what was dropped between two words hid a mark
+        again = _read_person(name.line)
+        if again[:2] == name[:2]:
+            break
+        name = PersonName(*again[:2], *(a or b for a, b in zip(name[2:], again[2:], strict=True)))
+    return name
+
+
+def _read_person(line: str) -> PersonName:
     text, addressee = care_of(clean(line))
-    text, is_estate = _without_estate(text)
+    text, called = _without_marks(text)
+    text, is_estate = _without_estate(_with_plain_hyphens(text))
+    text, former = _without_former(text)
+    text, is_another = _without_estate(text)
+    is_estate = is_estate or is_another
     family, _, given = text.partition(",")
     family, given = family.strip(_EDGES), given.strip(_EDGES)
     if not (family and given):
@@ -163,22 +220,34 @@ def person_name(line: str) -> PersonName:
         cased(given) or None,
         "death_estate" if is_estate else None,
         addressee,
+        cased(called) if called and is_among(called, given) else None,
+        cased(former) if former else None,
     )
+
+
+def is_among(called: str, given_names: str) -> bool:
+    """Whether a called name is one of the given names, or a part of one that has a hyphen."""
+    return set(fold(called).split()) <= set(fold(given_names).split())
 
 
 def organisation_name(line: str) -> OrganisationName:
     """An organisation's name with its legal form spelt one way (Oy, Ab, Ky, Tmi, As Oy, Asunto Oy, ry, Oyj).
 
-    The form is kept: `Humppilan Sähkö Oy` and `Humppilan Sähkö Ky` are two companies. Never raises.
+    The form is kept: `Humppilan Sähkö Oy` and `Humppilan Sähkö Ky` are two companies. An auxiliary name is no
+    part of it. Never raises.
     """
     text, addressee = care_of(clean(line))
     text, is_estate = _without_estate(text)
+    text, auxiliary = _without_auxiliary(text)
     text = cased(text, acronyms=True)
     for spelling, shown in _SPELLINGS:
         text = spelling.sub(shown, text)
     text = _FORM.sub(lambda m: _FORMS[m[0].rstrip(".").lower()], text)
     return OrganisationName(
-        " ".join(text.split()) or None, "death_estate" if is_estate else None, addressee
+        " ".join(text.split()) or None,
+        "death_estate" if is_estate else None,
+        addressee,
+        auxiliary,
     )
 
 
@@ -199,6 +268,48 @@ def _without_estate(text: str) -> tuple[str, bool]:
         before, after = text[: found.start()].rstrip(" ("), text[found.end() :].lstrip(" )")
         text = " ".join(f"{before} {after}".split())
     return text.strip(_EDGES), is_estate
+
+
+def _without_former(text: str) -> tuple[str, str | None]:
+    """The line without a family name borne before, and that name (the first of several)."""
+    former, at = None, 0
+    while (found := _FORMER.search(text, at)) is not None:
+        before, after = text[: found.start()].rstrip(" ("), text[found.end() :].lstrip(" )")
+        # O.S. in capitals are initials, unless a whole name stands before them in capitals too
+        words = _LETTERS.findall(before)
+        in_capitals = text.isupper() and len(words) > 1 and max(map(len, words)) > 1
+        if not before or (_INITIALS.match(found[0]) and not in_capitals):
+            at = found.start() + 1
+            continue
+        former = former or found["name"]
+        text = f"{before}{'' if after.startswith(',') else ' '}{after}".strip()
+        at = 0
+    return text, former
+
+
+def _without_marks(text: str) -> tuple[str, str | None]:
+    """The line without marks of a called name, and that name; where several are marked, none is."""
+    marked: list[str] = []
+
+    def unmarked(found: re.Match[str]) -> str:
+        marked.append(next(word for word in found.groups() if word))
+        return marked[-1]
+
+    while (bare := _CALLED.sub(unmarked, text)) != text:
+        text = bare
+    return text, marked[0] if len(marked) == 1 else None
+
+
+def _with_plain_hyphens(text: str) -> str:
+    """One hyphen for the kinds of it, and none with a space on one side in a family name: Mäki- Petäjä."""
+    return _HALF_SPACED.sub(r"\1-\2", _ODD_HYPHENS.sub("-", text))
+
+
+def _without_auxiliary(text: str) -> tuple[str, str | None]:
+    auxiliary = None
+    while (found := _AUXILIARY.search(text)) is not None and text[: found.start()].strip():
+        auxiliary, text = found["name"], text[: found.start()].rstrip(" ,;(")
+    return text, auxiliary
 
 
 def _family_words(words: list[str]) -> int:

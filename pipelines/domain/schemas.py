@@ -121,6 +121,8 @@ ADDRESSES = Schema(
         "postal_code",
         "post_office",
         "country",
+        "ambiguity",
+        "postal_check",
         "valid_from",
         "valid_to",
         "stated_at",

@@ -272,6 +272,7 @@ class _Name(NamedTuple):
     organisation_name: str | None = None
     name_role: str | None = None
     care_of: str | None = None
+    called_name: str | None = None
 
 
 class _StatedName(NamedTuple):
@@ -303,7 +304,10 @@ def _parties(reading: _Reading) -> tuple[pd.DataFrame, list[_Name]]:
             "party_type": types,
             "family_name": [n.family_name for n in names],
             "given_names": [n.given_names for n in names],
-            "called_name": [part(t) if t else None for t in texts["called_name"]],
+            "called_name": [
+                part(text) if text else name.called_name
+                for text, name in zip(texts["called_name"], names, strict=True)
+            ],
             "organisation_name": [n.organisation_name for n in names],
             "name_role": [n.name_role for n in names],
             "business_id": business_ids,
@@ -387,7 +391,12 @@ def _read_name(stated: _StatedName) -> _Name:
     else:
         return _Name(organisation_name=represented)
     return _Name(
-        person.family_name, person.given_names, represented, person.name_role, person.care_of
+        person.family_name,
+        person.given_names,
+        represented,
+        person.name_role,
+        person.care_of,
+        person.called_name,
     )
 
 

@@ -13,6 +13,7 @@ from pipelines.domain.fields import FIELDS
 from pipelines.domain.names import fold
 from pipelines.domain.points import OWN_REGISTER, golden_points
 from pipelines.domain.schemas import (
+    ADDRESSES,
     GOLDEN,
     GOLDEN_POINTS,
     GOLDEN_ROLES,
@@ -38,7 +39,7 @@ class Customer:
 
     points: point_ref and POINT_VALUES of the points of the roles, each value that was overruled beside the
     one that stands; of a protected customer without what an order hides. handles: each record as a
-    steward writes it, no token in it.
+    steward writes it, no token in it. postal_check, ambiguity: of the address that stands, as in ADDRESSES.
     """
 
     golden: pd.Series
@@ -47,6 +48,8 @@ class Customer:
     points: pd.DataFrame
     records: pd.DataFrame
     handles: tuple[str, ...]
+    postal_check: str | None = None
+    ambiguity: str | None = None
 
 
 def find(night: Night, words: str, who: str, purpose: str) -> pd.DataFrame:
@@ -107,14 +110,30 @@ def show(night: Night, number: str, who: str, purpose: str) -> Customer:
         access.record(conn, night.now(), who, "customer show", party_id, purpose)
         records = frames.read_matching(conn, PARTY_RECORDS, key, ("party_id",))
         around = Around(conn, keys_of(records))
+        values = frames.read_matching(conn, PROVENANCE, key, ("party_id",))
         return Customer(
             golden.iloc[0],
-            frames.read_matching(conn, PROVENANCE, key, ("party_id",)),
+            values,
             roles.merge(points, on="point_id", how="left"),
             facts,
             records,
             tuple(around.handle(record) for record in keys_of(records)),
+            **_address_facts(conn, golden.iloc[0], values),
         )
+
+
+def _address_facts(
+    conn: Connection, golden: pd.Series, values: pd.DataFrame
+) -> dict[str, str | None]:
+    """How the address that stands was read, and how much of it the post's file knows."""
+    won = values[values["field"] == "street_line"]
+    stated = frames.read_matching(conn, ADDRESSES, won, ("source", "source_key"))
+    same = (stated["street_line"] == golden["street_line"]) & (
+        stated["postal_code"] == golden["postal_code"]
+    )
+    facts = ("postal_check", "ambiguity")
+    found = stated.loc[same, list(facts)].head(1).astype(object)
+    return {name: next(iter(found[name].dropna()), None) for name in facts}
 
 
 def _facts(conn: Connection, points: pd.DataFrame, policy: Policy) -> pd.DataFrame:

@@ -1,21 +1,23 @@
 """Turn what was landed into standard rows, and set aside what is not valid.
 
-Belongs here: running the domain's reading and the rule book over what changed, quarantine, and the one
-thing that may not wait for a steward: a protective order. Does not belong here: what a valid value is
-(`expectations`), how a name or address is read (`domain.standardise`).
+Belongs here: running the domain's reading and the rule book over what changed, holding addresses against the
+post's file, quarantine, and the one thing that may not wait for a steward: a protective order. Does not belong
+here: what a valid value is (`expectations`), how a name or address is read (`domain.standardise`).
 """
 
 import pandas as pd
 
 from expectations.rules import severity_of
 from expectations.run import Findings, validate
+from pipelines.domain.address import AMBIGUITIES
+from pipelines.domain.postal import GRADES, grades
 from pipelines.domain.schemas import ADDRESSES, LANDED, PARTIES, POINTS, ROLES, Schema
 from pipelines.domain.standardise import Standardised, companions
 from pipelines.domain.standardise import standardise as read_landed
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
 from pipelines.steps.notify import newly_protected, prepare_recalls
 from pipelines.steps.stop import stop_what_may_not_leave
-from pipelines.store import frames, linkage, quarantine
+from pipelines.store import frames, linkage, postal, quarantine
 
 _CHECK_OF = {
     PARTIES: "parties_valid",
@@ -34,12 +36,13 @@ def standardise(night: Night) -> StepResult:
         landed = _landed(step)
         if landed.empty:
             step.counts.update(read=0, accepted=0, quarantined=0)
+            _hold_against_newer_file(step)
             return _result(step, {}, pd.DataFrame())
         landed = pd.concat([landed, _companions(step, landed)], ignore_index=True)
         standard = read_landed(landed, night.settings.hub.allow_test_identities)
         tables = {
             PARTIES: standard.parties,
-            ADDRESSES: standard.addresses,
+            ADDRESSES: _held_against_file(step, standard.addresses),
             POINTS: standard.points,
             ROLES: standard.roles,
         }
@@ -56,6 +59,7 @@ def standardise(night: Night) -> StepResult:
             accepted=len(landed) - len(refused),
             quarantined=len(refused),
         )
+        _hold_against_newer_file(step)
         return _result(step, findings, standard.refusals)
 
 
@@ -82,6 +86,38 @@ def _companions(step: StepRun, landed: pd.DataFrame) -> pd.DataFrame:
     )
     missing = companions(landed, roles)
     return frames.read_matching(step.conn, LANDED, missing, ("source", "kind", "source_key"))
+
+
+def _held_against_file(step: StepRun, addresses: pd.DataFrame) -> pd.DataFrame:
+    """Tonight's addresses with how each stands beside the post's file, and both counted."""
+    ambiguous = addresses["ambiguity"].value_counts()
+    step.counts.update({kind: int(ambiguous[kind]) for kind in AMBIGUITIES if kind in ambiguous})
+    if not postal.changed_in(step.conn):
+        return addresses
+    there = postal.around(step.conn, addresses["postal_code"])
+    checked = addresses.assign(postal_check=grades(addresses, there.codes, there.streets))
+    _count_grades(step, checked["postal_check"])
+    return checked
+
+
+def _hold_against_newer_file(step: StepRun) -> None:
+    """All addresses anew once the post's file has changed; only those that now stand otherwise are written.
+
+    Nothing is made of it further on, so the rows keep their stamp: nobody is matched again for it.
+    """
+    if postal.changed_in(step.conn) <= step.since:
+        return
+    held = postal.standing(step.conn)
+    there = postal.around(step.conn)
+    now = grades(held, there.codes, there.streets)
+    moved = now.fillna("") != held["postal_check"].fillna("")
+    postal.put_checks(step.conn, held.assign(postal_check=now)[moved])
+    _count_grades(step, now)
+
+
+def _count_grades(step: StepRun, checked: pd.Series) -> None:
+    found = checked.value_counts()
+    step.counts.update({f"address_{grade}": int(found.get(grade, 0)) for grade in GRADES})
 
 
 def _refused(

@@ -44,6 +44,10 @@ BREAKS: dict[tuple[Schema, str, str], dict[str, object]] = {
     (PARTIES, "name_incomplete", "family_name"): {"given_names": None},
     (PARTIES, "person_named_like_organisation", "given_names"): {"given_names": "Sähkö Oy"},
     (PARTIES, "several_people_in_one_name", "given_names"): {"given_names": "Matti ja Liisa"},
+    (PARTIES, "called_name_not_given", "called_name"): {"called_name": "Pekka"},
+    (PARTIES, "family_name_among_given_names", "given_names"): {
+        "family_name": "Matti", "given_names": "Virtanen",
+    },
     (PARTIES, "identity_code_rejected", "identity_fault"): {"identity_fault": "check_character"},
     (PARTIES, "channel_without_address", "delivery_channel"): {"email": None},
     (PARTIES, "control_character", "family_name"): {"family_name": "Virta\x07nen"},

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.domain.address import (
+    AMBIGUITIES,
     Stated,
     StreetLine,
     address_key,
@@ -145,7 +146,7 @@ def test_parts_are_kept_where_their_line_would_be_ambiguous():
 
 def test_a_whole_address_in_the_line_is_taken_apart_when_nothing_contradicts_it():
     whole = "Kotikatu 1 A 2, 31640 Humppila"
-    assert read_address(Stated(line=whole))[7:] == ("31640", "HUMPPILA", "FI")
+    assert read_address(Stated(line=whole))[7:10] == ("31640", "HUMPPILA", "FI")
     assert read_address(Stated(line=whole)).street_line == "Kotikatu 1 A 2"
     other = read_address(Stated(line=whole, postal_code="30100", post_office="Forssa"))
     assert (other.street_line, other.postal_code) == (whole, "30100")
@@ -203,6 +204,118 @@ def test_an_address_without_a_line_has_no_key():
     frame = ADDRESSES.frame([{"source": "s", "source_key": "1", "postal_code": "31640"}])
     assert address_key(frame).isna().all()
     assert address_key(ADDRESSES.empty()).empty
+
+
+@pytest.mark.parametrize(
+    ("line", "ambiguity"),
+    [
+        ("Kotikatu 12B", "letter_of_house_or_stair"),
+        ("Kotikatu 12B 3", "letter_of_house_or_stair"),
+        ("Kotikatu 12 b", "letter_of_house_or_stair"),
+        ("Kotikatu 12 B", None),
+        ("Kotikatu 12b", None),
+        ("Kotikatu 12B C 4", None),
+        ("Kotitie 5 3", "apartment_without_marker"),
+        ("Kotitie 5 as. 3", None),
+        ("Kotitie 5 A 3", None),
+        ("Kotitie 3-5", None),
+        ("Kotitie 12-3", "range_or_apartment"),
+        ("Kotitie 4-7", "range_or_apartment"),
+        ("Kotitie 12A-3", "range_or_apartment"),
+        ("Kotitie 6a-6b", None),
+        ("Kotitie 5, PL 3", "street_and_box"),
+        ("PL 3", None),
+        ("Kotitie 5 ovikoodi 1234", None),
+    ],
+)
+def test_a_line_that_could_be_read_otherwise_says_so(line, ambiguity):
+    assert read_line(line).ambiguity == ambiguity
+    assert read_address(Stated(line=line)).ambiguity == ambiguity
+
+
+def test_parts_that_are_stated_apart_are_never_ambiguous():
+    assert read_parts("Kotitie", "5", None, "3", None).ambiguity is None
+    assert read_parts("Kotitie", "12", "b", None, None).ambiguity is None
+    assert read_parts("Kotitie 12B", None, None, None, None).ambiguity == "letter_of_house_or_stair"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Kauppakatu 5 / Köpmansgatan 5",
+        "Kauppakatu 5/Köpmansgatan 5",
+        "Kauppakatu / Köpmansgatan 5",
+        "Kauppakatu 5 / Köpmansgatan",
+        "KAUPPAKATU 5 / KÖPMANSGATAN 5",
+    ],
+)
+def test_of_a_street_by_two_names_the_first_is_kept(line):
+    read = read_line(line)
+    assert (read.street_line, read.ambiguity) == ("Kauppakatu 5", "two_names")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Malli Oy / Kotikatu 5",
+        "Kotikatu 5 A / Hemgatan 5 B",
+        "Kotikatu / Mallitie 5",
+        "Kotikatu 3/5",
+    ],
+)
+def test_a_slash_alone_makes_no_two_names(line):
+    assert read_line(line).ambiguity != "two_names"
+
+
+def test_letters_of_one_house_may_be_a_range():
+    assert read_line("Kotikatu 12A-C 3")[:5] == ("Kotikatu 12a-c 3", "Kotikatu", "12a-c", None, "3")
+    assert read_line("Kotikatu 12a–c")[2] == "12a-c"
+
+
+def test_post_that_is_picked_up_has_no_street():
+    assert read_line("NOUDETAAN") == StreetLine("Noudetaan")
+
+
+def test_stairs_and_flats_go_by_their_words_in_both_languages():
+    assert read_line("Hemgatan 2 trappuppgång B lägenhet 4")[2:5] == ("2", "B", "4")
+    assert read_line("Kotikatu 2 portaikko B hsto 4")[2:5] == ("2", "B", "4")
+
+
+LETTERS = st.sampled_from("abcåäö")
+HOUSES = st.integers(1, 9999).map(str) | st.builds("{}{}".format, st.integers(1, 999), LETTERS)
+WHOLE = st.tuples(
+    st.sampled_from(
+        ["Kotikatu", "Ylä-Mäkelän tie", "2. linja", "von Döbelns väg", "Åvägen", "E. Esplanadi"]
+    ),
+    HOUSES | st.builds("{}-{}".format, HOUSES, HOUSES),
+    st.none() | LETTERS.map(str.upper),
+    st.none() | st.integers(1, 999).map(str),
+    st.none() | LETTERS,
+)
+
+
+@given(WHOLE)
+def test_what_is_rendered_is_read_back_part_by_part(parts):
+    street, house, stair, apartment, split = parts
+    split = split if apartment else None
+    if house[-1].isalpha() and apartment is None and stair is None:
+        assert read_line(f"{street} {house}")[1:4] == (street, house, None)
+    rendered = " ".join(p for p in (street, house, stair, apartment, split) if p)
+    assert read_line(rendered)[:6] == (rendered, street, house, stair, apartment, split)
+    assert read_parts(street, house, stair, apartment, split)[:6] == read_line(rendered)[:6]
+
+
+@given(WHOLE, WHOLE)
+def test_two_streets_are_one_only_where_their_numbers_are(one, other):
+    lines = [" ".join(p for p in (w[0], w[1], w[2]) if p) for w in (one, other)]
+    read = read_line(" / ".join(lines))
+    numbers = [read_line(line)[2:6] for line in lines]
+    assert (read.ambiguity == "two_names") == (numbers[0] == numbers[1])
+
+
+@given(LINES)
+def test_an_ambiguity_is_one_of_those_that_are_explained(text):
+    assert read_line(text).ambiguity in {None, *AMBIGUITIES}
 
 
 @given(LINES)

@@ -11,13 +11,38 @@ from pipelines.domain.names import (
     clean,
     fold,
     has_control_characters,
+    is_among,
     names_organisation,
     organisation_name,
     part,
     person_name,
 )
 
-ANY_TEXT = st.text(max_size=60) | st.text("aäÄB -.,'/&()cokp", max_size=30)
+ANY_TEXT = (
+    st.text(max_size=60)
+    | st.text("aäÄB -.,'/&()cokp*_\"‐", max_size=30)
+    | st.lists(
+        st.sampled_from(
+            [
+                "Aho",
+                "AHO",
+                "liisa",
+                "o.s.",
+                "O.S.",
+                "f.",
+                "född",
+                "*",
+                "Maija*",
+                "_Eva_",
+                ",",
+                "kp",
+                "- ",
+                "von",
+            ]
+        ),
+        max_size=7,
+    ).map(" ".join)
+)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +59,8 @@ ANY_TEXT = st.text(max_size=60) | st.text("aäÄB -.,'/&()cokp", max_size=30)
         ("VON ESSEN CARL", "von Essen", "Carl"),
         ("de la Chapelle Anna", "de la Chapelle", "Anna"),
         ("AF HEURLIN EVA", "af Heurlin", "Eva"),
+        ("van der Berg Jan", "van der Berg", "Jan"),
+        ("von und zu Essen Carl", "von und zu Essen", "Carl"),
         ("Nguyen Van Anh", "Nguyen", "Van Anh"),
         ("Du Wei", "Du", "Wei"),
         ("VIRTANEN M.J.", "Virtanen", "M.J."),
@@ -65,6 +92,9 @@ def test_a_clerks_line_is_read_family_name_first(line, family, given):
         "Virtanen Matti perikunta",
         "Virtanen Matti kuolinpesän osakkaat",
         "Matti Virtasen kuolinpesä",
+        "Virtanen Matti jakamaton kuolinpesä",
+        "Virtanen Matti, oskiftat dödsbo",
+        "Virtanen Matti kuolinp.",
     ],
 )
 def test_an_estates_marker_becomes_the_role_and_leaves_the_name(line):
@@ -101,6 +131,13 @@ def test_care_of_inside_a_name_moves_out():
         ("Kylän vesi r.y.", "Kylän vesi ry"),
         ("Byns vatten RF", "Byns vatten rf"),
         ("t:mi Malli", "Tmi Malli"),
+        ("toiminimi Malli", "Tmi Malli"),
+        ("Asunto-osakeyhtiö Koivu", "Asunto Oy Koivu"),
+        ("ASUNTO-OY KOIVU", "Asunto Oy Koivu"),
+        ("Bostadsaktiebolaget Björk", "Bostads Ab Björk"),
+        ("Kiinteistöosakeyhtiö Koivu", "Kiinteistö Oy Koivu"),
+        ("MALLI OY AB", "Malli Oy Ab"),
+        ("malli ab oy", "Malli Ab Oy"),
         ("LVI-RINNE KY", "LVI-Rinne Ky"),
         ("KONE oyj", "KONE Oyj"),
     ],
@@ -140,6 +177,117 @@ def test_control_characters_are_noticed(text):
 def test_white_space_of_a_cell_is_no_control_character():
     assert not has_control_characters("Virtanen\tMatti\r\n")
     assert not has_control_characters("😀 Matti “x” \u00a0")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Virtanen Liisa o.s. Mäkinen",
+        "Virtanen (o.s. Mäkinen) Liisa",
+        "Virtanen o.s. Mäkinen, Liisa",
+        "VIRTANEN LIISA O.S. MÄKINEN",
+        "virtanen liisa os. mäkinen",
+        "Virtanen Liisa, omaa sukua Mäkinen",
+        "Virtanen Liisa f. Mäkinen",
+        "Virtanen Liisa född Mäkinen",
+        "Virtanen, Liisa (ent. Mäkinen)",
+        "Virtanen Liisa e. Mäkinen",
+    ],
+)
+def test_a_former_family_name_leaves_the_name(line):
+    name = person_name(line)
+    assert (name.family_name, name.given_names, name.former_name) == (
+        "Virtanen",
+        "Liisa",
+        "Mäkinen",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        ("Virtanen O.S.", "O.S."),
+        ("VIRTANEN O.S. MATTI", "O.S. Matti"),
+        ("Virtanen F. Matti", "F. Matti"),
+        ("virtanen e. matti", "E. Matti"),
+        ("VIRTANEN E. MATTI", "E. Matti"),
+        ("Entinen Matti", "Matti"),
+    ],
+)
+def test_initials_and_names_are_no_marks_of_a_former_one(line, given):
+    name = person_name(line)
+    assert (name.given_names, name.former_name) == (given, None)
+
+
+def test_a_former_name_keeps_its_particle_and_its_hyphen():
+    assert person_name("Virtanen Eva f. von Essen").former_name == "von Essen"
+    assert person_name("Virtanen Eva o.s. Mäki-Petäjä kp")[2::3] == ("death_estate", "Mäki-Petäjä")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Virtanen Matti *Juhani",
+        "Virtanen Matti Juhani*",
+        "Virtanen, Matti *Juhani*",
+        "Virtanen Matti _Juhani_",
+        'Virtanen Matti "Juhani"',
+        "Virtanen Matti ”Juhani”",
+        "VIRTANEN MATTI *JUHANI",
+    ],
+)
+def test_the_mark_of_the_called_name_leaves_the_given_names(line):
+    name = person_name(line)
+    assert (name.given_names, name.called_name) == ("Matti Juhani", "Juhani")
+
+
+def test_a_mark_on_another_name_or_on_several_says_nothing_of_what_one_is_called():
+    assert person_name("*Virtanen Matti").called_name is None
+    assert person_name("Virtanen *Matti *Juhani").called_name is None
+
+
+def test_a_called_name_is_a_given_name_or_a_part_of_one():
+    assert is_among("Liisa", "Anna-Liisa Maria")
+    assert is_among("ANNA-LIISA", "Anna-Liisa Maria")
+    assert not is_among("Maija", "Anna-Liisa Maria")
+
+
+def test_a_hyphen_is_one_hyphen_and_loses_the_space_on_its_one_side():
+    lines = [
+        "Mäki- Petäjä Anna",
+        "Mäki -Petäjä Anna",
+        "Mäki\u2011Petäjä Anna",
+        "Mäki\u2010 Petäjä, Anna",
+    ]
+    assert {person_name(line)[:2] for line in lines} == {("Mäki-Petäjä", "Anna")}
+    assert person_name("Mäki Petäjä, Anna").family_name == "Mäki Petäjä"
+
+
+def test_an_auxiliary_name_is_no_part_of_a_firms_name():
+    for line in ("Malli Oy, aputoiminimi Kahvila Pulla", "MALLI OY (bifirma: Kahvila Pulla)"):
+        name = organisation_name(line)
+        assert name.organisation_name == "Malli Oy"
+        assert fold(name.auxiliary_name) == "kahvila pulla"
+    assert organisation_name("aputoiminimi Malli").auxiliary_name is None
+
+
+NAMES = st.sampled_from(
+    ["Virtanen", "Mäki-Petäjä", "von Essen", "Åström", "O'Brien", "de la Chapelle"]
+)
+GIVEN = st.sampled_from(["Matti", "Anna-Liisa", "Örjan", "Eeva Maria"])
+
+
+@given(NAMES, GIVEN, NAMES, st.sampled_from(["o.s.", "os.", "född", "ent.", "f."]))
+def test_a_name_with_a_former_one_is_the_name_without_it(family, given_names, former, mark):
+    whole = person_name(f"{family}, {given_names} {mark} {former}")
+    assert whole[:2] == person_name(f"{family}, {given_names}")[:2]
+    assert whole.former_name is not None
+
+
+@given(NAMES, GIVEN)
+def test_a_name_in_capitals_is_the_name(family, given_names):
+    line = f"{family}, {given_names}"
+    assert person_name(line.upper())[:2] == person_name(line)[:2]
 
 
 @given(ANY_TEXT)
