@@ -24,7 +24,14 @@ from tests.canaries import FORBIDDEN
 # what the night is to trip over; with every entry the register gets a step further
 NIGHTS: tuple[tuple[str, ...], ...] = (
     ("opening",),
-    ("source:dvv", "source:ryhti", "source:kuntagml", "source:exemptions", "load_postal:uncommitted", "refused row"),
+    (
+        "source:dvv",
+        "source:ryhti",
+        "source:kuntagml",
+        "source:exemptions",
+        "load_postal:uncommitted",
+        "refused row",
+    ),
     tuple(
         f"ingest:{s}:uncommitted"
         for s in ("dvv", "registrations", "municipality", "ryhti", "kuntagml", "exemptions")

@@ -69,7 +69,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     }
     ryhti = {"base_url": "http://127.0.0.1:1", "client_id": "u", "client_secret": "p"}
     ytj = {"base_url": "http://127.0.0.1:1/v3"}
-    sftp = dict.fromkeys(("own_register", "finance", "municipality", "building_control", "postal"), door())
+    sftp = dict.fromkeys(
+        ("own_register", "finance", "municipality", "building_control", "postal"), door()
+    )
     wfs = {"base_url": "http://127.0.0.1:1/wfs", "username": "u", "password": "p"}
     asked = {"dvv": dvv, "ryhti": ryhti, "ytj": ytj, "kuntagml": wfs, "exemptions": wfs}
     point_at(home, {**asked, **sftp})
