@@ -24,6 +24,6 @@ def landing(texts: Texts, source: SourceConfig) -> dg.AssetsDefinition:
             source.title.in_(texts.language),
             INGEST_CHECKS,
             (LANDED,),
-            ("sftp",) if source.connector == "registrations" else ("http",),
+            ("sftp",) if "folder" in source.options else ("http",),
         ),
     )

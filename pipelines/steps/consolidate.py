@@ -40,6 +40,7 @@ from pipelines.store import (
     nights,
     notifications,
     quarantine,
+    questions,
 )
 from pipelines.store.engine import transaction
 from pipelines.store.vault import Vault
@@ -273,6 +274,7 @@ def _forget(step: StepRun, records: pd.DataFrame) -> None:
     frames.remove(step.conn, LANDED, landed, ("source", "kind", "source_key"))
     quarantine.forget(step.conn, landed)
     judgements.forget(step.conn, keys)
+    questions.forget(step.conn, keys)
 
 
 def _forget_refused_strangers(step: StepRun) -> int:

@@ -250,7 +250,7 @@ def test_an_unknown_connector_and_a_misspelt_option_are_errors(tmp_path: Path) -
     with pytest.raises(ConfigError, match="base_ulr"):
         load_settings(tmp_path, {})
     write(tmp_path, "sources/dvv.yml", text.replace("connector: dvv", "connector: vtj"))
-    with pytest.raises(ConfigError, match="one of dvv, registrations, ryhti, ytj"):
+    with pytest.raises(ConfigError, match="one of address_batch, dvv, registrations, ryhti, ytj"):
         load_settings(tmp_path, {})
 
 
