@@ -20,8 +20,8 @@ from pipelines.domain.standardise import REASONS
 from pipelines.domain.told import Outcome
 from pipelines.domain.wording import GUARDS, PICTURES, STRENGTHS, phrase
 from pipelines.settings import load_settings, shipped, site_files
-from pipelines.steps import deliver as delivering
 from pipelines.steps import ask_in_batches, ingest, prepare_extract, reconcile, standardise
+from pipelines.steps import deliver as delivering
 from pipelines.steps import match as matching
 from pipelines.steps.judge import Verdict
 from pipelines.steps.log_lookup import BATCH
