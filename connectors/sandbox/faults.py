@@ -54,6 +54,15 @@ EXPORT_FAULTS = {
     "missing_column": "HETU_YTUNNUS is missing",
     "wrong_encoding": "the files are in another encoding than agreed",
 }
+ANSWER_FAULTS = {
+    "truncated": EXPORT_FAULTS["truncated"],
+    "extra_column": EXPORT_FAULTS["extra_column"],
+    "wrong_encoding": EXPORT_FAULTS["wrong_encoding"],
+    "twice": "answers the first row twice, and differently",
+    "stranger": "answers a reference nobody sent",
+    "late": "keeps its answer for another day; 99 times is never",
+}
+ON_EXPORT = EXPORT_FAULTS | ANSWER_FAULTS
 RETURN_FAULTS = {"stubborn": "accepts returns and keeps its own values"}
 NETVISOR_FAULTS = {
     "late": "carries a telling out and never answers; withdrawing ends the wait",
@@ -71,6 +80,10 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "municipality": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "finance": SFTP_FAULTS,
     "building_control": SFTP_FAULTS,
+    "address_batch": {
+        k: SFTP_FAULTS[k] for k in ("unauthorised", "wrong_host_key", "dropped_connection")
+    }
+    | ANSWER_FAULTS,
     "netvisor": {k: v for k, v in SERVER_FAULTS.items() if k != "http_429"} | NETVISOR_FAULTS,
 }
 

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from connectors.sandbox import faults as fault_catalogue
 from connectors.sandbox import finance, sftp, truth
+from connectors.sandbox.address_batch import AddressCompany
 from connectors.sandbox.dvv import PopulationRegister
 from connectors.sandbox.dvv_api import DvvApi
 from connectors.sandbox.events import Days
@@ -84,11 +85,13 @@ class Town:
         )
         self._municipality = Municipality(scene)
         self._inspectors = BuildingControl()
+        self._address_company = AddressCompany(scene)
         self._offices: dict[str, Office] = {
             "own_register": CustomerService(scene),
             "finance": Bookkeepers(self._ledger),
             "municipality": self._municipality,
             "building_control": self._inspectors,
+            "address_batch": self._address_company,
         }
         self._folders = {
             where: Folders(directory / where, office) for where, office in self._offices.items()
@@ -111,7 +114,7 @@ class Town:
                 self._record({"day": "quiet" if quiet else "eventful"})
                 self._pass_day(quiet)
                 for where, faults in self._faults.items():
-                    kinds = [k for k in fault_catalogue.EXPORT_FAULTS if faults.strikes(k)]
+                    kinds = [k for k in fault_catalogue.ON_EXPORT if faults.strikes(k)]
                     self._export(kinds, where)
             self._write_addresses()
             return self.today
@@ -134,8 +137,8 @@ class Town:
         if kind == "wrong_host_key":
             self._sftp.show_key(self._accounts[where], another=times > 0)
         with self._lock:
-            if kind in fault_catalogue.EXPORT_FAULTS:
-                self._export(self._faults[where].armed(*fault_catalogue.EXPORT_FAULTS), where)
+            if kind in fault_catalogue.ON_EXPORT:
+                self._export(self._faults[where].armed(*fault_catalogue.ON_EXPORT), where)
             if kind == "lost_acknowledgement" and not times:
                 self._folders[where].release()
 

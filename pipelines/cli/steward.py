@@ -127,6 +127,7 @@ def find(invocation: Invocation, words: tuple[str, ...], why: str, as_json: bool
 def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     """One customer: each value with the source it came from, roles, points, customer numbers.
 
+    Below the values stands every address that a source states, with its first day, whoever is believed.
     Of a point: property, building, connections; `overruled` is what another register says against it.
 
     \b
@@ -149,6 +150,7 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
                     "id": f"P{found.golden['party_id']}",
                     "protected": bool(found.golden["protection"] == "on"),
                     "values": records(values),
+                    "addresses": records(found.addresses),
                     "roles": records(roles),
                     "points": records(points),
                     "customer_numbers": list(numbers),
@@ -164,6 +166,9 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     why = "why it won"
     click.echo()
     click.echo(table(values.itertuples(index=False), ("field", "value", "source", "since", why)))
+    click.echo()
+    headings = ("source says", "address", "street", "code", "post office", "from", "until")
+    click.echo(table(found.addresses.itertuples(index=False), headings))
     click.echo()
     click.echo(
         table(roles.itertuples(index=False), ("role", "point", "from", "until", "source", why))

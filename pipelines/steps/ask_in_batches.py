@@ -45,14 +45,17 @@ def ask_in_batches(night: Night, config: SourceConfig, opener: Callable[[], Sour
     text = ""
     try:
         allow_asking(night, config)
-        with transaction(night.engine) as conn:
-            unsent = questions.on_their_way(conn, config.name, *questions.UNSENT)
-        question = unsent[0] if unsent else _frozen(night, config, opener)
-        if question is not None and not _sent(night, config, question, _correspondent(opener)):
-            counts["withdrawn"] = question.people
-            question = _frozen(night, config, opener)
-            if question is not None and not _sent(night, config, question, _correspondent(opener)):
-                question = None
+        question = None
+        if _may_ask(night, config):
+            correspondent = _correspondent(opener)  # has transactions of its own
+            with transaction(night.engine) as conn:
+                unsent = questions.on_their_way(conn, config.name, *questions.UNSENT)
+            question = unsent[0] if unsent else _frozen(night, config, correspondent)
+            if question is not None and not _sent(night, config, question, correspondent):
+                counts["withdrawn"] = question.people
+                question = _frozen(night, config, correspondent)
+                if question is not None and not _sent(night, config, question, correspondent):
+                    question = None
         counts["asked_about"] = question.people if question is not None else 0
     except ConnectorError as error:
         text = told(error)
@@ -90,18 +93,21 @@ def _correspondent(opener: Callable[[], Source]) -> Correspondent:
 # ---- T1: frozen and logged
 
 
-def _frozen(night: Night, config: SourceConfig, opener: Callable[[], Source]) -> Question | None:
-    """A new question about whoever is due, and logged; None when there is nobody, or one is on its way."""
-    night.log_keys()  # the first time it is a transaction of its own
+def _may_ask(night: Night, config: SourceConfig) -> bool:
+    """Whether no question is on its way that may still be answered in time."""
     patience = _days_before(night, config.in_batches.answer_within_days)
+    with transaction(night.engine) as conn:
+        sent = questions.on_their_way(conn, config.name, "sent")
+    return not any(question.business_date >= patience for question in sent)
+
+
+def _frozen(night: Night, config: SourceConfig, correspondent: Correspondent) -> Question | None:
+    """A new question about whoever is due, and logged; None when there is nobody."""
+    night.log_keys()  # the first time it is a transaction of its own
     with executing(night, f"ask:{config.name}") as step:
-        waiting = questions.on_their_way(step.conn, config.name, "sent")
-        if any(question.business_date >= patience for question in waiting):
-            return None
         people = _due(step.conn, night, config)
         if people.empty:
             return None
-        correspondent = _correspondent(opener)
         rows = list(_rows(people, config.asks_with))
         fits = [correspondent.fits(row) for row in rows]
         people = people[fits].reset_index(drop=True)
