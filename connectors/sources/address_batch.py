@@ -135,8 +135,8 @@ class AddressBatch(Source, Correspondent):
 
         Cursor: {"answered": the last question}. An answer to a question that is not awaited isn't read: it was
         taken in before, or we never asked. faults, under the reference: cells that can't be read by their rule,
-        "answered_twice", "other_name", and "death_unconfirmed", whose record is landed all the same; under the
-        question: "unknown_reference", one for all such rows, with nothing of what stood there.
+        "answered_twice", "other_name", and "death_unconfirmed", whose record is landed all the same. unknown:
+        "unknown_reference", rows about nobody we asked about, of which nothing is kept.
         Raises `Malformed` for an answer that is cut off, wrongly encoded or without a mapped column.
         """
         read = _Answers()
@@ -275,8 +275,7 @@ class _Answers:
             self._fault(fault.key, fault.rule, reason, _content(read))
             grades[fault.key] = _UNREADABLE
         if strangers:  # not a byte is kept of people we did not ask about (DESIGN 4)
-            reason = f"{strangers} rows have a reference that was not sent"
-            self._fault(question, "unknown_reference", reason, {})
+            self.unknown["unknown_reference"] += strangers
         for reference, rows in said.items():
             if reference not in names:
                 continue

@@ -186,6 +186,18 @@ def references_of(conn: Connection, party_id: int) -> list[tuple[str, str]]:
     return [(source, reference) for source, reference in found]
 
 
+def asked_under(conn: Connection, records: pd.DataFrame) -> pd.DataFrame:
+    """Those of the records (source, source_key) whose key is the reference of somebody we asked about."""
+    keys = records.rename(columns={"source_key": "reference"})
+    found = frames.rows(
+        conn,
+        select(batch_person.c.source, batch_person.c.reference).where(
+            frames.matching(conn, batch_person, keys, ("source", "reference"))
+        ),
+    )
+    return found.rename(columns={"reference": "source_key"})
+
+
 def forget(conn: Connection, records: pd.DataFrame) -> None:
     """Whoever is no customer any more: the references they went by (records: source, source_key)."""
     own = records[records["source"] == OWN_REGISTER]

@@ -246,12 +246,13 @@ def test_an_answer_that_is_spoiled_is_taken_in_as_far_as_it_is_plain(heard: Hear
     assert heard.faults["late"].counts["fetched"] == 0
     assert [heard.faults[k].status for k in ("truncated", "wrong_encoding")] == ["failed"] * 2
     rules = set(heard.morning.refused.loc[heard.morning.refused["source"] == COMPANY, "rule"])
-    assert {"answered_twice", "unknown_reference"} <= rules
+    assert rules == {"answered_twice", "death_unconfirmed"}
     counts = heard.morning.counts[f"ingest:{COMPANY}"]
     assert counts["answered:contradictory"] == 1
     assert counts["answered:match"] > 20
     feed = heard.hub.feed(COMPANY)
     assert list(feed.dropped) == ["PUHELIN"]
+    assert feed.unknown == {"unknown_reference": 1}
     assert "5550000" not in heard.hub.bytes().decode("latin-1").replace(" ", "")
     assert Texts("fi").say("grade.match") in heard.morning.outcome.letter
 
