@@ -51,7 +51,7 @@ class AddressCompany:
             rows = [*rows, rows[0] | {"VIITE": "0123456789abcdef"}]
         if "extra_column" in spoiled_by:
             columns.append("PUHELIN")
-            rows = [row | {"PUHELIN": "050 555 0000"} for row in rows]
+            rows = [row | {"PUHELIN": "044 777 0770"} for row in rows]
         encoding = "windows-1252" if "wrong_encoding" in spoiled_by else "utf-8"
         payload = _written(columns, rows, encoding)
         marker = {"rows": len(rows), "sha256": hashlib.sha256(payload).hexdigest()}

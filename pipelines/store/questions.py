@@ -205,6 +205,15 @@ def forget(conn: Connection, records: pd.DataFrame) -> None:
     frames.remove_from(conn, batch_person, keys, ("own_key",))
 
 
+def came_to(conn: Connection, source: str) -> dict[str, int]:
+    """What people's last answers came to, counted; `waiting` for whoever has none."""
+    grade = func.coalesce(batch_person.c.grade, "waiting")
+    found = conn.execute(
+        select(grade, func.count()).where(batch_person.c.source == source).group_by(grade)
+    )
+    return {str(name): int(n) for name, n in found}
+
+
 # ---- whom it is about, and who may not be in it
 
 
