@@ -92,6 +92,7 @@ class Batch:
     unknown: message kind nobody has told us of → count; loud in the morning letter.
     not_held: how many of those asked about the register does not hold, which says nothing about them.
     faults_of_others: records that could not be read and show nothing of ours; no more of them is kept.
+    answers: question of `Ask.awaited` that has been answered → reference → what that came to (a plain word).
     """
 
     records: Sequence[Record]
@@ -103,9 +104,10 @@ class Batch:
     unknown: Mapping[str, int] = field(default_factory=dict)
     not_held: int = 0
     faults_of_others: int = 0
+    answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ask:
     """What the hub hands a source for one call.
 
@@ -113,6 +115,8 @@ class Ask:
     known: keys of this source's records that the hub already holds (a baseline is asked for the rest).
     business_date: the night's date, ISO.
     reread: a snapshot is to be read again though it is the one read last (a full night).
+    awaited: of a source that answers later (`Correspondent`): question sent and not answered yet → reference →
+    the name it was asked with.
     announce: called with (operation, keys) *before* a question about named people leaves the house;
     it returns only once the question is in the disclosure log (R23).
     """
@@ -122,6 +126,7 @@ class Ask:
     business_date: str
     announce: Callable[[str, Sequence[str]], None]
     reread: bool = False
+    awaited: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Source(Protocol):
@@ -169,6 +174,35 @@ class ReferenceSource(Protocol):
 
     def check(self) -> str:
         """As `Source.check`."""
+
+
+@runtime_checkable
+class Correspondent(Protocol):
+    """A source that is sent a file of questions and answers with another, hours or days later.
+
+    What it answers comes with `Source.fetch`. Sending never overwrites; the question's name is its id.
+    """
+
+    def fits(self, row: Mapping[str, str]) -> bool:
+        """Whether a row (`reference` and the fields asked with) can be written as the file is agreed to be."""
+        ...
+
+    def render(self, rows: Sequence[Mapping[str, str]]) -> bytes:
+        """The exact bytes of a question about these people."""
+        ...
+
+    def send(
+        self, question: str, payload: bytes, people: int, about_to: Callable[[], None]
+    ) -> None:
+        """Put the question in place, or the rest of it where an earlier attempt broke off.
+
+        about_to: called when all but the last has been done: once it has returned the other side may take the
+        question away. `AlreadyPublished`: other bytes stand under the name.
+        """
+        ...
+
+    def was_taken(self, question: str) -> bool:
+        """Whether a question that was `about_to` is wholly there, or has been taken away since."""
         ...
 
 

@@ -120,7 +120,9 @@ def _of_source(
     joint = [c.name for c in notice.joint_controllers]
     if kind.needs == "joint_controller" and source.controller not in joint:
         yield file.breach("controller", f"one of {', '.join(joint)}", "R14")
-    if kind.needs == "agreement" and not _in_force(source.agreement, on):
+    # a file without an address is of a register that is not there yet
+    needs = source.connectors[source.connector].needs_agreement and source.configured
+    if (kind.needs == "agreement" or needs) and not _in_force(source.agreement, on):
         yield file.breach(
             "agreement", f"a signed one with a reference, in force on {on}", "R15", file.name
         )
@@ -129,6 +131,7 @@ def _of_source(
     if source.borrow_from is not None and source.borrow_from not in sources:
         yield file.breach("borrow_from", f"one of {', '.join(sources)}", "DESIGN 2", file.name)
     yield from _of_purpose(notice, file, source.purpose, source.basis)
+    yield from _of_questions(notice, file, source, sources)
     may_say = notice.fields_of(kind.name)
     for key, field in _mapped_fields(source):
         item = notice.item_of(field)
@@ -136,6 +139,21 @@ def _of_source(
             yield file.breach(key, f"a field that the notice covers, not {field}", "R9")
         elif field not in may_say:
             yield file.breach(key, f"no {item.name} from {kind.name}", "R10, R13")
+
+
+def _of_questions(
+    notice: Notice, file: _File, source: SourceConfig, sources: Mapping[str, SourceConfig]
+) -> Iterator[Breach]:
+    """What a file lets leave in a question: fields that the notice covers, and of those an envelope's alone."""
+    allowed = source.connectors[source.connector].may_ask_with
+    for field in source.asks_with if allowed else ():
+        if field not in allowed or notice.item_of(field) is None:
+            expected = f"one of {', '.join(sorted(allowed))}, not {field}"
+            yield file.breach("asks.columns", expected, "R13, R18", file.name)
+    for name in source.in_batches.unless_known_by:
+        if name not in sources:
+            expected = f"some of {', '.join(sources)}"
+            yield file.breach("in_batches.unless_known_by", expected, "DESIGN 2", file.name)
 
 
 def _mapped_fields(source: SourceConfig) -> Iterator[tuple[str, str]]:

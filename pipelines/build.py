@@ -12,7 +12,7 @@ import dagster as dg
 
 from pipelines.assets.close import closing
 from pipelines.assets.landing import landing
-from pipelines.assets.outbound import disclosure_log, outbound
+from pipelines.assets.outbound import asking, disclosure_log, outbound
 from pipelines.assets.register import register
 from pipelines.house import House, open_house
 from pipelines.jobs import address_refresh
@@ -45,11 +45,13 @@ def build_defs(
     texts = Texts(settings.hub.language)
     sources = [s for s in settings.sources.values() if s.configured]
     contracts = [c for c in settings.recipients.values() if c.configured]
+    asked = [s for s in sources if s.asks_in_batches]
     assets = [
         *(landing(texts, s) for s in sources),
         *register(texts, [s.name for s in sources]),
         *(asset for c in contracts for asset in outbound(texts, c)),
-        disclosure_log(texts, [c.recipient for c in contracts]),
+        *(asking(texts, s) for s in asked),
+        disclosure_log(texts, [*(c.recipient for c in contracts), *(s.name for s in asked)]),
         closing(texts),
     ]
     nightly = dg.define_asset_job(

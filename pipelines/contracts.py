@@ -42,8 +42,10 @@ class Connector:
 
     A file that gives no address is of a counterparty that is not there yet. makes: words a column may
     be mapped to that are no fields, and the fields the connector makes of them. asks_with: the fields
-    its questions about named people carry, for the disclosure log. on_demand: what a refresh does with
-    it: `asks` about one customer and leaves the cursor, `drains` what is new as a night would, or None.
+    its questions about named people carry, for the disclosure log. may_ask_with: where its file says which, the
+    fields there may be. on_demand: what a refresh does with it: `asks` about one customer and leaves the
+    cursor, `drains` what is new as a night would, or None. asks_in_batches: it is sent files of questions and
+    answers later (`connectors.base.Correspondent`). needs_agreement: nothing is asked of it without one (R15).
     brings: records of customers, or reference data, which tells of nobody and which no notice covers.
     """
 
@@ -51,7 +53,10 @@ class Connector:
     has_address: Callable[[Mapping[str, JsonValue]], bool]
     makes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     asks_with: tuple[str, ...] = ()
+    may_ask_with: frozenset[str] = frozenset()
     on_demand: Literal["asks", "drains"] | None = None
+    asks_in_batches: bool = False
+    needs_agreement: bool = False
     columns: frozenset[str] | None = None
     brings: Literal["records", "reference"] = "records"
 
@@ -67,6 +72,14 @@ def _has_folder(options: Mapping[str, JsonValue]) -> bool:
     return bool(folder.get("host") if folder.get("kind") == "sftp" else folder.get("path"))
 
 
+_DVV_OPTIONS = frozenset(
+    ["base_url", "username", "password", "client", "ca_file", "client_cert", "client_key", "timeout",
+     "changes_batch", "base_data_batch", "selection", "permit_confirmed_by"]
+)  # fmt: skip
+# What an address-update company may be asked with: never what identifies beyond a letter's envelope (R13).
+ENVELOPE = (
+    "family_name", "given_names", "care_of", "street_line", "postal_code", "post_office", "country",
+)  # fmt: skip
 SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
     {
         "registrations": Connector(
@@ -75,22 +88,7 @@ SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
             {"identity": ("person_key", "birth_key", "key_id", "identity_fault", "business_id")},
         ),
         "dvv": Connector(
-            frozenset(
-                {
-                    "base_url",
-                    "username",
-                    "password",
-                    "client",
-                    "ca_file",
-                    "client_cert",
-                    "client_key",
-                    "timeout",
-                    "changes_batch",
-                    "base_data_batch",
-                    "selection",
-                    "permit_confirmed_by",
-                }
-            ),
+            _DVV_OPTIONS,
             _has_url,
             asks_with=("identity_code",),
             on_demand="asks",
@@ -136,6 +134,16 @@ SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
             _has_url,
         ),
         "postal": Connector(frozenset({"folder"}), _has_folder, brings="reference"),
+        "address_batch": Connector(
+            frozenset(
+                ["folder", "sends_to", "reads_from", "encoding", "delimiter", "asks", "files"]
+            ),
+            _has_folder,
+            {"grade": ("protection", "is_deceased"), "moved_on": ("addresses",)},
+            may_ask_with=frozenset(ENVELOPE),
+            asks_in_batches=True,
+            needs_agreement=True,
+        ),
     }
 )
 RECIPIENT_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
@@ -246,12 +254,24 @@ class Agreement(Declared):
     valid_to: IsoDate | None = None
 
 
+class InBatches(Declared):
+    """How often somebody is asked about anew in a batch, and how long an answer may take.
+
+    unless_known_by: sources; whoever one of them has a record of is not asked about.
+    """
+
+    every_days: int = Field(default=30, ge=1)
+    answer_within_days: int = Field(default=14, ge=1)
+    unless_known_by: tuple[Text, ...] = ()
+
+
 class SourceConfig(_Connected):
     """A register we hear from.
 
     notice_source: its kind in `notice.yml`, none of who brings reference data. controller: the joint controller behind it, when it is one's
     (R14). purpose and basis: what asking it about our customers rests on, for the disclosure log (R6).
-    borrow_from: the source that lends who and what is ours for one call (DESIGN 2).
+    borrow_from: the source that lends who and what is ours for one call (DESIGN 2). in_batches: for a register
+    that is asked so.
     """
 
     connectors: ClassVar[Mapping[str, Connector]] = SOURCE_CONNECTORS
@@ -266,6 +286,7 @@ class SourceConfig(_Connected):
     schedule: Literal["nightly"] = "nightly"
     borrow_from: Text | None = None
     expect: Expect = Expect()
+    in_batches: InBatches = InBatches()
 
     @property
     def brings(self) -> Literal["records", "reference"]:
@@ -275,7 +296,17 @@ class SourceConfig(_Connected):
     @property
     def asks_with(self) -> tuple[str, ...]:
         """The fields that its questions about named people carry."""
-        return SOURCE_CONNECTORS[self.connector].asks_with
+        connector = SOURCE_CONNECTORS[self.connector]
+        asks = self.options.get("asks") if connector.may_ask_with else None
+        columns = asks.get("columns") if isinstance(asks, Mapping) else None
+        if not isinstance(columns, Mapping):
+            return connector.asks_with
+        return tuple(str(field) for field in columns.values() if field != "reference")
+
+    @property
+    def asks_in_batches(self) -> bool:
+        """Whether it is sent files of questions and answers later."""
+        return SOURCE_CONNECTORS[self.connector].asks_in_batches
 
     @property
     def on_demand(self) -> Literal["asks", "drains"] | None:

@@ -162,6 +162,7 @@ class Survivorship(Declared):
     order: tuple[Text, ...]
     address_order: tuple[Text, ...]
     death_authority: tuple[Text, ...]
+    death_hearsay: tuple[Text, ...] = ()
     point_owners: Mapping[Text, tuple[Text, ...]]
     role_owners: Mapping[Text, tuple[Text, ...]]
 

@@ -16,7 +16,16 @@ import pandas as pd
 from pipelines.domain.postal import GRADES
 from pipelines.domain.schemas import GOLDEN, GOLDEN_POINTS, GOLDEN_ROLES, PARTY_RECORDS
 from pipelines.house import House, open_house
-from pipelines.store import deliveries, disclosures, frames, holdings, nights, postal, quarantine
+from pipelines.store import (
+    deliveries,
+    disclosures,
+    frames,
+    holdings,
+    nights,
+    postal,
+    quarantine,
+    questions,
+)
 from pipelines.store.engine import transaction
 
 OWN = "registrations"
@@ -80,6 +89,11 @@ def _figures(
         corrected = holdings.returned(conn, "municipality")
         logged = disclosures.detail_count(conn)
         graded = postal.standing(conn)["postal_check"].value_counts()
+        asked = {
+            name: questions.came_to(conn, name)
+            for name, source in house.settings.sources.items()
+            if source.configured and source.asks_in_batches
+        }
     precision, recall = grade(records, truth)
     kinds = golden["party_type"].value_counts()
     return {
@@ -113,6 +127,7 @@ def _figures(
             "sent": len(corrected),
             "confirmed": int((corrected["state"] == "confirmed").sum()),
         },
+        "asked_in_batches": asked,
         "disclosures": logged,
         "nights": [{"date": n["date"], "seconds": n["seconds"], "exit": n["exit"]} for n in ran],
     }
@@ -181,6 +196,9 @@ def _figures_as_lines(facts: Mapping[str, Any]) -> list[str]:
         f"{'municipality':<16}  {facts['corrected']['sent']} errors of its own told, "
         f"{facts['corrected']['confirmed']} mended by its next drop"
     )
+    for name, grades in facts["asked_in_batches"].items():
+        answers = ", ".join(f"{grade} {n}" for grade, n in sorted(grades.items()))
+        lines.append(f"{name:<16}  {sum(grades.values())} people asked about in batches: {answers}")
     lines.append(f"{'disclosure log':<16}  {facts['disclosures']} entries about people")
     took = ", ".join(
         f"{n['date']} {n['seconds']} s{'' if n['exit'] == 0 else ' NOT CLEAN'}"

@@ -72,6 +72,10 @@ FORBIDDEN = (
     "hanhensulantie",  # the building register's: an address, a property, whose door the mail goes to
     "90199900088888",
     "joutsenlahtinen",
+    "muuttohaukka",  # the address-update company's: a name and where it says somebody moved
+    "viklotar",
+    "rantasipintie",
+    "tyllila",
 )
 NEVER_KEPT = (
     "pesallinen",  # a birth name, of no use to the register
@@ -91,6 +95,9 @@ NEVER_KEPT = (
     "lintula.invalid",
     "kaakkurila",  # somebody whose house is none of ours
     "haikarankuja",
+    "kuovinen",  # whom the address-update company answers about though nobody asked, and a telephone
+    "kuovinpolku",
+    "044 777 0770",
 )
 NOTICE = (
     "--line", "Notisanpolku 5", "--postal-code", "31640", "--post-office", "Notisanlinna",
@@ -160,7 +167,9 @@ def live(base: Path) -> LivedIn:
         )  # fmt: skip
         probe = hub(home, "sources", "--probe", "--json")
         assert (first.code, told.code, probe.code) == (0, 0, 0), first.err + told.err + probe.err
+        asked = {**town._address_company._asked}
         town.advance()
+        _plant_an_answer(town, asked)
         second = hub(home, "night", "--json", "--date", town.today)
         secrets = tuple(
             value
@@ -339,6 +348,23 @@ def _plant_buildings(town: sandbox.Town, point_ref: str) -> None:
         stranger, address=stranger.address._replace(street="Haikarankuja")
     )
     world.people[stranger.owners[0].entity].family_name = "Kaakkurila"
+
+
+def _plant_an_answer(town: sandbox.Town, asked: dict[str, list[Row]]) -> None:
+    """The customer has moved, says the company that was asked about; and so has somebody else."""
+    company = town._address_company
+    ((question, rows),) = asked.items()
+    (reference,) = [row["VIITE"] for row in rows if row["ETUNIMET"].endswith("Kanariitta")]
+    said = {"SUKUNIMI": "Muuttohaukka", "ETUNIMET": "Kanariitta Viklotar", "POSTINRO": "30100"}
+    moved = {"KOODI": "1", **said, "LAHIOSOITE": "Rantasipintie 3", "POSTITMP": "TYLLILA"}
+    others = [row for row in company.answers[question] if row["VIITE"] != reference]
+    stranger = {"VIITE": "0" * 16, "SUKUNIMI": "Kuovinen", "LAHIOSOITE": "Kuovinpolku 1"}
+    company.answers[question] = [
+        *others,
+        moved | {"VIITE": reference, "MUUTTOPVM": "01.11.2026"},
+        moved | stranger,
+    ]
+    town.fault("address_batch", "extra_column", 1)
 
 
 def found_in(text: bytes, words: Iterable[str]) -> list[str]:

@@ -89,7 +89,7 @@ class Folders:
         self.folder = folder
         self._office = office
         self._withheld: list[tuple[Path, bytes]] = []
-        for name in ("sisaan", "kuittaus"):
+        for name in ("sisaan", "kuittaus", "vienti"):
             (folder / name).mkdir(parents=True, exist_ok=True)
 
     def export(self, today: str, spoiled_by: list[str]) -> None:
@@ -99,7 +99,6 @@ class Folders:
         if not files:
             return
         folder = self.folder / "vienti"
-        folder.mkdir(exist_ok=True)
         (folder / f"valmis_{stamp}.json").unlink(missing_ok=True)
         for name, payload in files.items():
             write_private(folder / name, payload)

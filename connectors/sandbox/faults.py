@@ -69,7 +69,15 @@ POSTAL_FAULTS = {
     "wrong_encoding": "the file of streets is in another encoding than agreed",
     "missing": "drops nothing that day",
 }
-DROP_FAULTS = EXPORT_FAULTS | POSTAL_FAULTS
+ANSWER_FAULTS = {
+    "truncated": EXPORT_FAULTS["truncated"],
+    "extra_column": EXPORT_FAULTS["extra_column"],
+    "wrong_encoding": EXPORT_FAULTS["wrong_encoding"],
+    "twice": "answers the first row twice, and differently",
+    "stranger": "answers a reference nobody sent",
+    "late": "keeps its answer for another day; 99 times is never",
+}
+DROP_FAULTS = EXPORT_FAULTS | POSTAL_FAULTS | ANSWER_FAULTS
 RETURN_FAULTS = {"stubborn": "accepts returns and keeps its own values"}
 NETVISOR_FAULTS = {
     "late": "carries a telling out and never answers; withdrawing ends the wait",
@@ -90,6 +98,10 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "finance": SFTP_FAULTS,
     "building_control": SFTP_FAULTS,
     "postal": POSTAL_FAULTS,
+    "address_batch": {
+        k: SFTP_FAULTS[k] for k in ("unauthorised", "wrong_host_key", "dropped_connection")
+    }
+    | ANSWER_FAULTS,
     "netvisor": {k: v for k, v in SERVER_FAULTS.items() if k != "http_429"} | NETVISOR_FAULTS,
 }
 

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from connectors.sandbox import faults as fault_catalogue
 from connectors.sandbox import finance, sftp, truth
+from connectors.sandbox.address_batch import AddressCompany
 from connectors.sandbox.dvv import PopulationRegister
 from connectors.sandbox.dvv_api import DvvApi
 from connectors.sandbox.events import Days
@@ -88,12 +89,14 @@ class Town:
         )
         self._municipality = Municipality(scene)
         self._inspectors = BuildingControl()
+        self._address_company = AddressCompany(scene)
         self._offices: dict[str, Office] = {
             "own_register": CustomerService(scene),
             "finance": Bookkeepers(self._ledger),
             "municipality": self._municipality,
             "building_control": self._inspectors,
             "postal": Post(scene),
+            "address_batch": self._address_company,
         }
         self._folders = {
             where: Folders(directory / where, office) for where, office in self._offices.items()

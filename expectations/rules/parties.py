@@ -10,7 +10,9 @@ from expectations.rules.rule import Rule, holds, meaning
 from expectations.rules.text import text_rules
 from pipelines.domain.names import is_among
 
-NOTICES = "notices"  # the source that steps.decide lands them under
+# Sources whose records name nobody: each is bound to its customer, a notice by whoever took it down
+# (steps.decide), an answer to a batch of questions by the reference it was asked under (steps.ask_in_batches).
+BOUND = ("notices", "address_batch")
 
 MEANINGS = {
     "nothing_to_know_it_by": meaning(
@@ -57,8 +59,7 @@ MEANINGS = {
 
 
 def _known_by_something(parties: pd.DataFrame) -> pd.Series:
-    # A customer's notice names nobody: whoever took it has bound it to the customer.
-    is_bound = parties["source"] == NOTICES
+    is_bound = parties["source"].isin(BOUND)
     marks = ["family_name", "given_names", "organisation_name", "person_key", "business_id"]
     return is_bound | parties[marks].notna().any(axis=1)
 

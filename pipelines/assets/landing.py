@@ -36,6 +36,6 @@ def landing(texts: Texts, source: SourceConfig) -> dg.AssetsDefinition:
             title,
             INGEST_CHECKS,
             (LANDED,),
-            ("sftp",) if source.connector == "registrations" else ("http",),
+            ("sftp",) if "folder" in source.options else ("http",),
         ),
     )

@@ -1,4 +1,4 @@
-"""What we tell: one chain of extract and delivery per file in `config/recipients`, and the log of it all.
+"""What we tell: one chain of extract and delivery per file in `config/recipients`, what we ask in batches, the log.
 
 Does not belong here: anything about a particular recipient.
 """
@@ -10,7 +10,8 @@ import dagster as dg
 
 from pipelines.assets.register import CUSTOMERS
 from pipelines.assets.stage import Shown, stage
-from pipelines.settings import RecipientContract
+from pipelines.settings import RecipientContract, SourceConfig
+from pipelines.steps.ask_in_batches import ASK_CHECKS, ask_in_batches
 from pipelines.steps.deliver import DELIVER_CHECKS, deliver
 from pipelines.steps.prepare_extract import EXTRACT_CHECKS, prepare_extract
 from pipelines.steps.reconcile import RECONCILE_CHECKS, reconcile
@@ -38,6 +39,18 @@ def outbound(texts: Texts, contract: RecipientContract) -> list[dg.AssetsDefinit
             Shown(title, DELIVER_CHECKS, (), ("sftp", "csv")),
         ),
     ]
+
+
+def asking(texts: Texts, source: SourceConfig) -> dg.AssetsDefinition:
+    """What is asked of a register in batches: our customers' names and addresses leave, so it is told like any."""
+    name = source.name
+    return stage(
+        texts,
+        ("delivery", name),
+        [CUSTOMERS],
+        lambda hub: ask_in_batches(hub.night, source, lambda: hub.house.source(name)),
+        Shown(source.title.in_(texts.language), ASK_CHECKS, (), ("sftp", "csv")),
+    )
 
 
 def disclosure_log(texts: Texts, recipients: Sequence[str]) -> dg.AssetsDefinition:

@@ -127,8 +127,9 @@ def find(invocation: Invocation, words: tuple[str, ...], why: str, as_json: bool
 def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     """One customer: each value with the source it came from, roles, points, customer numbers.
 
-    Of a point: property, building, connections; `overruled` is what another register says against it. Under
-    the values: how much of the address the post's file knows, and whether its line could be read otherwise.
+    Below the values stands every address that a source states, with its first day, whoever is believed, and how
+    much of the address that stands the post's file knows, or whether its line could be read otherwise.
+    Of a point: property, building, connections; `overruled` is what another register says against it.
 
     \b
     Examples:
@@ -154,6 +155,7 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
                     "values": records(values),
                     "postal_check": found.postal_check,
                     "ambiguity": found.ambiguity,
+                    "addresses": records(found.addresses),
                     "roles": records(roles),
                     "points": records(points),
                     "customer_numbers": list(numbers),
@@ -173,6 +175,9 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
         click.echo(f"\naddress: {texts.say(f'postal_check.{found.postal_check}')}")
     if found.ambiguity:
         click.echo(f"address: {texts.say(f'ambiguity.{found.ambiguity}')}")
+    click.echo()
+    headings = ("source says", "address", "street", "code", "post office", "from", "until")
+    click.echo(table(found.addresses.itertuples(index=False), headings))
     click.echo()
     click.echo(
         table(roles.itertuples(index=False), ("role", "point", "from", "until", "source", why))

@@ -23,6 +23,7 @@ Finance = Literal["sftp", "netvisor"]
 _READY_SECONDS = 60
 # who of the town drops files → the source that reads them; each takes deliveries under its own name too
 _DROPS = {"own_register": "registrations", "municipality": "municipality"}
+_AGREEMENT = {"reference": "demo", "signed": "2026-01-01", "valid_to": None}
 
 
 def control(directory: Path, method: str, path: str, body: object = None) -> Any:
@@ -111,6 +112,10 @@ def point_at(home: Path, addresses: Mapping[str, Any], finance: Finance = "sftp"
     for who, name in {**_DROPS, "postal": "postal"}.items():  # the post takes nothing in
         drop = {**folder(who), "path": "vienti"}
         write(f"sources/{name}.yml", {**read_yaml(shipped(f"sources/{name}.yml")), "folder": drop})
+    if "address_batch" in addresses:
+        asked = {"folder": folder("address_batch"), "agreement": _AGREEMENT}
+        file = "sources/address_batch.yml"
+        write(file, {**read_yaml(shipped(file)), **asked})
     for name, there in addresses.items():
         # a register that answers over HTTP says under its source's name what that source's file needs
         source = f"sources/{name}.yml"
@@ -120,7 +125,7 @@ def point_at(home: Path, addresses: Mapping[str, Any], finance: Finance = "sftp"
         in_netvisor = (name, finance) == ("finance", "netvisor")
         file = "alternatives/finance-netvisor.yml" if in_netvisor else f"recipients/{name}.yml"
         contract = dict(read_yaml(shipped(file)))
-        contract["agreement"] = {"reference": "demo", "signed": "2026-01-01", "valid_to": None}
+        contract["agreement"] = _AGREEMENT
         contract["mode"] = "live"
         where = door("netvisor") if in_netvisor else {"folder": folder(name)}
         contract["transport"] = {**contract["transport"], **where}

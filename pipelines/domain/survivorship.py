@@ -40,7 +40,8 @@ class Policy:
     notice outranks unless its statement is more than `margin_days` older than theirs (R12). order: all
     sources, best first; an unnamed source comes last. address_order: address types a bill may go to,
     best first; `contact` among them means nothing unless the party is protected. death_authority:
-    sources whose word on death, either way, stands against all others. point_owners: field of a
+    sources whose word on death, either way, stands against all others. death_hearsay: sources whose word on a
+    death is for a steward to look at, and never by itself makes anybody dead. point_owners: field of a
     consumption point (street_line stands for the whole address) → sources, the owner first, the others
     where it is silent; role_owners: role type → the same (R14).
     """
@@ -51,6 +52,7 @@ class Policy:
     order: tuple[str, ...]
     address_order: tuple[str, ...]
     death_authority: tuple[str, ...] = ("dvv",)
+    death_hearsay: tuple[str, ...] = ()
     point_owners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     role_owners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -115,7 +117,7 @@ def golden(
 
     Between sources: see `Policy`. Within one: the better address type, then the newest statement, then
     the smallest key. A protective order from any record holds; then the address is the contact address
-    or none (R56). Death: the authority's word, else any record's. Rows are sorted by party.
+    or none (R56). Death: the authority's word, else any record's but hearsay. Rows are sorted by party.
     """
     members = records.merge(parties, on=list(RECORD)).sort_values(["party_id", *RECORD])
     members = members.reset_index(drop=True)
@@ -251,6 +253,7 @@ def _protection(contest: _Contest) -> pd.DataFrame:
 
 def _death(contest: _Contest, echoes: pd.DataFrame) -> pd.DataFrame:
     stated = contest.stated(_DEATH)
+    stated = stated[~stated["source"].isin(contest.policy.death_hearsay)]
     deceased = stated["is_deceased"].to_numpy(dtype=bool)
     spoken = stated.assign(is_deceased_text=np.where(deceased, "true", "false"))
     stated = _own_words(spoken, spoken, {"is_deceased": "is_deceased_text"}, echoes)

@@ -42,11 +42,12 @@ def request(night: Night, numbers: Sequence[str], who: str, why: str) -> int:
 def in_words(night: Night, texts: Texts, heard: Heard) -> str:
     """How one register answered, as a steward reads it."""
     settings = night.settings
+    line = texts.day(heard.line) if heard.status == "in_batches" else heard.line
     return texts.say(
         f"heard.{heard.status}",
         source=settings.sources[heard.source].title.in_(texts.language),
         patience=f"{settings.hub.refresh.patience_seconds:g}",
-        line=heard.line,
+        line=line,
     )
 
 

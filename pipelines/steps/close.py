@@ -18,6 +18,7 @@ from expectations.rules import MEANINGS
 from pipelines.breaches import Breach, refusals
 from pipelines.settings import Letter as LetterSettings
 from pipelines.settings import RecipientContract
+from pipelines.steps import ask_in_batches
 from pipelines.steps.night import Night, Status, StepResult, instant
 from pipelines.steps.notify import waiting
 from pipelines.steps.seal import is_unseen
@@ -29,6 +30,7 @@ from pipelines.store import (
     judgements,
     nights,
     quarantine,
+    questions,
     reconciliation,
     requests,
 )
@@ -107,6 +109,11 @@ def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] =
                     faults=f.faults,
                 )
                 for f in feeds
+            ]
+            + [
+                say("letter.answers", source=f.source, answers=_answers(texts, steps, f.source))
+                for f in feeds
+                if _answers(texts, steps, f.source)
             ],
         ),
         *_section(
@@ -127,6 +134,17 @@ def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] =
     ]
     subject = say("letter.subject", word=say(_WORD[status]), date=texts.day(night.business_date))
     return Letter(status, subject, "\n".join(lines) + "\n")
+
+
+def _answers(texts: Texts, steps: Mapping[str, Mapping[str, int]], source: str) -> str:
+    """What the answers to a batch of questions came to, counted."""
+    counts = steps.get(f"ingest:{source}", {})
+    return ", ".join(
+        f"{texts.say(f'grade.{grade}')} {n}"
+        for name, n in counts.items()
+        for kind, _, grade in [name.partition(":")]
+        if kind == "answered"
+    )
 
 
 def _section(title: str, lines: list[str]) -> list[str]:
@@ -198,6 +216,12 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
                 say("todo.unknown_kind", source=name, kind=kind, n=n)
                 for kind, n in sorted(feed.unknown.items())
             ]
+        if source.asks_in_batches:
+            unsent = questions.on_their_way(conn, name, *questions.UNSENT)
+            failures += [say("todo.question_unsent", source=name, n=q.people) for q in unsent]
+            if (late := ask_in_batches.overdue(conn, night, source)) is not None:
+                since = texts.day(late.business_date)
+                attention.append(say("todo.question_overdue", source=name, since=since))
     done = nights.counts_of(conn, night.business_date)
     expected = ["standardise", "match", "consolidate", "propose"]
     failures += [say("todo.step_missing", step=step) for step in expected if step not in done]

@@ -40,6 +40,7 @@ from pipelines.store import (
     nights,
     notifications,
     quarantine,
+    questions,
 )
 from pipelines.store.engine import transaction
 from pipelines.store.vault import Vault
@@ -273,6 +274,7 @@ def _forget(step: StepRun, records: pd.DataFrame) -> None:
     frames.remove(step.conn, LANDED, landed, ("source", "kind", "source_key"))
     quarantine.forget(step.conn, landed)
     judgements.forget(step.conn, keys)
+    questions.forget(step.conn, keys)
 
 
 def _forget_refused_strangers(step: StepRun) -> int:
@@ -288,7 +290,10 @@ def _forget_refused_strangers(step: StepRun) -> int:
         ("source", "party_source_key"),
     )
     standing = frames.read_matching(step.conn, PARTY_RECORDS, waiting[list(_RECORD)], _RECORD)
-    known = pd.concat([named, _parties_of(in_role), standing[list(_RECORD)]])
+    asked = questions.asked_under(
+        step.conn, waiting
+    )  # what a register answered of a customer of ours
+    known = pd.concat([named, _parties_of(in_role), standing[list(_RECORD)], asked])
     ours = frames.read_matching(
         step.conn, PARTIES, waiting[["person_key"]].dropna(), ("person_key",)
     )

@@ -16,6 +16,7 @@ from pipelines.domain.landing import content_hash, field_times, standing
 from pipelines.domain.schemas import LANDED
 from pipelines.settings import SourceConfig
 from pipelines.steps.allow_asking import allow_asking
+from pipelines.steps.ask_in_batches import awaited, settle_answers
 from pipelines.steps.log_lookup import log_lookup
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
 from pipelines.store import frames, nights, quarantine
@@ -48,6 +49,7 @@ def land(night: Night, config: SourceConfig, batch: Batch) -> StepResult:
         return _held(night, config, batch, held)
     with executing(night, f"ingest:{config.name}") as step:
         landed, dropped = _take_in(step, night, config, batch)
+        step.counts.update(settle_answers(step, night, config, batch))
         _move_on(step, night, config, batch, len(landed), dropped)
     return _result(batch, landed)
 
@@ -72,12 +74,14 @@ def whats_new(night: Night, config: SourceConfig) -> Ask:
     with transaction(night.engine) as conn:
         cursor = nights.cursor_of(conn, config.name)
         known = _known(conn, config.name)
+        waiting = awaited(conn, config)
     return Ask(
         cursor=cursor,
         known=known,
         business_date=night.business_date,
         announce=lambda operation, keys: log_lookup(night, config, operation, keys),
         reread=night.full,
+        awaited=waiting,
     )
 
 
@@ -230,6 +234,7 @@ def _faults(source: str, faults: Sequence[Fault], night: Night) -> pd.DataFrame:
 
 def _result(batch: Batch, landed: pd.DataFrame) -> StepResult:
     unknown = sum(batch.unknown.values())
+    came_to = Counter(grade for grades in batch.answers.values() for grade in grades.values())
     return StepResult(
         status="attention" if unknown or batch.faults else "ok",
         counts={
@@ -240,6 +245,7 @@ def _result(batch: Batch, landed: pd.DataFrame) -> StepResult:
             **({"not_held": batch.not_held} if batch.not_held else {}),
             **({"faults_of_others": batch.faults_of_others} if batch.faults_of_others else {}),
             **{f"dropped:{column}": n for column, n in sorted(batch.dropped.items())},
+            **{f"answered:{grade}": n for grade, n in sorted(came_to.items())},
         },
         checks=(
             Check(

@@ -31,19 +31,24 @@ from pipelines.store import access, frames, nights, quarantine
 from pipelines.store.engine import transaction
 
 OWN_REGISTER_SOURCE = "registrations"
+_STATED = (
+    "source", "address_type", "street_line", "postal_code", "post_office", "valid_from", "valid_to",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Customer:
     """One golden customer with where each value came from, roles with their points, and its records.
 
-    points: point_ref and POINT_VALUES of the points of the roles, each value that was overruled beside the
+    addresses: source, address_type, street_line, postal_code, post_office, valid_from, valid_to: what each source
+    says and from when, whoever is believed; of a protected customer the contact address alone. points: point_ref and POINT_VALUES of the points of the roles, each value that was overruled beside the
     one that stands; of a protected customer without what an order hides. handles: each record as a
     steward writes it, no token in it. postal_check, ambiguity: of the address that stands, as in ADDRESSES.
     """
 
     golden: pd.Series
     values: pd.DataFrame
+    addresses: pd.DataFrame
     roles: pd.DataFrame
     points: pd.DataFrame
     records: pd.DataFrame
@@ -109,11 +114,15 @@ def show(night: Night, number: str, who: str, purpose: str) -> Customer:
             facts = facts[[FIELDS[name].privacy != "address" for name in facts["field"]]]
         access.record(conn, night.now(), who, "customer show", party_id, purpose)
         records = frames.read_matching(conn, PARTY_RECORDS, key, ("party_id",))
+        stated = frames.read_matching(conn, ADDRESSES, records, ("source", "source_key"))
+        if golden["protection"].iloc[0] == "on":
+            stated = stated[stated["address_type"] == "contact"]
         around = Around(conn, keys_of(records))
         values = frames.read_matching(conn, PROVENANCE, key, ("party_id",))
         return Customer(
             golden.iloc[0],
             values,
+            stated[list(_STATED)].reset_index(drop=True),
             roles.merge(points, on="point_id", how="left"),
             facts,
             records,

@@ -9,7 +9,7 @@ about single customers stays, so that the night hears all again and finds it kno
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -33,7 +33,7 @@ from pipelines.steps.match import match
 from pipelines.steps.night import Night
 from pipelines.steps.prepare_extract import Foreseen, foresee
 from pipelines.steps.standardise import standardise
-from pipelines.store import access, frames, nights, quarantine
+from pipelines.store import access, frames, nights, quarantine, questions
 from pipelines.store.engine import transaction
 
 Opener = Callable[[str, frozenset[str] | None, float], Source]
@@ -41,8 +41,10 @@ Opener = Callable[[str, frozenset[str] | None, float], Source]
 
 Status = Literal[
     "answered", "nothing_new", "nothing_held", "fault", "does_not_concern",
-    "no_answer", "down", "refused", "broken", "held",
+    "no_answer", "down", "refused", "broken", "held", "in_batches", "never_asked",
 ]  # fmt: skip
+LATER: tuple[Status, ...] = ("in_batches", "never_asked")
+"""Of a register that answers in batches, hours or days later: it is never waited for."""
 FAILED: tuple[Status, ...] = ("no_answer", "down", "refused", "broken", "held")
 _RECORD = ("source", "source_key")
 _NOT_HELD = "no_base_data"
@@ -54,7 +56,10 @@ class NotRefreshed(HubError):
 
 @dataclass(frozen=True)
 class Heard:
-    """How one register answered. line: its own word on what went wrong. landed: records new or changed."""
+    """How one register answered. line: its own word on what went wrong, or when it was last asked in a batch.
+
+    landed: records new or changed.
+    """
 
     source: str
     status: Status
@@ -103,7 +108,7 @@ class Answer:
     @property
     def is_empty(self) -> bool:
         """Whether nobody at all was heard, though somebody should have been."""
-        silent = (*FAILED, "does_not_concern")
+        silent = (*FAILED, *LATER, "does_not_concern")
         return self.is_partial and all(h.status in silent for h in self.heard)
 
 
@@ -141,7 +146,10 @@ def refresh(
     customers, statuses = _compared(night, before, replies, heard)
     done = time.monotonic()
     return Answer(
-        tuple(_overall(h, [s[h.source] for s in statuses]) for h in heard.values()),
+        (
+            *(_overall(h, [s[h.source] for s in statuses]) for h in heard.values()),
+            *_asked_in_batches(night, before.own_numbers),
+        ),
         customers,
         {
             "asking": asked - started,
@@ -242,6 +250,15 @@ class _Closed:
 
     def check(self) -> str:
         raise self._why
+
+
+def _asked_in_batches(night: Night, own_numbers: frozenset[str]) -> Iterator[Heard]:
+    """What can be said at once of the registers that answer in batches: when they were asked about these."""
+    for config in night.settings.sources.values():
+        if config.configured and config.asks_in_batches:
+            with transaction(night.engine) as conn:
+                last = questions.last_asked(conn, config.name, sorted(own_numbers))
+            yield Heard(config.name, "in_batches" if last else "never_asked", last or "")
 
 
 # --- taking in --------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from pipelines.domain.landing import canonical_json, canonical_rows
 from pipelines.store import frames
 from pipelines.store.checkpoints import next_leaf, segment_for
 from pipelines.store.engine import one_at_a_time
+from pipelines.store.questions import references_of
 from pipelines.store.tables import (
     delivery,
     disclosure_clear,
@@ -271,7 +272,8 @@ def of_party(conn: Connection, vault: Vault, party_id: int) -> pd.DataFrame:
     """Everything told or asked about a party, oldest first, as `of_delivery` has it.
 
     Counts in what was logged under a party that has since gone into this one, and look-ups made by a
-    record's key before it had a party (R38).
+    record's key before it had a party (R38), or under the reference that one of its records goes by at a
+    register asked in batches, which may never have answered.
     """
     merged = conn.scalars(
         select(party_redirect.c.party_id).where(party_redirect.c.into_party_id == party_id)
@@ -282,7 +284,8 @@ def of_party(conn: Connection, vault: Vault, party_id: int) -> pd.DataFrame:
         )
     )
     holders = [_holder(party, None) for party in (party_id, *merged)]
-    holders += [vault.token(source, key) for source, key in records]
+    known_as = {*map(tuple, records), *references_of(conn, party_id)}
+    holders += [vault.token(source, key) for source, key in known_as]
     theirs = pd.DataFrame({"holder": holders}, dtype="str")
     return _logged(conn, vault, frames.matching(conn, disclosure_detail, theirs, ("holder",)))
 

@@ -46,7 +46,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -367,6 +367,34 @@ proposal = _table(
     _may("decision_reason"),
     UniqueConstraint("kind", "subject", "evidence_hash"),
     Index(None, "state"),
+)
+
+# ---- questions sent in batches, to a register that answers later
+batch_question = _table(
+    "batch_question",
+    _key("question_no", "integer", counted=True),
+    _must("source"),
+    _must("business_date", "date"),
+    _must("state"),  # prepared, leaving, sent, answered, withdrawn
+    _must("people", "integer"),
+    _may("payload", "bytes"),  # until it has left
+    _must("prepared_at", "instant"),
+    _may("sent_at", "instant"),
+    _may("closed_at", "instant"),
+    Index(None, "source", "state"),
+)
+batch_person = _table(
+    "batch_person",
+    _key("source"),
+    _key("reference"),  # made up, and the only name the register has of ours for the person
+    _must("own_key"),  # the own register's number
+    _must("question_no", "integer"),  # that asked last
+    _must("asked_on", "date"),
+    _may("grade"),  # what the last answer came to; null: none yet
+    _may("answered_on", "date"),
+    UniqueConstraint("source", "own_key"),
+    Index(None, "question_no"),
+    Index(None, "own_key"),
 )
 
 # ---- the register's ids over time

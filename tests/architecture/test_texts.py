@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 
+from connectors.sources.address_batch import GRADES
 from expectations.rules import BY_TABLE, MEANINGS
 from pipelines.assets.stage import GROUPS
 from pipelines.contracts import Basis, Ground
@@ -19,10 +20,11 @@ from pipelines.domain.standardise import REASONS
 from pipelines.domain.told import Outcome
 from pipelines.domain.wording import GUARDS, PICTURES, STRENGTHS, phrase
 from pipelines.settings import load_settings, shipped, site_files
+from pipelines.steps import ask_in_batches, ingest, prepare_extract, reconcile, standardise
 from pipelines.steps import deliver as delivering
-from pipelines.steps import ingest, prepare_extract, reconcile, standardise
 from pipelines.steps import match as matching
 from pipelines.steps.judge import Verdict
+from pipelines.steps.log_lookup import BATCH
 from pipelines.steps.night import Status
 from pipelines.steps.prepare_extract import Forecast
 from pipelines.steps.refresh_address import Status as Heard
@@ -39,6 +41,7 @@ CHECKS = (
     *delivering.DELIVER_CHECKS,
     *matching.MATCH_CHECKS,
     *reconcile.RECONCILE_CHECKS,
+    *ask_in_batches.ASK_CHECKS,
 )
 
 
@@ -204,7 +207,8 @@ def test_no_check_is_shown_that_no_step_answers_and_back() -> None:
         ("basis", get_args(Basis)),
         ("ground", get_args(Ground)),
         ("purpose", tuple(p.name for p in SETTINGS.notice.purposes)),
-        ("operation", ("delivery", *OPERATIONS)),
+        ("operation", ("delivery", BATCH, *OPERATIONS)),
+        ("grade", (*GRADES, "unreadable", "contradictory", "unanswered")),
         ("column", COLUMNS),
         ("todo.feed", ("down", "refused", "held", "missing")),
         ("todo.delivery", ("waiting", "unsent", "uncertain")),

@@ -42,11 +42,13 @@ def found(base: Path, finance: Finance) -> Path:
 
 
 @contextmanager
-def continued(founded: Path, base: Path, finance: Finance = "sftp") -> Iterator[Living]:
+def continued(
+    founded: Path, base: Path, finance: Finance = "sftp", *, asks_company: bool = False
+) -> Iterator[Living]:
     """A copy of the founded town and hub, running, on the day of the first night."""
     shutil.copytree(founded, base, dirs_exist_ok=True)
     with start(base / "town", CUSTOMERS, SEED) as town:
-        yield Living(base / "home", town, finance)
+        yield Living(base / "home", town, finance, asks_company=asks_company)
 
 
 @pytest.fixture

@@ -88,10 +88,14 @@ class Morning:
 class Living:
     """A hub's home beside its running town."""
 
-    def __init__(self, home: Path, town: Town, finance: Finance = "sftp") -> None:
+    def __init__(
+        self, home: Path, town: Town, finance: Finance = "sftp", *, asks_company: bool = False
+    ) -> None:
+        """asks_company: the address-update company is asked too; most journeys are about others."""
         self.home = home
         self.town = town
-        point_at(home, town.addresses, finance)
+        others = {k: v for k, v in town.addresses.items() if asks_company or k != "address_batch"}
+        point_at(home, others, finance)
         for recipient in ("finance", "own_register", "municipality", "building_control"):
             self.configure(f"recipients/{recipient}.yml", acknowledgement={"wait_seconds": 2})
 

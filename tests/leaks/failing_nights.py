@@ -17,7 +17,15 @@ from typing import NoReturn
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
-from connectors.base import Acknowledgement, Ask, Batch, Receipt, Recipient, Source
+from connectors.base import (
+    Acknowledgement,
+    Ask,
+    Batch,
+    Correspondent,
+    Receipt,
+    Recipient,
+    Source,
+)
 from pipelines.house import House, open_house
 from tests.canaries import FORBIDDEN
 
@@ -34,7 +42,15 @@ NIGHTS: tuple[tuple[str, ...], ...] = (
     ),
     tuple(
         f"ingest:{s}:uncommitted"
-        for s in ("dvv", "registrations", "municipality", "ryhti", "kuntagml", "exemptions")
+        for s in (
+            "dvv",
+            "registrations",
+            "municipality",
+            "ryhti",
+            "kuntagml",
+            "exemptions",
+            "address_batch",
+        )
     ),
     ("standardise:uncommitted",),
     ("match:uncommitted",),
@@ -45,18 +61,21 @@ NIGHTS: tuple[tuple[str, ...], ...] = (
         "render:municipality",
         "render:building_control",
         "propose:uncommitted",
+        "ask:address_batch:uncommitted",
     ),
     (
         "deliver:finance:sending",
         "publish:own_register",
         "deliver:municipality:sending",
         "publish:building_control",
+        "send:address_batch",
     ),
     (
         "deliver:finance:published",
         "acknowledgement:own_register",
         "acknowledgement:municipality",
         "acknowledgement:building_control",
+        "ask:address_batch:published",
     ),
     ("reconcile",),
     ("close:written",),
@@ -162,6 +181,27 @@ class _Source:
 
     def check(self) -> str:
         return self.real.check()
+
+    # of a source that is asked in files
+    def fits(self, row: Mapping[str, str]) -> bool:
+        return self._asked_in_files.fits(row)
+
+    def render(self, rows: Sequence[Mapping[str, str]]) -> bytes:
+        return self._asked_in_files.render(rows)
+
+    def send(
+        self, question: str, payload: bytes, people: int, about_to: Callable[[], None]
+    ) -> None:
+        self.saboteur.reach(f"send:{self.name}")
+        self._asked_in_files.send(question, payload, people, about_to)
+
+    def was_taken(self, question: str) -> bool:
+        return self._asked_in_files.was_taken(question)
+
+    @property
+    def _asked_in_files(self) -> Correspondent:
+        assert isinstance(self.real, Correspondent)
+        return self.real
 
 
 @dataclasses.dataclass

@@ -31,6 +31,7 @@ from pipelines.texts import Texts
 HELSINKI = ZoneInfo("Europe/Helsinki")
 # what each shipped counterparty is called in the town in a box
 ENDPOINTS = {
+    "sources/address_batch": "address_batch",
     "sources/dvv": "dvv",
     "sources/exemptions": "exemptions",
     "sources/kuntagml": "kuntagml",
@@ -70,7 +71,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     ryhti = {"base_url": "http://127.0.0.1:1", "client_id": "u", "client_secret": "p"}
     ytj = {"base_url": "http://127.0.0.1:1/v3"}
     sftp = dict.fromkeys(
-        ("own_register", "finance", "municipality", "building_control", "postal"), door()
+        ("own_register", "finance", "municipality", "building_control", "postal", "address_batch"),
+        door(),
     )
     wfs = {"base_url": "http://127.0.0.1:1/wfs", "username": "u", "password": "p"}
     asked = {"dvv": dvv, "ryhti": ryhti, "ytj": ytj, "kuntagml": wfs, "exemptions": wfs}

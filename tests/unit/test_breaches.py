@@ -368,6 +368,61 @@ def test_r14_a_joint_controllers_source_names_the_controller(settings: Settings)
     assert heard(settings.notice, source(settings, **joint, controller="municipality")) == []
 
 
+def company(settings: Settings, **changes: Any) -> SourceConfig:
+    """The address-update company of the shipped file, with an address and an agreement, and with changes."""
+    shipped = settings.sources["address_batch"]
+    given = shipped.model_dump(exclude={"options"}) | {**shipped.options} | {
+        "expect": {"corridor": {"shrink": 0.5, "grow": 1.0}},
+        "folder": {"kind": "sftp", "host": "company.example", "path": "."},
+        "agreement": {"reference": "A-7", "signed": "2026-01-01", "valid_to": "2026-12-31"},
+    }  # fmt: skip
+    return SourceConfig.model_validate(given | changes)
+
+
+@pytest.mark.parametrize(
+    ("agreement", "on", "allowed"),
+    [
+        ({"reference": "A-7", "signed": "2026-01-01"}, TODAY, True),
+        ({"reference": "A-7", "signed": "2026-01-01", "valid_to": TODAY}, TODAY, True),
+        ({"reference": "A-7", "signed": "2026-01-01", "valid_to": TODAY}, "2027-06-01", False),
+        ({"signed": "2026-01-01"}, TODAY, False),
+        (None, TODAY, False),
+    ],
+)
+def test_r15_an_update_company_needs_an_agreement_in_force(
+    settings: Settings, agreement: dict[str, str] | None, on: str, allowed: bool
+) -> None:
+    found = heard(settings.notice, company(settings, agreement=agreement), on)
+    assert [b.key for b in found] == ([] if allowed else ["agreement"])
+    absent = company(settings, agreement=agreement, folder={"kind": "sftp", "host": None})
+    assert "agreement" not in [b.key for b in heard(settings.notice, absent, TODAY)]
+
+
+@pytest.mark.parametrize("field", ["birth_key", "person_key", "phone", "email", "horoscope"])
+def test_r13_an_update_company_is_asked_with_an_envelope_and_no_more(
+    settings: Settings, field: str
+) -> None:
+    asks = {
+        "pattern": "q_{date}.csv",
+        "columns": {"A": "reference", "B": "family_name", "C": field},
+    }
+    (found,) = heard(settings.notice, company(settings, asks=asks))
+    assert (found.key, field in found.expected) == ("asks.columns", True)
+
+
+def test_r13_an_update_company_may_not_bring_a_telephone(settings: Settings) -> None:
+    files = company(settings).options["files"]
+    assert isinstance(files, dict)
+    columns = files["vastaus"]["columns"] | {"PUHELIN": {"field": "phone"}}
+    changed = {"vastaus": files["vastaus"] | {"columns": columns}}
+    assert "R13" in rules(heard(settings.notice, company(settings, files=changed)))
+
+
+def test_whom_an_update_company_need_not_be_asked_about_is_a_source(settings: Settings) -> None:
+    found = heard(settings.notice, company(settings, in_batches={"unless_known_by": ["vtj"]}))
+    assert [b.key for b in found] == ["in_batches.unless_known_by"]
+
+
 def test_r15_a_subcontractors_source_needs_an_agreement_in_force(settings: Settings) -> None:
     sub = {
         "notice_source": "subcontractors",

@@ -251,7 +251,7 @@ def test_an_unknown_connector_and_a_misspelt_option_are_errors(tmp_path: Path) -
         load_settings(tmp_path, {})
     write(tmp_path, "sources/dvv.yml", text.replace("connector: dvv", "connector: vtj"))
     with pytest.raises(
-        ConfigError, match="one of dvv, kuntagml, postal, registrations, ryhti, ytj"
+        ConfigError, match="one of address_batch, dvv, kuntagml, postal, registrations, ryhti, ytj"
     ):
         load_settings(tmp_path, {})
 

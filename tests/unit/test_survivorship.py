@@ -1,6 +1,7 @@
 """One golden value per field: R12 between sources, whole statements, protection over everything (R56)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 
 import pandas as pd
@@ -57,13 +58,14 @@ def survive(
     echoes: pd.DataFrame = NO_ECHOES,
     date: str = TONIGHT,
     spread: int = 0,
+    policy: Policy = POLICY,
 ) -> Golden:
     parties = PARTIES.frame(records)
     members = parties[["source", "source_key"]].assign(party_id=7)
     if spread:
         members["party_id"] = parties["source_key"].astype(int) % spread
     members = PARTY_RECORDS.conform(members)
-    return golden(members, parties, ADDRESSES.frame(places or []), POLICY, date, echoes)
+    return golden(members, parties, ADDRESSES.frame(places or []), policy, date, echoes)
 
 
 def value(result: Golden, field: str) -> object:
@@ -257,6 +259,16 @@ def test_the_authoritys_word_on_death_stands_either_way() -> None:
     taken_back = survive([dead, record("dvv", "01-01", is_deceased=False)])
     assert (value(taken_back, "is_deceased"), value(taken_back, "death_date")) == (False, None)
     assert origin(taken_back, "is_deceased") == ("dvv", "death_authority")
+
+
+def test_hearsay_of_a_death_makes_nobody_dead_by_itself() -> None:
+    """Whoever is no authority may be wrong; another's word on the death still counts."""
+    policy = replace(POLICY, death_hearsay=("vendor",))
+    heard = record("vendor", is_deceased=True, death_date="2026-05-05")
+    assert value(survive([record("registrations"), heard], policy=policy), "is_deceased") is None
+    others = [heard, record("municipality", is_deceased=True, death_date="2026-05-04")]
+    assert value(survive(others, policy=policy), "death_date") == "2026-05-04"
+    assert value(survive([heard]), "is_deceased") is True
 
 
 def test_an_echo_of_what_we_told_is_no_statement_of_its_own() -> None:
