@@ -4,6 +4,7 @@ Belongs here: a record as a steward writes it and reads it, never with a token i
 what two records say of each other (`lay_open`), who may look (`review`).
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,6 +22,11 @@ Pair = tuple[RecordKey, RecordKey]
 RECORD = ("source", "source_key")
 _TOKENS = ("person_key", "birth_key")
 _TOKEN_LENGTH = 64
+
+
+def has_token(key: str) -> bool:
+    """Whether an equality token stands in a source's key: it says nothing to that source, and nobody is shown it."""
+    return re.search(rf"[0-9a-f]{{{_TOKEN_LENGTH}}}", key) is not None
 
 
 class NotFound(HubError):

@@ -105,7 +105,8 @@ def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] =
                     faults=f.faults,
                 )
                 for f in feeds
-            ],
+            ]
+            + _corrected(texts, steps),
         ),
         *_section(
             say("letter.register"), [say("letter.register_line", **register)] if register else []
@@ -125,6 +126,17 @@ def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] =
 
 def _section(title: str, lines: list[str]) -> list[str]:
     return [title, *(f"  - {line}" for line in lines), ""]
+
+
+def _corrected(texts: Texts, steps: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Which sources said again what a steward had corrected, and which have new word on it."""
+    heard = [(step.partition(":")[2], counts) for step, counts in sorted(steps.items())]
+    return [
+        texts.say(f"letter.{name}", source=source, n=counts[name])
+        for name in ("corrected", "corrections_ended")
+        for source, counts in heard
+        if source and counts.get(name)
+    ]
 
 
 def _log(night: Night, texts: Texts, conn: Connection) -> list[str]:
