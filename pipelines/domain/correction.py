@@ -192,12 +192,18 @@ def standard_fields(path: str) -> tuple[str, ...]:
 # ---- whole frames
 
 
+def is_of_unlanded(corrections: pd.DataFrame) -> pd.Series:
+    """Which corrections are of a record whose row could not be landed."""
+    told = [isinstance(content, dict) for content in corrections["content"]]
+    return pd.Series(told, corrections.index, dtype=bool)
+
+
 def never_landed(corrections: pd.DataFrame) -> pd.DataFrame:
     """LANDED rows of the records that no source's row could be landed of: what of each could be read.
 
     corrections: those in force, all columns of `store.corrections`. To be read with corrections in place, as any other.
     """
-    mine = corrections[[isinstance(content, dict) for content in corrections["content"]]]
+    mine = corrections[is_of_unlanded(corrections)]
     first = mine.drop_duplicates(list(RECORD))
     rows = first[[*RECORD, "content", "content_hash"]].assign(
         source_time=first["decided_at"],

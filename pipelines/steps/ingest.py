@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from connectors.base import Ask, Batch, ConnectorError, Fault, Record, Source, Unavailable
 from expectations.volume import implausible
-from pipelines.domain.correction import ENDED_BY_SOURCE, endings
+from pipelines.domain.correction import ENDED_BY_SOURCE, endings, is_of_unlanded
 from pipelines.domain.landing import content_hash, field_times, standing
 from pipelines.domain.schemas import LANDED
 from pipelines.settings import SourceConfig
@@ -144,7 +144,7 @@ def _hold_to_corrections(
     nothing = pd.Series(False, faults.index, dtype=bool)
     if in_force.empty:
         return nothing
-    never = in_force[[isinstance(content, dict) for content in in_force["content"]]]
+    never = in_force[is_of_unlanded(in_force)]
     form = [*_RECORD, "content_hash"]
     again = pd.Series(
         pd.MultiIndex.from_frame(faults[form]).isin(pd.MultiIndex.from_frame(never[form])),

@@ -186,7 +186,9 @@ def refused_record(night: Night, quarantine_id: int, who: str, purpose: str) -> 
         shown["addresses"] = [
             a for a in stated if isinstance(a, dict) and a.get("address_type") == "contact"
         ]
-    return Refused(item, shown, pd.DataFrame(rows, columns=["field", "came", "held"]), hidden)
+    return Refused(
+        item, shown, pd.DataFrame(rows, columns=["field", "came", "held"], dtype=object), hidden
+    )
 
 
 def as_came(conn: Connection, item: pd.Series) -> dict[str, Any]:
