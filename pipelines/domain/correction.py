@@ -274,9 +274,12 @@ def still_says(content: object, path: str, value: object) -> bool:
     if not isinstance(content, Mapping):
         return False
     try:
-        now = value_at(content, path)
+        holder, part = _holder(content, path)
     except NotAField:  # another address of that type has come
         return False
+    if holder is None and path.split(".")[1].isdigit():  # that one has gone
+        return False
+    now = None if holder is None else holder.get(part)
     return canonical_json(now) == canonical_json(_null(value))
 
 

@@ -5,7 +5,7 @@ belong here: what a correction does to a record (`domain.correction`), letting o
 never changed: a record is read with its corrections in place for as long as its source says the same wrong thing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -51,31 +51,25 @@ def correct(
             if field in wanted
         }
         rest = in_force[~in_force["field"].isin(wanted)]
-        after = correction.corrected(record, rest).landed["content"].iloc[0]
-        for field, value in wanted.items():
-            after = correction.with_value(after, field, value)
-        _demand_valid(conn, night, record.assign(content=[after]))
-        never_landed = content if _is_unlanded(item) else None
-        corrections.add(
-            conn,
-            [
-                {
-                    **{name: item[name] for name in _KEY},
-                    "field": field,
-                    "refused": correction.value_at(content, field),
-                    "corrected": value,
-                    "content": never_landed,
-                    "content_hash": record["content_hash"].iloc[0],
-                    "quarantine_id": quarantine_id,
-                    "replaces": replaced.get(field),
-                    "step_run": step.id,
-                    "decided_by": who,
-                    "decided_at": night.now(),
-                    "reason": why,
-                }
-                for field, value in wanted.items()
-            ],
-        )
+        rows = [
+            {
+                **{name: item[name] for name in _KEY},
+                "field": field,
+                "refused": correction.value_at(content, field),
+                "corrected": value,
+                "content": content if _is_unlanded(item) else None,
+                "content_hash": record["content_hash"].iloc[0],
+                "quarantine_id": quarantine_id,
+                "replaces": replaced.get(field),
+                "step_run": step.id,
+                "decided_by": who,
+                "decided_at": night.now(),
+                "reason": why,
+            }
+            for field, value in wanted.items()
+        ]
+        _demand_valid(conn, night, record, rest, rows)
+        corrections.add(conn, rows)
         quarantine.settle(conn, item, who, why, night.now())
         corrections.read_again(conn, key, step.id)
         _record_access(conn, night, item, "quarantine correct", who, why)
@@ -249,8 +243,22 @@ def _wanted(
     return wanted
 
 
-def _demand_valid(conn: Connection, night: Night, record: pd.DataFrame) -> None:
-    broken = broken_rules(conn, night, record)
+def _demand_valid(
+    conn: Connection,
+    night: Night,
+    record: pd.DataFrame,
+    rest: pd.DataFrame,
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Read the record as the next night will: with the corrections in force and these."""
+    numbered = pd.DataFrame([{**row, "correction_no": -n} for n, row in enumerate(rows, start=1)])
+    every = pd.concat([rest.astype(object), numbered.astype(object)], ignore_index=True)
+    found = correction.corrected(record, every)
+    if not set(numbered["correction_no"]) <= found.applied:
+        raise Undecidable(
+            "these corrections change what another of them is about: do one at a time"
+        )
+    broken = broken_rules(conn, night, found.landed)
     if not broken.empty:
         told = ", ".join(
             f"{rule} ({field})" if isinstance(field, str) else str(rule)
