@@ -500,7 +500,7 @@ def test_r43_a_source_is_told_of_its_errors_by_its_own_keys_and_columns_and_no_v
 
 
 @ON_ONE
-def test_r22_a_report_that_leaves_the_house_is_in_the_log_and_one_that_is_looked_at_is_not(
+def test_r23_a_report_that_leaves_the_house_is_in_the_log_and_one_that_is_looked_at_is_not(
     utility: Utility,
 ) -> None:
     utility.hear(record("party", "H1", person("Laine Aino", code="3164A")), source=TOWN)
