@@ -11,7 +11,7 @@ from expectations.rules import MEANINGS
 from pipelines.settings import Settings
 from pipelines.statement import Words
 from pipelines.steps.report_faults import Report, Told
-from pipelines.texts import Language
+from pipelines.texts import Language, Texts, catalogue
 
 
 def document(report: Report, settings: Settings, language: Language, today: str) -> Iterator[str]:
@@ -45,8 +45,12 @@ def document(report: Report, settings: Settings, language: Language, today: str)
 
 
 def meaning(rule: str, reason: str | None, language: Language) -> str:
-    """A rule as a sentence; what a connector could not read has its own reason, in English."""
-    return MEANINGS[rule][language] if rule in MEANINGS else reason or rule
+    """A rule as a sentence; where there is none for what a connector could not read, its own reason in English."""
+    if rule in MEANINGS:
+        return MEANINGS[rule][language]
+    return (
+        Texts(language).say(f"fault.{rule}") if f"fault.{rule}" in catalogue() else reason or rule
+    )
 
 
 def _error(one: Told, words: Words) -> str:

@@ -137,6 +137,8 @@ def show(invocation: Invocation, quarantine_id: int, why: str, as_json: bool) ->
         return
     click.echo(f"{item['source']} {item['kind']}: rule {rule} ({state})")
     click.echo(said)
+    if reason is not None and reason != said:
+        click.echo(reason)
     if seen.hidden:
         click.echo("PROTECTIVE ORDER: no address but a contact address is shown")
     click.echo()

@@ -5,7 +5,8 @@ what two records say of each other (`lay_open`), who may look (`review`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from pipelines.domain.matching import living_person_keys
 from pipelines.domain.points import OWN_REGISTER
 from pipelines.domain.schemas import GOLDEN, PARTIES, PARTY_RECORDS
 from pipelines.errors import HubError
+from pipelines.settings import SourceConfig
 from pipelines.store import frames, linkage
 from pipelines.store.judgements import RecordKey
 
@@ -27,6 +29,29 @@ _TOKEN_LENGTH = 64
 def has_token(key: str) -> bool:
     """Whether an equality token stands in a source's key: it says nothing to that source, and nobody is shown it."""
     return re.search(rf"[0-9a-f]{{{_TOKEN_LENGTH}}}", key) is not None
+
+
+def columns_of(config: SourceConfig, kind: str) -> tuple[str, dict[str, str]]:
+    """What a source calls its table of a kind of record, and field → its column; the kind and nothing, if not mapped."""
+    files = config.options.get("files")
+    for name, file in files.items() if isinstance(files, Mapping) else ():
+        if isinstance(file, Mapping) and file.get("kind") == kind:
+            columns = file.get("columns")
+            mapped = columns if isinstance(columns, Mapping) else {}
+            return str(name), {
+                str(how["field"]): str(column)
+                for column, how in mapped.items()
+                if isinstance(how, Mapping) and "field" in how
+            }
+    return kind, {}
+
+
+def unread_field(config: SourceConfig, item: "pd.Series[Any]") -> str | None:
+    """The field of a row that could not be landed, whose cell its connector names as the one that can't be read."""
+    if not isinstance(item["reason"], str):
+        return None
+    _, columns = columns_of(config, str(item["kind"]))
+    return next((f for f, column in columns.items() if f"column {column}:" in item["reason"]), None)
 
 
 class NotFound(HubError):

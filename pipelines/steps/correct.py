@@ -15,7 +15,7 @@ from pipelines.domain import correction
 from pipelines.domain.correction import NotAField
 from pipelines.domain.schemas import GOLDEN_ROLES, LANDED, PARTY_RECORDS
 from pipelines.settings import RecipientContract
-from pipelines.steps.around import NotFound
+from pipelines.steps.around import NotFound, unread_field
 from pipelines.steps.decide import Undecidable
 from pipelines.steps.look import as_came, party_behind
 from pipelines.steps.night import Night, executing
@@ -44,7 +44,7 @@ def correct(
         record = _record(conn, item, in_force)
         content: dict[str, Any] = record["content"].iloc[0]
         known = _known_fields(night, str(item["source"]), content)
-        wanted = _wanted(stated, content, known)
+        wanted = _wanted(stated, content, known, _unread(night, item))
         replaced = {
             str(field): int(number)
             for field, number in zip(in_force["field"], in_force["correction_no"], strict=True)
@@ -226,15 +226,25 @@ def _known_fields(night: Night, source: str, content: Mapping[str, Any]) -> froz
     return allowed | frozenset(content)
 
 
+def _unread(night: Night, item: "pd.Series[Any]") -> str | None:
+    """The cell that kept a row from being landed: whatever else is corrected, it must not be lost in silence."""
+    config = night.settings.sources.get(str(item["source"]))
+    return None if config is None or not _is_unlanded(item) else unread_field(config, item)
+
+
 def _wanted(
-    stated: Mapping[str, str], content: Mapping[str, Any], known: frozenset[str]
+    stated: Mapping[str, str], content: Mapping[str, Any], known: frozenset[str], unread: str | None
 ) -> dict[str, object]:
+    if unread is not None and unread not in stated:
+        raise Undecidable(
+            f"{unread} could not be read: say what belongs there, or nothing: {unread}="
+        )
     wanted: dict[str, object] = {}
     for field, text in stated.items():
         try:
             correction.check(field, known)
             value = correction.typed(text, field)
-            if correction.still_says(content, field, value):
+            if field != unread and correction.still_says(content, field, value):
                 raise NotAField(f"{field}: the record says that already")
             correction.with_value(content, field, value)
         except NotAField as error:

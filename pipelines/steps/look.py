@@ -31,7 +31,7 @@ from pipelines.domain.schemas import (
 )
 from pipelines.domain.standardise import FINAL_INVOICE_FROM
 from pipelines.domain.survivorship import Policy
-from pipelines.steps.around import Around, NotFound, keys_of
+from pipelines.steps.around import Around, NotFound, keys_of, unread_field
 from pipelines.steps.night import Night
 from pipelines.store import access, frames, nights, quarantine
 from pipelines.store.engine import transaction
@@ -179,7 +179,10 @@ def refused_record(night: Night, quarantine_id: int, who: str, purpose: str) -> 
         )
     came = {path: value for path, value in flat(content) if _may_be_shown(path, hidden)}
     held = {path: value for path, value in held.items() if _may_be_shown(path, hidden)}
-    rows = [(path, came.get(path), held.get(path)) for path in dict.fromkeys([*came, *held])]
+    config = night.settings.sources.get(str(item["source"]))
+    unread = None if config is None else unread_field(config, item)
+    names = dict.fromkeys([*([unread] if unread else []), *came, *held])
+    rows = [(path, came.get(path), held.get(path)) for path in names]
     shown = {name: value for name, value in content.items() if _may_be_shown(name, hidden)}
     if hidden and "addresses" in content:
         stated = content["addresses"] if isinstance(content["addresses"], list) else []

@@ -15,7 +15,7 @@ from pipelines.domain.correction import flat, standard_fields
 from pipelines.domain.disclosure import leaf
 from pipelines.domain.points import OWN_REGISTER
 from pipelines.settings import SourceConfig
-from pipelines.steps.around import NotFound, has_token
+from pipelines.steps.around import NotFound, columns_of, has_token, unread_field
 from pipelines.steps.look import as_came, party_behind
 from pipelines.steps.night import Night
 from pipelines.store import access, corrections, disclosures, quarantine
@@ -103,11 +103,13 @@ def _told(
     corrected: list[str],
 ) -> Told:
     kind, key = str(item["kind"]), str(item["source_key"])
-    file, columns = _columns(config, kind)
+    file, columns = columns_of(config, kind)
     field = item["field"] if isinstance(item["field"], str) else None
     paths = [
         p for p in corrected if field is None or field in (p, *standard_fields(p))
     ] or corrected
+    if not paths and (unread := unread_field(config, item)) is not None:
+        paths = [unread]
     if not paths and field is not None:
         stated = [path for path, _ in flat(content)]
         paths = [p for p in [*stated, *columns] if field in (p, *standard_fields(p))]
@@ -123,23 +125,6 @@ def _told(
         since=str(item["business_date"]),
         state=str(item["state"]),
     )
-
-
-def _columns(config: SourceConfig, kind: str) -> tuple[str, dict[str, str]]:
-    """What a source calls the table of a kind of record, and field → its column, where it is mapped by columns."""
-    files = config.options.get("files")
-    if isinstance(files, Mapping):
-        for name, file in files.items():
-            if isinstance(file, Mapping) and file.get("kind") == kind:
-                columns = file.get("columns")
-                mapped = columns if isinstance(columns, Mapping) else {}
-                fields = {
-                    str(how["field"]): str(column)
-                    for column, how in mapped.items()
-                    if isinstance(how, Mapping) and "field" in how
-                }
-                return str(name), fields
-    return kind, {}
 
 
 def _as_mapped(path: str, content: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 
+from connectors import tabular
 from expectations.rules import BY_TABLE, MEANINGS
 from pipelines.assets.stage import GROUPS
 from pipelines.contracts import Basis, Ground
@@ -196,6 +197,7 @@ def test_no_check_is_shown_that_no_step_answers_and_back() -> None:
         ("rule", RULES),
         ("field", COMPARED),
         ("matters", REASONS_TO_LOOK),
+        ("fault", tuple({*tabular._REASONS, "duplicate_key"} - set(MEANINGS))),
         ("quarantine", get_args(Way)),
         ("guard", tuple(GUARDS)),
         ("guard_in_short", tuple(GUARDS)),

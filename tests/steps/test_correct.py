@@ -339,6 +339,24 @@ def test_a_row_that_comes_at_last_ends_the_correction_that_stood_in_for_it(
 
 
 @ON_ONE
+def test_what_could_not_be_read_is_not_lost_when_something_else_is_corrected(
+    utility: Utility,
+) -> None:
+    ends = {k: v for k, v in payer().items() if k != "valid_from"}
+    undated = Fault("role", "R1", "not_a_date", "row 1: column ALKAEN: not a date dd.mm.yyyy", ends)
+    utility.hear(faults=[undated])
+    with pytest.raises(Undecidable, match="valid_from could not be read"):
+        utility.correct(1, valid_to="2027-01-01")
+    seen = refused_record(utility.night(), 1, "steward.one", "quarantine")
+    assert "valid_from" in set(seen.fields["field"])
+    (told,) = report_faults(utility.night(), OWN, "steward.one", "monthly").told
+    assert (told.file, told.columns) == ("roolit", ("ALKAEN",))
+    utility.correct(1, valid_from="2021-01-01")
+    utility.read()
+    assert list(utility.table(ROLES)["valid_from"]) == ["2021-01-01"]
+
+
+@ON_ONE
 def test_what_no_value_can_mend_is_said_to_be_so(utility: Utility) -> None:
     twice = Fault("party", "1", "duplicate_key", "rows 1 and 2 differ", person("Muu Nimi"))
     empty = Fault("party", "9", "unreadable", "nothing of it could be read")
