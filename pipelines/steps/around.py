@@ -33,14 +33,25 @@ def has_token(key: str) -> bool:
 
 def columns_of(config: SourceConfig, kind: str) -> tuple[str, dict[str, str]]:
     """What a source calls its table of a kind of record, and field → its column; the kind and nothing, if not mapped."""
+    name, columns = _mapping(config, kind)
+    return name, {str(how["field"]): column for column, how in columns.items()}
+
+
+def required_fields(config: SourceConfig, kind: str) -> frozenset[str]:
+    """The fields without which a source's mapping takes no row of a kind of record."""
+    _, columns = _mapping(config, kind)
+    return frozenset(str(how["field"]) for how in columns.values() if how.get("required"))
+
+
+def _mapping(config: SourceConfig, kind: str) -> tuple[str, dict[str, Mapping[str, Any]]]:
     files = config.options.get("files")
     for name, file in files.items() if isinstance(files, Mapping) else ():
         if isinstance(file, Mapping) and file.get("kind") == kind:
             columns = file.get("columns")
-            mapped = columns if isinstance(columns, Mapping) else {}
+            mapped = columns.items() if isinstance(columns, Mapping) else ()
             return str(name), {
-                str(how["field"]): str(column)
-                for column, how in mapped.items()
+                str(column): how
+                for column, how in mapped
                 if isinstance(how, Mapping) and "field" in how
             }
     return kind, {}

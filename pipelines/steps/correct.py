@@ -15,7 +15,7 @@ from pipelines.domain import correction
 from pipelines.domain.correction import NotAField
 from pipelines.domain.schemas import GOLDEN_ROLES, LANDED, PARTY_RECORDS
 from pipelines.settings import RecipientContract
-from pipelines.steps.around import NotFound, unread_field
+from pipelines.steps.around import NotFound, required_fields, unread_field
 from pipelines.steps.decide import Undecidable
 from pipelines.steps.look import as_came, party_behind
 from pipelines.steps.night import Night, executing
@@ -45,6 +45,7 @@ def correct(
         content: dict[str, Any] = record["content"].iloc[0]
         known = _known_fields(night, str(item["source"]), content)
         wanted = _wanted(stated, content, known, _unread(night, item))
+        _demand_required(night, item, wanted)
         replaced = {
             str(field): int(number)
             for field, number in zip(in_force["field"], in_force["correction_no"], strict=True)
@@ -253,6 +254,15 @@ def _wanted(
     return wanted
 
 
+def _demand_required(night: Night, item: "pd.Series[Any]", wanted: Mapping[str, object]) -> None:
+    """What its source's mapping requires of a row is required of a corrected one too."""
+    config = night.settings.sources.get(str(item["source"]))
+    required = required_fields(config, str(item["kind"])) if config is not None else frozenset()
+    for field, value in wanted.items():
+        if value is None and field in required:
+            raise Undecidable(f"{field} is required of this source: it can't be taken out")
+
+
 def _demand_valid(
     conn: Connection,
     night: Night,
@@ -268,7 +278,7 @@ def _demand_valid(
         raise Undecidable(
             "these corrections change what another of them is about: do one at a time"
         )
-    broken = broken_rules(conn, night, found.landed)
+    broken = broken_rules(conn, night, found.landed, list(numbered["field"]))
     if not broken.empty:
         told = ", ".join(
             f"{rule} ({field})" if isinstance(field, str) else str(rule)

@@ -5,6 +5,7 @@ thing that may not wait for a steward: a protective order. Does not belong here:
 (`expectations`), how a name or address is read (`domain.standardise`).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pandas as pd
@@ -77,19 +78,28 @@ def standardise(night: Night) -> StepResult:
         return _result(step, night, read.findings, standard.refusals)
 
 
-def broken_rules(conn: Connection, night: Night, record: pd.DataFrame) -> pd.DataFrame:
-    """What the next night would refuse one record for: kind, source_key, rule, field; empty when it would go on.
+def broken_rules(
+    conn: Connection, night: Night, record: pd.DataFrame, corrected_fields: Collection[str]
+) -> pd.DataFrame:
+    """What stands against reading one record as corrected: kind, source_key, rule, field; empty when nothing does.
 
-    record: its LANDED row, with whatever a steward means to put in place. Asked of the same rules, and of the records
-    that are read together with it.
+    record: its LANDED row, with whatever a steward means to put in place of corrected_fields. It is what the next night
+    would refuse it for, by the same rules and with the records that are read together with it; and a corrected field
+    that could not be read, which in a source's own word would only be left empty.
     """
     in_force = corrections.in_force(conn)
     others = _with_companions(conn, record, in_force)
     mended = corrected(others.iloc[len(record) :], in_force).landed
     landed = pd.concat([record, mended], ignore_index=True)
-    critical = _critical(conn, landed, _read(night, landed))
+    read = _read(night, landed)
+    unread = read.standard.refusals
+    unread = unread[unread["field"].isin(list(corrected_fields))]
     mine = record[list(LANDED.key)]
-    return critical.merge(mine, on=list(LANDED.key))[["kind", "source_key", "rule", "field"]]
+    columns = ["kind", "source_key", "rule", "field"]
+    found = [
+        frame.merge(mine, on=list(LANDED.key)) for frame in (_critical(conn, landed, read), unread)
+    ]
+    return pd.concat([frame[columns] for frame in found]).drop_duplicates(["rule", "field"])
 
 
 def _read(night: Night, landed: pd.DataFrame) -> _Read:

@@ -267,6 +267,21 @@ def test_who_somebody_is_and_what_protects_them_is_not_corrected(
 
 
 @ON_ONE
+def test_what_is_put_in_place_has_to_be_readable_and_there_where_it_is_required(
+    utility: Utility,
+) -> None:
+    """A source's own bad word would only be left empty; a steward's is not taken."""
+    utility.hear(record("party", "1", person(code="3164A")), faults=[replace(NAMELESS, key="2")])
+    standardise(utility.night())
+    by_rule = {rule: number for number, rule in utility.waiting().items()}
+    stated = {CODE: "31640", "delivery_channel": "PAPERI"}
+    with pytest.raises(Undecidable, match=r"unknown_delivery_channel \(delivery_channel\)"):
+        correct(utility.night(), by_rule["finnish_postal_code"], stated, "steward.one", "asked")
+    with pytest.raises(Undecidable, match="name is required"):
+        utility.correct(by_rule["missing_value"], name="")
+
+
+@ON_ONE
 def test_r56_an_order_told_in_a_refused_record_stays_whatever_is_corrected(
     utility: Utility,
 ) -> None:
