@@ -48,8 +48,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Who we hear from and who we tell: when it last worked, how much it brought.",
     ),
     "quarantine": (
-        "pipelines.cli.steward:quarantine",
-        "Records that were refused: see why, let them on, or take them out.",
+        "pipelines.cli.quarantine:quarantine",
+        "Records that were refused: see why, correct them, let them on, take them out, tell their source.",
     ),
     "customer": (
         "pipelines.cli.steward:customer",

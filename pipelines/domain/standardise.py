@@ -83,7 +83,7 @@ _ROLE_TYPES = frozenset({"holder", "payer", "owner", "contact"})
 _EXEMPT_SINCE = ("water_exempt_since", "sewer_exempt_since", "stormwater_exempt_since")
 _PASSED_ON = ("person_key", "birth_key", "key_id", "identity_fault")
 # A role's final-invoice address is numbered above anything a party states of itself.
-_FINAL_INVOICE_FROM = 1000
+FINAL_INVOICE_FROM = 1000
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LANGUAGE = re.compile(r"[a-z]{2}")
 
@@ -491,7 +491,7 @@ def _final_addresses(roles: _Reading, read: pd.DataFrame, parties: pd.DataFrame)
     frame["role_key"] = frame["source_key"]
     frame["source_key"] = read["party_source_key"].iloc[positions].to_numpy()[frame.index]
     frame = frame.sort_values(["source", "source_key", "role_key"])
-    frame["address_no"] = (_FINAL_INVOICE_FROM + frame.groupby(_KEYS).cumcount()).astype(object)
+    frame["address_no"] = (FINAL_INVOICE_FROM + frame.groupby(_KEYS).cumcount()).astype(object)
     return frame
 
 

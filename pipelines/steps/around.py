@@ -4,7 +4,9 @@ Belongs here: a record as a steward writes it and reads it, never with a token i
 what two records say of each other (`lay_open`), who may look (`review`).
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from pipelines.domain.matching import living_person_keys
 from pipelines.domain.points import OWN_REGISTER
 from pipelines.domain.schemas import GOLDEN, PARTIES, PARTY_RECORDS
 from pipelines.errors import HubError
+from pipelines.settings import SourceConfig
 from pipelines.store import frames, linkage
 from pipelines.store.judgements import RecordKey
 
@@ -21,6 +24,45 @@ Pair = tuple[RecordKey, RecordKey]
 RECORD = ("source", "source_key")
 _TOKENS = ("person_key", "birth_key")
 _TOKEN_LENGTH = 64
+
+
+def has_token(key: str) -> bool:
+    """Whether an equality token stands in a source's key: it says nothing to that source, and nobody is shown it."""
+    return re.search(rf"[0-9a-f]{{{_TOKEN_LENGTH}}}", key) is not None
+
+
+def columns_of(config: SourceConfig, kind: str) -> tuple[str, dict[str, str]]:
+    """What a source calls its table of a kind of record, and field → its column; the kind and nothing, if not mapped."""
+    name, columns = _mapping(config, kind)
+    return name, {str(how["field"]): column for column, how in columns.items()}
+
+
+def required_fields(config: SourceConfig, kind: str) -> frozenset[str]:
+    """The fields without which a source's mapping takes no row of a kind of record."""
+    _, columns = _mapping(config, kind)
+    return frozenset(str(how["field"]) for how in columns.values() if how.get("required"))
+
+
+def _mapping(config: SourceConfig, kind: str) -> tuple[str, dict[str, Mapping[str, Any]]]:
+    files = config.options.get("files")
+    for name, file in files.items() if isinstance(files, Mapping) else ():
+        if isinstance(file, Mapping) and file.get("kind") == kind:
+            columns = file.get("columns")
+            mapped = columns.items() if isinstance(columns, Mapping) else ()
+            return str(name), {
+                str(column): how
+                for column, how in mapped
+                if isinstance(how, Mapping) and "field" in how
+            }
+    return kind, {}
+
+
+def unread_field(config: SourceConfig, item: "pd.Series[Any]") -> str | None:
+    """The field of a row that could not be landed, whose cell its connector names as the one that can't be read."""
+    if not isinstance(item["reason"], str):
+        return None
+    _, columns = columns_of(config, str(item["kind"]))
+    return next((f for f, column in columns.items() if f"column {column}:" in item["reason"]), None)
 
 
 class NotFound(HubError):

@@ -114,7 +114,8 @@ def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] =
                 say("letter.answers", source=f.source, answers=_answers(texts, steps, f.source))
                 for f in feeds
                 if _answers(texts, steps, f.source)
-            ],
+            ]
+            + _corrected(texts, steps),
         ),
         *_section(
             say("letter.register"),
@@ -149,6 +150,17 @@ def _answers(texts: Texts, steps: Mapping[str, Mapping[str, int]], source: str) 
 
 def _section(title: str, lines: list[str]) -> list[str]:
     return [title, *(f"  - {line}" for line in lines), ""]
+
+
+def _corrected(texts: Texts, steps: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Which sources said again what a steward had corrected, and which have new word on it."""
+    heard = [(step.partition(":")[2], counts) for step, counts in sorted(steps.items())]
+    return [
+        texts.say(f"letter.{name}", source=source, n=counts[name])
+        for name in ("corrected", "corrections_ended")
+        for source, counts in heard
+        if source and counts.get(name)
+    ]
 
 
 def _log(night: Night, texts: Texts, conn: Connection) -> list[str]:

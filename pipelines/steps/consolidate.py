@@ -27,12 +27,14 @@ from pipelines.domain.schemas import (
     Schema,
 )
 from pipelines.domain.survivorship import golden
+from pipelines.steps.correct import queue_notices_to_sources
 from pipelines.steps.decide import NOTICES
 from pipelines.steps.night import Night, StepResult, StepRun, executing
 from pipelines.steps.notify import prepare_recalls, queue_corrections
 from pipelines.steps.place import Placed, forget_refused_places, forget_roles, place
 from pipelines.steps.stop import stop_what_may_not_leave
 from pipelines.store import (
+    corrections,
     frames,
     holdings,
     judgements,
@@ -75,6 +77,7 @@ def consolidate(night: Night) -> StepResult:
         prepare_recalls(step.conn, night, told.newly_protected)
         if vault is not None and told.wrong is not None:
             queue_corrections(step.conn, night, vault, told.wrong)
+        queue_notices_to_sources(step.conn, night)
         step.counts.update(
             touched=len(dirty),
             non_customers_dropped=dropped + leftover,
@@ -273,6 +276,7 @@ def _forget(step: StepRun, records: pd.DataFrame) -> None:
     landed = keys.assign(kind="party")
     frames.remove(step.conn, LANDED, landed, ("source", "kind", "source_key"))
     quarantine.forget(step.conn, landed)
+    corrections.forget(step.conn, landed)
     judgements.forget(step.conn, keys)
     questions.forget(step.conn, keys)
 

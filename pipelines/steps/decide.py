@@ -7,13 +7,14 @@ Belongs here: acts of a person, each with who, when and why. Does not belong her
 from typing import Any
 
 import pandas as pd
+from sqlalchemy import Connection
 
 from expectations.rules import is_waivable
 from pipelines.domain.landing import content_hash, field_times
 from pipelines.domain.schemas import GOLDEN, LANDED, PARTY_RECORDS
 from pipelines.errors import HubError
 from pipelines.steps.around import NotFound
-from pipelines.steps.look import OWN_REGISTER_SOURCE, party_of
+from pipelines.steps.look import OWN_REGISTER_SOURCE, as_came, party_behind, party_of
 from pipelines.steps.night import Night, executing
 from pipelines.store import access, frames, judgements, nights, quarantine
 from pipelines.store.engine import transaction
@@ -34,20 +35,31 @@ def release(night: Night, quarantine_id: int, who: str, why: str) -> None:
     item = _open_item(night, quarantine_id)
     if not is_waivable(str(item["rule"])):
         raise Undecidable(
-            f"rule {item['rule']} can't be waived: have the source mend the record, "
-            f"or take it out with: hub quarantine drop {quarantine_id}"
+            f"rule {item['rule']} can't be waived: correct the record (hub quarantine correct {quarantine_id} "
+            f"FIELD=VALUE), have its source mend it, or take it out with: hub quarantine drop {quarantine_id}"
         )
     with executing(night, "release") as step:
         quarantine.decide(
             step.conn, quarantine_id, "released", who, why, night.now(), step_run=step.id
         )
+        _record(step.conn, night, item, "quarantine release", who, why)
 
 
 def drop(night: Night, quarantine_id: int, who: str, why: str) -> None:
     """Leave a record out for good, in this form; a later version of it is read as usual."""
-    _open_item(night, quarantine_id)
+    item = _open_item(night, quarantine_id)
     with transaction(night.engine) as conn:
         quarantine.decide(conn, quarantine_id, "dropped", who, why, night.now())
+        _record(conn, night, item, "quarantine drop", who, why)
+
+
+def _record(
+    conn: Connection, night: Night, item: pd.Series, operation: str, who: str, why: str
+) -> None:
+    party = party_behind(conn, item, as_came(conn, item))
+    access.record(
+        conn, night.now(), who, operation, party, why, f"quarantine {item['quarantine_id']}"
+    )
 
 
 def _open_item(night: Night, quarantine_id: int) -> pd.Series:

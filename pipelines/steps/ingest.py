@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from connectors.base import Ask, Batch, ConnectorError, Fault, Record, Source, Unavailable
 from expectations.volume import implausible
+from pipelines.domain.correction import ENDED_BY_SOURCE, endings, is_of_unlanded
 from pipelines.domain.landing import content_hash, field_times, standing
 from pipelines.domain.schemas import LANDED
 from pipelines.settings import SourceConfig
@@ -19,7 +20,8 @@ from pipelines.steps.allow_asking import allow_asking
 from pipelines.steps.ask_in_batches import awaited, settle_answers
 from pipelines.steps.log_lookup import log_lookup
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
-from pipelines.store import frames, nights, quarantine
+from pipelines.steps.weigh import waiting_counts
+from pipelines.store import corrections, frames, nights, quarantine
 from pipelines.store.engine import transaction
 
 INGEST_CHECKS = ("feed_in_order",)
@@ -51,7 +53,8 @@ def land(night: Night, config: SourceConfig, batch: Batch) -> StepResult:
         landed, dropped = _take_in(step, night, config, batch)
         step.counts.update(settle_answers(step, night, config, batch))
         _move_on(step, night, config, batch, len(landed), dropped)
-    return _result(batch, landed)
+        refused = _refused_counts(step, night, config)
+    return _result(batch, landed, refused)
 
 
 def land_answer(night: Night, config: SourceConfig, batch: Batch) -> StepResult:
@@ -62,7 +65,8 @@ def land_answer(night: Night, config: SourceConfig, batch: Batch) -> StepResult:
     """
     with executing(night, f"refresh:{config.name}") as step:
         landed, _ = _take_in(step, night, config, batch)
-    return _result(batch, landed)
+        refused = _refused_counts(step, night, config)
+    return _result(batch, landed, refused)
 
 
 def whats_new(night: Night, config: SourceConfig) -> Ask:
@@ -116,7 +120,9 @@ def _take_in(
     changed["field_times"] = pd.Series(times, changed.index, "object")
     frames.put(step.conn, LANDED, LANDED.conform(changed), step.id)
     quarantine.supersede(step.conn, _outdated(step, incoming), night.now())
-    quarantine.open_findings(step.conn, _faults(config.name, batch.faults, night), night.now())
+    faults = _faults(config.name, batch.faults, night)
+    again = _hold_to_corrections(step, night, incoming, faults)
+    step.counts["opened"] = quarantine.open_findings(step.conn, faults[~again], night.now())
     step.counts.update(
         fetched=batch.fetched,
         landed=len(changed),
@@ -128,6 +134,58 @@ def _take_in(
         faults_of_others=batch.faults_of_others,
     )
     return changed, {**batch.dropped, **outside}
+
+
+def _hold_to_corrections(
+    step: StepRun, night: Night, incoming: pd.DataFrame, faults: pd.DataFrame
+) -> pd.Series:
+    """Close the corrections whose record says something else now; which faults are an error corrected before.
+
+    incoming: LANDED rows as they came, unchanged ones too. What came with its error unmended is counted.
+    """
+    names = pd.concat([incoming[_RECORD], faults[_RECORD]]).drop_duplicates()
+    in_force = corrections.in_force(step.conn, names)
+    nothing = pd.Series(False, faults.index, dtype=bool)
+    if in_force.empty:
+        return nothing
+    never = in_force[is_of_unlanded(in_force)]
+    form = [*_RECORD, "content_hash"]
+    again = pd.Series(
+        pd.MultiIndex.from_frame(faults[form]).isin(pd.MultiIndex.from_frame(never[form])),
+        faults.index,
+        dtype=bool,
+    )
+    other = never.merge(faults.loc[~again, _RECORD].drop_duplicates(), on=_RECORD)
+    other = other[
+        ~other["correction_no"].isin(never.merge(faults[again], on=form)["correction_no"])
+    ]
+    ended = pd.concat(
+        [
+            endings(incoming, in_force),
+            other[["correction_no"]].assign(ending="source_changed"),
+        ]
+    ).drop_duplicates("correction_no")
+    for ending in ENDED_BY_SOURCE:
+        numbers = ended.loc[ended["ending"] == ending, "correction_no"]
+        corrections.close(step.conn, list(numbers), ending, night.now())
+    is_over = in_force["correction_no"].isin(ended["correction_no"])
+    corrections.read_again(step.conn, in_force.loc[is_over, _RECORD], step.id)
+    step.counts["corrections_ended"] = int(is_over.sum())
+    stated = pd.concat([incoming[_RECORD], faults.loc[again, _RECORD]]).drop_duplicates()
+    step.counts["corrected"] = len(
+        in_force.loc[~is_over, _RECORD].drop_duplicates().merge(stated, on=_RECORD)
+    )
+    return again
+
+
+def _refused_counts(step: StepRun, night: Night, config: SourceConfig) -> dict[str, int]:
+    """What a steward follows from night to night, as far as there is any: refused, corrected, waiting."""
+    told = {
+        name: step.counts[name]
+        for name in ("opened", "corrected", "corrections_ended")
+        if step.counts.get(name)
+    }
+    return {**told, **waiting_counts(step.conn, night, config.name)}
 
 
 def _move_on(
@@ -232,7 +290,7 @@ def _faults(source: str, faults: Sequence[Fault], night: Night) -> pd.DataFrame:
     )
 
 
-def _result(batch: Batch, landed: pd.DataFrame) -> StepResult:
+def _result(batch: Batch, landed: pd.DataFrame, refused: dict[str, int]) -> StepResult:
     unknown = sum(batch.unknown.values())
     came_to = Counter(grade for grades in batch.answers.values() for grade in grades.values())
     return StepResult(
@@ -246,6 +304,7 @@ def _result(batch: Batch, landed: pd.DataFrame) -> StepResult:
             **({"faults_of_others": batch.faults_of_others} if batch.faults_of_others else {}),
             **{f"dropped:{column}": n for column, n in sorted(batch.dropped.items())},
             **{f"answered:{grade}": n for grade, n in sorted(came_to.items())},
+            **refused,
         },
         checks=(
             Check(

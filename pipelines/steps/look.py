@@ -4,11 +4,14 @@ Belongs here: every way a steward sees a person outside a delivery. Does not bel
 anything but the access log.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection
 
+from pipelines.domain.correction import flat, standard_fields
 from pipelines.domain.fields import FIELDS
 from pipelines.domain.names import fold
 from pipelines.domain.points import OWN_REGISTER, golden_points
@@ -18,14 +21,17 @@ from pipelines.domain.schemas import (
     GOLDEN_POINTS,
     GOLDEN_ROLES,
     LANDED,
+    PARTIES,
     PARTY_RECORDS,
     POINT_TIES,
     POINT_VALUES,
     POINTS,
     PROVENANCE,
+    ROLES,
 )
+from pipelines.domain.standardise import FINAL_INVOICE_FROM
 from pipelines.domain.survivorship import Policy
-from pipelines.steps.around import Around, NotFound, keys_of
+from pipelines.steps.around import Around, NotFound, keys_of, unread_field
 from pipelines.steps.night import Night
 from pipelines.store import access, frames, nights, quarantine
 from pipelines.store.engine import transaction
@@ -34,6 +40,13 @@ OWN_REGISTER_SOURCE = "registrations"
 _STATED = (
     "source", "address_type", "street_line", "postal_code", "post_office", "valid_from", "valid_to",
 )  # fmt: skip
+_TOKENS = frozenset({"person_key", "birth_key", "key_id", "superseded_person_keys"})
+_WHENCE = frozenset({"source", "source_key", "source_time", "field_times"})
+_NOT_OF_THE_CONTENT = _WHENCE | _TOKENS | {"name_role"}
+_NOT_OF_AN_ADDRESS = _WHENCE | {
+    "address_no", "address_type", "street_name", "house", "stair", "apartment", "split", "stated_at",
+}  # fmt: skip
+_AS_CONTENT = {"street_line": "line", "party_source_key": "party", "point_source_key": "point"}
 
 
 @dataclass(frozen=True)
@@ -164,18 +177,123 @@ def _facts(conn: Connection, points: pd.DataFrame, policy: Policy) -> pd.DataFra
     return named.sort_values(["point_ref", "field"], kind="stable", ignore_index=True)
 
 
-def refused_record(
-    night: Night, quarantine_id: int, who: str, purpose: str
-) -> tuple[pd.Series, dict[str, object]]:
-    """One quarantine entry and the record behind it, as it was landed."""
+@dataclass(frozen=True)
+class Refused:
+    """A refused record: its entry, its content as it came, and field by field what came beside what is held now.
+
+    fields: field (as a correction names it), came, held. hidden: an address is left out everywhere, since somebody it is
+    about is under a protective order (PRIVACY §3). No token is in any of it.
+    """
+
+    item: pd.Series
+    content: dict[str, Any]
+    fields: pd.DataFrame
+    hidden: bool
+
+
+def refused_record(night: Night, quarantine_id: int, who: str, purpose: str) -> Refused:
+    """One quarantine entry, the record behind it as its source said it, and what the register holds of that record."""
     with transaction(night.engine) as conn:
         item = quarantine.item(conn, quarantine_id)
         if item is None:
             raise NotFound(f"quarantine has no entry {quarantine_id}; see: hub quarantine list")
-        key = ["source", "kind", "source_key"]
-        landed = frames.read_matching(conn, LANDED, pd.DataFrame([item[key]]), tuple(key))
-        content = landed["content"].iloc[0] if len(landed) else item["content"]
+        content = as_came(conn, item)
+        party = party_behind(conn, item, content)
+        hidden = _is_hidden(conn, item, content, party)
+        held = _held_of(conn, item, content)
         access.record(
-            conn, night.now(), who, "quarantine show", None, purpose, f"quarantine {quarantine_id}"
+            conn, night.now(), who, "quarantine show", party, purpose, f"quarantine {quarantine_id}"
         )
-    return item, dict(content or {})
+    came = {path: value for path, value in flat(content) if _may_be_shown(path, hidden)}
+    held = {path: value for path, value in held.items() if _may_be_shown(path, hidden)}
+    config = night.settings.sources.get(str(item["source"]))
+    unread = None if config is None else unread_field(config, item)
+    names = dict.fromkeys([*([unread] if unread else []), *came, *held])
+    rows = [(path, came.get(path), held.get(path)) for path in names]
+    shown = {name: value for name, value in content.items() if _may_be_shown(name, hidden)}
+    if hidden and "addresses" in content:
+        stated = content["addresses"] if isinstance(content["addresses"], list) else []
+        shown["addresses"] = [
+            a for a in stated if isinstance(a, dict) and a.get("address_type") == "contact"
+        ]
+    return Refused(
+        item, shown, pd.DataFrame(rows, columns=["field", "came", "held"], dtype=object), hidden
+    )
+
+
+def as_came(conn: Connection, item: pd.Series) -> dict[str, Any]:
+    """What a refusal is about, as its source said it; empty where nothing of it could be read."""
+    landed = frames.read_matching(conn, LANDED, pd.DataFrame([item[list(LANDED.key)]]), LANDED.key)
+    is_it = not landed.empty and (
+        landed["content_hash"].iloc[0] == item["content_hash"] or item["content"] is None
+    )
+    return dict((landed["content"].iloc[0] if is_it else item["content"]) or {})
+
+
+def party_behind(conn: Connection, item: pd.Series, content: Mapping[str, Any]) -> int | None:
+    """The customer a refused record is about: its own, or the one its role names; None where none is known."""
+    key = content.get("party") if item["kind"] == "role" else item["source_key"]
+    if item["kind"] == "point" or not isinstance(key, str):
+        return None
+    record = pd.DataFrame([{"source": item["source"], "source_key": key}])
+    found = frames.read_matching(conn, PARTY_RECORDS, record, ("source", "source_key"))
+    return None if found.empty else int(found["party_id"].iloc[0])
+
+
+def _may_be_shown(path: str, hidden: bool) -> bool:
+    if path.partition(".")[0] in _TOKENS:
+        return False
+    is_place = path.startswith(("addresses", "final_invoice")) or any(
+        FIELDS[name].privacy == "address" for name in standard_fields(path) if name in FIELDS
+    )
+    return not (hidden and is_place and not path.startswith("addresses.contact"))
+
+
+def _is_hidden(
+    conn: Connection, item: pd.Series, content: Mapping[str, Any], party: int | None
+) -> bool:
+    """Whether the record states an order, or somebody it is about is known to be under one."""
+    if content.get("protection") not in (None, "off"):
+        return True
+    parties = [] if party is None else [party]
+    if item["kind"] == "point":
+        place = pd.DataFrame([item[["source", "source_key"]]])
+        tied = frames.read_matching(conn, POINT_TIES, place, ("source", "source_key"))
+        parties = list(frames.read_matching(conn, GOLDEN_ROLES, tied, ("point_id",))["party_id"])
+    known = pd.DataFrame({"party_id": pd.Series(parties, dtype="Int64")})
+    golden = frames.read_matching(conn, GOLDEN, known, ("party_id",))
+    return bool((golden["protection"] == "on").any())
+
+
+def _held_of(conn: Connection, item: pd.Series, content: Mapping[str, Any]) -> dict[str, Any]:
+    """What the register now holds of the record itself, under the names its content has for it."""
+    schema = {"party": PARTIES, "point": POINTS, "role": ROLES}.get(str(item["kind"]))
+    if schema is None:
+        return {}
+    record = pd.DataFrame([item[["source", "source_key"]]])
+    standard = frames.read_matching(conn, schema, record, ("source", "source_key"))
+    if standard.empty:
+        return {}
+    stated = _stated(standard.iloc[0], _NOT_OF_THE_CONTENT)
+    if "name" in content:
+        parts = [stated.pop(name, None) for name in ("family_name", "given_names")]
+        whole = stated.pop("organisation_name", None) or " ".join(filter(None, parts))
+        stated = {"name": whole, **stated}
+    if item["kind"] == "party":
+        addresses = frames.read_matching(conn, ADDRESSES, record, ("source", "source_key"))
+        addresses = addresses[addresses["address_no"] < FINAL_INVOICE_FROM]
+        for _, address in addresses.iterrows():
+            kind = str(address["address_type"])
+            is_only = int((addresses["address_type"] == kind).sum()) == 1
+            which = kind if is_only else str(address["address_no"])
+            for name, value in _stated(address, _NOT_OF_AN_ADDRESS).items():
+                stated[f"addresses.{which}.{name}"] = value
+    return stated
+
+
+def _stated(row: pd.Series, without: Collection[str]) -> dict[str, Any]:
+    return {
+        _AS_CONTENT.get(str(name), str(name)): value
+        for name, value in row.items()
+        if name not in without and not isinstance(value, (list, dict)) and bool(pd.notna(value))
+    }

@@ -18,10 +18,18 @@ from pipelines.domain.disclosure import leaf
 from pipelines.domain.notification import address_parts, carried
 from pipelines.domain.schemas import GOLDEN, PARTY_RECORDS
 from pipelines.settings import RecipientContract
-from pipelines.steps.around import NotFound
+from pipelines.steps.around import NotFound, has_token
 from pipelines.steps.decide import NOTICES, Undecidable
 from pipelines.steps.night import Night, instant
-from pipelines.store import access, deliveries, disclosures, frames, holdings, notifications
+from pipelines.store import (
+    access,
+    deliveries,
+    disclosures,
+    frames,
+    holdings,
+    notifications,
+    quarantine,
+)
 from pipelines.store.engine import transaction
 from pipelines.store.notifications import Wanted
 from pipelines.store.vault import Vault
@@ -281,6 +289,7 @@ def approve(night: Night, number: int, who: str, why: str) -> Approved:
                 decision_reason=why,
             )  # fmt: skip
         told = notifications.rows_that_left(conn, party, or_will=True)
+        supplied = _their_key(conn, one)
     told = told[told["delivery_id"].isin(one["told_in"])].drop_duplicates("delivery_id")
     # who is told by case knows the customer by it: customer number, hyphen, reference
     contract = night.settings.recipients.get(str(one["recipient"]))
@@ -289,6 +298,7 @@ def approve(night: Night, number: int, who: str, why: str) -> Approved:
     # a register gets its own records back, under its own key
     is_return = contract is not None and contract.population.source is not None
     theirs = _in_order(key.rpartition("/")[0] for key in told["row_key"]) if is_return else ()
+    theirs = theirs or tuple(filter(None, [supplied]))
     return Approved(
         number=number,
         kind=str(one["kind"]),
@@ -299,6 +309,13 @@ def approve(night: Night, number: int, who: str, why: str) -> Approved:
         references=_in_order(references),
         told=tuple(zip(told["at"], told["delivery_id"], strict=True)),
     )
+
+
+def _their_key(conn: Connection, one: "pd.Series[Any]") -> str | None:
+    """The key by which a register knows the record of its own that a steward has corrected; none if it is our token."""
+    what, _, number = str(one["cause"]).partition(" ")
+    item = quarantine.item(conn, int(number)) if what == "quarantine" else None
+    return None if item is None or has_token(str(item["source_key"])) else str(item["source_key"])
 
 
 def decline(night: Night, number: int, who: str, why: str) -> None:

@@ -25,7 +25,7 @@ from pipelines.domain.schemas import (
 )
 from pipelines.domain.survivorship import Policy
 from pipelines.steps.night import StepRun
-from pipelines.store import frames, linkage, nights, quarantine
+from pipelines.store import corrections, frames, linkage, nights, quarantine
 
 _RECORD = ("source", "source_key")
 _LANDED = ("source", "kind", "source_key")
@@ -69,6 +69,7 @@ def forget_roles(step: StepRun, roles: pd.DataFrame) -> int:
     frames.remove(step.conn, ROLES, landed, _RECORD)
     frames.remove(step.conn, LANDED, landed, _LANDED)
     quarantine.forget(step.conn, landed)
+    corrections.forget(step.conn, landed)
     return len(landed)
 
 
@@ -220,6 +221,7 @@ def _forget_places(step: StepRun, places: pd.DataFrame) -> pd.DataFrame:
     frames.remove(step.conn, POINT_TIES, landed, _RECORD)
     frames.remove(step.conn, LANDED, landed, _LANDED)
     quarantine.forget(step.conn, landed)
+    corrections.forget(step.conn, landed)
     at = landed.rename(columns={"source_key": "point_source_key"})
     roles = frames.read_matching(step.conn, ROLES, at, _PLACE)
     forget_roles(step, roles)

@@ -5,11 +5,16 @@ post's file, quarantine, and the one thing that may not wait for a steward: a pr
 here: what a valid value is (`expectations`), how a name or address is read (`domain.standardise`).
 """
 
+from collections.abc import Collection
+from dataclasses import dataclass
+
 import pandas as pd
+from sqlalchemy import Connection
 
 from expectations.rules import severity_of
 from expectations.run import Findings, validate
 from pipelines.domain.address import AMBIGUITIES
+from pipelines.domain.correction import corrected, never_landed
 from pipelines.domain.postal import GRADES, grades
 from pipelines.domain.schemas import ADDRESSES, LANDED, PARTIES, POINTS, ROLES, Schema
 from pipelines.domain.standardise import Standardised, companions
@@ -17,7 +22,8 @@ from pipelines.domain.standardise import standardise as read_landed
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
 from pipelines.steps.notify import newly_protected, prepare_recalls
 from pipelines.steps.stop import stop_what_may_not_leave
-from pipelines.store import frames, linkage, postal, quarantine
+from pipelines.steps.weigh import waiting_counts
+from pipelines.store import corrections, frames, linkage, postal, quarantine
 
 _CHECK_OF = {
     PARTIES: "parties_valid",
@@ -30,24 +36,34 @@ _RECORD = ["source", "source_key"]
 _KIND = {PARTIES.name: "party", ADDRESSES.name: "party", POINTS.name: "point", ROLES.name: "role"}
 
 
+@dataclass(frozen=True)
+class _Read:
+    """Standard frames by table, what the rule book found in each, what could not be read at all (`Standardised`)."""
+
+    tables: dict[Schema, pd.DataFrame]
+    findings: dict[Schema, Findings]
+    standard: Standardised
+
+
 def standardise(night: Night) -> StepResult:
-    """Standard rows of every record landed, released or changed since the last night."""
+    """Standard rows of every record landed, released, corrected or changed since the last night."""
     with executing(night, "standardise") as step:
-        landed = _landed(step)
+        in_force = corrections.in_force(step.conn)
+        landed = _landed(step, in_force)
         if landed.empty:
-            step.counts.update(read=0, accepted=0, quarantined=0)
+            step.counts.update(read=0, accepted=0, quarantined=0, opened=0)
             _hold_against_newer_file(step)
-            return _result(step, {}, pd.DataFrame())
-        landed = pd.concat([landed, _companions(step, landed)], ignore_index=True)
-        standard = read_landed(landed, night.settings.hub.allow_test_identities)
-        tables = {
-            PARTIES: standard.parties,
-            ADDRESSES: _held_against_file(step, standard.addresses),
-            POINTS: standard.points,
-            ROLES: standard.roles,
-        }
-        findings = {table: validate(table, frame) for table, frame in tables.items()}
-        refused = _refused(step, night, landed, standard, findings)
+            return _result(step, night, {}, pd.DataFrame())
+        landed = _with_companions(step.conn, landed, in_force)
+        mended = corrected(landed, in_force)
+        read = _read(night, mended.landed)
+        standard, tables = read.standard, read.tables
+        tables[ADDRESSES] = _held_against_file(step, standard.addresses)
+        critical = _critical(step.conn, landed, read)
+        step.counts["opened"] = quarantine.open_findings(
+            step.conn, critical.assign(content=None), night.now()
+        )
+        refused = critical[["source", "kind", "source_key"]].drop_duplicates()
         _keep(step, tables, refused)
         _protect(step, standard.parties, refused)
         stop_what_may_not_leave(step.conn, night)
@@ -60,32 +76,89 @@ def standardise(night: Night) -> StepResult:
             quarantined=len(refused),
         )
         _hold_against_newer_file(step)
-        return _result(step, findings, standard.refusals)
+        applied = in_force[in_force["correction_no"].isin(mended.applied)]
+        records = applied.drop_duplicates(list(LANDED.key))
+        for source, n in records["source"].value_counts().items():
+            step.counts[f"corrected_of:{source}"] = int(n)
+        return _result(step, night, read.findings, standard.refusals)
 
 
-def _landed(step: StepRun) -> pd.DataFrame:
-    """What changed, less what a steward dropped in exactly this form."""
+def broken_rules(
+    conn: Connection, night: Night, record: pd.DataFrame, corrected_fields: Collection[str]
+) -> pd.DataFrame:
+    """What stands against reading one record as corrected: kind, source_key, rule, field; empty when nothing does.
+
+    record: its LANDED row, with whatever a steward means to put in place of corrected_fields. It is what the next night
+    would refuse it for, by the same rules and with the records that are read together with it; and a corrected field
+    that could not be read, which in a source's own word would only be left empty.
+    """
+    in_force = corrections.in_force(conn)
+    others = _with_companions(conn, record, in_force)
+    mended = corrected(others.iloc[len(record) :], in_force).landed
+    landed = pd.concat([record, mended], ignore_index=True)
+    read = _read(night, landed)
+    unread = read.standard.refusals
+    unread = unread[unread["field"].isin(list(corrected_fields))]
+    mine = record[list(LANDED.key)]
+    columns = ["kind", "source_key", "rule", "field"]
+    found = [
+        frame.merge(mine, on=list(LANDED.key)) for frame in (_critical(conn, landed, read), unread)
+    ]
+    return pd.concat([frame[columns] for frame in found]).drop_duplicates(["rule", "field"])
+
+
+def _read(night: Night, landed: pd.DataFrame) -> _Read:
+    standard = read_landed(landed, night.settings.hub.allow_test_identities)
+    tables = {
+        PARTIES: standard.parties,
+        ADDRESSES: standard.addresses,
+        POINTS: standard.points,
+        ROLES: standard.roles,
+    }
+    return _Read(tables, {t: validate(t, frame) for t, frame in tables.items()}, standard)
+
+
+def _landed(step: StepRun, in_force: pd.DataFrame) -> pd.DataFrame:
+    """What changed or was corrected, less what a steward dropped in exactly this form."""
     landed = frames.changed_since(step.conn, LANDED, step.since)
     dropped = quarantine.dropped(step.conn)
-    if dropped.empty:
+    if not dropped.empty:
+        key = ["source", "kind", "source_key", "content_hash"]
+        landed = landed[
+            ~pd.MultiIndex.from_frame(landed[key]).isin(pd.MultiIndex.from_frame(dropped[key]))
+        ]
+    lately = in_force.loc[in_force["step_run"] > step.since, list(LANDED.key)]
+    return _in_their_place(landed, never_landed(in_force), lately)
+
+
+def _in_their_place(
+    landed: pd.DataFrame, never: pd.DataFrame, wanted: pd.DataFrame
+) -> pd.DataFrame:
+    """Landed rows, and of those wanted what never landed; the newer word, so it stands in an older row's place."""
+    if never.empty:
         return landed
-    key = ["source", "kind", "source_key", "content_hash"]
-    return landed[
-        ~pd.MultiIndex.from_frame(landed[key]).isin(pd.MultiIndex.from_frame(dropped[key]))
-    ]
+    key = list(LANDED.key)
+    asked = pd.MultiIndex.from_frame(pd.concat([landed[key], wanted[key]]))
+    mine = never[pd.MultiIndex.from_frame(never[key]).isin(asked)]
+    older = pd.MultiIndex.from_frame(landed[key]).isin(pd.MultiIndex.from_frame(mine[key]))
+    return pd.concat([landed[~older], mine], ignore_index=True)
 
 
-def _companions(step: StepRun, landed: pd.DataFrame) -> pd.DataFrame:
-    """Unchanged records that have to be read with the changed ones: a party and its roles' addresses."""
+def _with_companions(
+    conn: Connection, landed: pd.DataFrame, in_force: pd.DataFrame
+) -> pd.DataFrame:
+    """Also the unchanged records that have to be read with these: a party and its roles' addresses; they come last."""
     parties = landed.loc[landed["kind"] == "party", _RECORD]
     roles = frames.read_matching(
-        step.conn,
+        conn,
         ROLES,
         parties.rename(columns={"source_key": "party_source_key"}),
         ("source", "party_source_key"),
     )
     missing = companions(landed, roles)
-    return frames.read_matching(step.conn, LANDED, missing, ("source", "kind", "source_key"))
+    theirs = frames.read_matching(conn, LANDED, missing, ("source", "kind", "source_key"))
+    theirs = _in_their_place(theirs, never_landed(in_force), missing)
+    return pd.concat([landed, theirs], ignore_index=True)
 
 
 def _held_against_file(step: StepRun, addresses: pd.DataFrame) -> pd.DataFrame:
@@ -120,16 +193,11 @@ def _count_grades(step: StepRun, checked: pd.Series) -> None:
     step.counts.update({f"address_{grade}": int(found.get(grade, 0)) for grade in GRADES})
 
 
-def _refused(
-    step: StepRun,
-    night: Night,
-    landed: pd.DataFrame,
-    standard: Standardised,
-    findings: dict[Schema, Findings],
-) -> pd.DataFrame:
-    """Put what failed into quarantine; returns kind and key of the records that may not go on."""
+def _critical(conn: Connection, landed: pd.DataFrame, read: _Read) -> pd.DataFrame:
+    """The findings that hold a record back, as `quarantine.open_findings` takes them; released ones left out."""
+    standard = read.standard
     found = [
-        f.findings.assign(kind=_KIND[table.name], reason=None) for table, f in findings.items()
+        f.findings.assign(kind=_KIND[table.name], reason=None) for table, f in read.findings.items()
     ]
     refusals = standard.refusals.assign(severity=standard.refusals["rule"].map(severity_of))
     every = pd.concat([*found, refusals], ignore_index=True)
@@ -139,15 +207,13 @@ def _refused(
         on=["source", "kind", "source_key"],
         how="left",
     )
-    waived = quarantine.released(step.conn)
+    waived = quarantine.released(conn)
     if not waived.empty:
         same = [*columns, "content_hash"]
         every = every[
             ~pd.MultiIndex.from_frame(every[same]).isin(pd.MultiIndex.from_frame(waived[same]))
         ]
-    critical = every[every["severity"] == "critical"]
-    quarantine.open_findings(step.conn, critical.assign(content=None), night.now())
-    return critical[["source", "kind", "source_key"]].drop_duplicates()
+    return every[every["severity"] == "critical"]
 
 
 def _keep(step: StepRun, tables: dict[Schema, pd.DataFrame], refused: pd.DataFrame) -> None:
@@ -183,7 +249,9 @@ def _protect(step: StepRun, parties: pd.DataFrame, refused: pd.DataFrame) -> Non
     frames.remove(step.conn, ADDRESSES, hidden[list(ADDRESSES.key)])
 
 
-def _result(step: StepRun, findings: dict[Schema, Findings], refusals: pd.DataFrame) -> StepResult:
+def _result(
+    step: StepRun, night: Night, findings: dict[Schema, Findings], refusals: pd.DataFrame
+) -> StepResult:
     """One check a table, with how often each rule was broken; a rule nobody broke is left out."""
     checks = []
     for table, name in _CHECK_OF.items():
@@ -197,6 +265,6 @@ def _result(step: StepRun, findings: dict[Schema, Findings], refusals: pd.DataFr
         checks.append(Check(name, not broken, "critical" if grave else "warning", broken))
     return StepResult(
         status="attention" if step.counts["quarantined"] else "ok",
-        counts=dict(step.counts),
+        counts={**step.counts, **waiting_counts(step.conn, night)},
         checks=tuple(checks),
     )

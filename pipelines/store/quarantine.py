@@ -7,10 +7,10 @@ A refusal is about one content of one record: (source, kind, source_key, content
 a person has decided about it stands for that content only; a new one is a new question.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from pipelines.store import frames
 from pipelines.store.engine import StoreError
@@ -34,13 +34,15 @@ def open_findings(conn: Connection, findings: pd.DataFrame, now: str) -> int:
     """Open the refusals nobody knows of yet; returns how many.
 
     findings: source, kind, source_key, content_hash, rule, severity, field, reason, business_date, and
-    content of a record that never landed. One that is open, released or dropped already stays as it is.
+    content of a record that never landed. One that is open, released or dropped already stays as it is; one that was
+    corrected is open anew, since a correction in force would have kept it from being found.
     """
     fresh = findings.reindex(columns=list(_COLUMNS)).drop_duplicates(list(_SAME))
     if fresh.empty:
         return 0
     statement = select(*(quarantine.c[name] for name in _SAME)).where(
-        quarantine.c.state != "superseded", frames.matching(conn, quarantine, fresh, _RECORD)
+        quarantine.c.state.not_in(("superseded", "corrected")),
+        frames.matching(conn, quarantine, fresh, _RECORD),
     )
     known = _identities(frames.rows(conn, statement))
     fresh = fresh[~_identities(fresh).isin(known)]
@@ -93,6 +95,49 @@ def decide(
     if step_run is not None:
         record = (landing_record.c[name] == decided._mapping[name] for name in _RECORD)
         conn.execute(update(landing_record).where(*record).values(step_run=step_run))
+
+
+def settle(conn: Connection, item: "pd.Series[Any]", by: str, why: str, now: str) -> None:
+    """A record was corrected: every open refusal of it in the form of this item is settled."""
+    conn.execute(
+        update(quarantine)
+        .where(*_of_content(item), quarantine.c.state == "open")
+        .values(state="corrected", decided_by=by, decided_at=now, decision_reason=why)
+    )
+
+
+def reopen(conn: Connection, item: "pd.Series[Any]") -> None:
+    """Take a decision back: whatever was decided together with this item waits again, as if it had never been."""
+    conn.execute(
+        update(quarantine)
+        .where(
+            *_of_content(item),
+            quarantine.c.state == item["state"],
+            quarantine.c.decided_at == item["decided_at"],
+            *([quarantine.c.quarantine_id == int(item["quarantine_id"])]
+              if item["state"] != "corrected" else []),
+        )
+        .values(state="open", decided_by=None, decided_at=None, decision_reason=None)
+    )  # fmt: skip
+
+
+def _of_content(item: "pd.Series[Any]") -> list[ColumnElement[bool]]:
+    return [quarantine.c[name] == item[name] for name in (*_RECORD, "content_hash")]
+
+
+def of_source(conn: Connection, source: str) -> pd.DataFrame:
+    """Every refusal of a source's records in whatever state, oldest first, all columns."""
+    statement = select(quarantine).where(quarantine.c.source == source)
+    return frames.rows(conn, statement.order_by(quarantine.c.quarantine_id))
+
+
+def oldest(conn: Connection, source: str | None = None) -> str | None:
+    """When the refusal that has waited longest was opened; of one source when given."""
+    waiting = select(func.min(quarantine.c.opened_at)).where(quarantine.c.state == "open")
+    if source is not None:
+        waiting = waiting.where(quarantine.c.source == source)
+    found: str | None = conn.scalar(waiting)
+    return found
 
 
 def open_items(conn: Connection) -> pd.DataFrame:

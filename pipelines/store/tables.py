@@ -46,7 +46,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0010"
+REVISION = "0011"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -258,12 +258,35 @@ quarantine = _table(
     _may("reason"),
     _must("business_date", "date"),
     _must("opened_at", "instant"),
-    _must("state"),  # open, released, dropped, superseded
+    _must("state"),  # open, released, dropped, corrected, superseded
     _may("decided_by"),
     _may("decided_at", "instant"),
     _may("decision_reason"),
     Index(None, "source", "kind", "source_key"),
     Index(None, "state"),
+)
+source_correction = _table(
+    "source_correction",  # what stands in for a refused value; landing keeps the source's word
+    _key("correction_no", "integer", counted=True),
+    _must("source"),
+    _must("kind"),
+    _must("source_key"),
+    _must("field"),  # as `domain.correction` names it
+    _may("refused", "json"),  # null: nothing was stated, or it could not be read
+    _may("corrected", "json"),  # null: the field is taken out
+    _may("content", "json"),  # only of a record that never landed: what could be read
+    _must("content_hash"),  # of the record as it was refused
+    _must("quarantine_id", "integer"),
+    _may("replaces", "integer"),  # the correction of the same field before this one
+    _must("step_run", "integer"),  # the act; the night that has worked through it has read it
+    _must("decided_by"),
+    _must("decided_at", "instant"),
+    _must("reason"),
+    _may("closed_at", "instant"),  # null: in force
+    _may("closed_by"),  # a steward; null where the source's new word closed it
+    _may("ending"),  # undone, replaced, source_mended, source_changed
+    Index(None, "source", "kind", "source_key"),
+    Index(None, "closed_at"),
 )
 judgement = _table(
     "judgement",

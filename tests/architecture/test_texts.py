@@ -10,11 +10,13 @@ from typing import get_args
 
 import pytest
 
+from connectors import tabular
 from connectors.sources.address_batch import GRADES
 from expectations.rules import BY_TABLE, MEANINGS
 from pipelines.assets.stage import GROUPS
 from pipelines.contracts import Basis, Ground
 from pipelines.domain.comparison import COMPARED
+from pipelines.domain.consequence import REASONS as REASONS_TO_LOOK
 from pipelines.domain.evidence import EVIDENCE
 from pipelines.domain.standardise import REASONS
 from pipelines.domain.told import Outcome
@@ -28,6 +30,7 @@ from pipelines.steps.log_lookup import BATCH
 from pipelines.steps.night import Status
 from pipelines.steps.prepare_extract import Forecast
 from pipelines.steps.refresh_address import Status as Heard
+from pipelines.steps.weigh import Way
 from pipelines.texts import Language, Texts, catalogue
 
 ROOT = Path(__file__).parents[2]
@@ -196,6 +199,9 @@ def test_no_check_is_shown_that_no_step_answers_and_back() -> None:
         ("tonight", (*get_args(Forecast), "nothing", "held")),
         ("rule", RULES),
         ("field", COMPARED),
+        ("matters", REASONS_TO_LOOK),
+        ("fault", tuple({*tabular._REASONS, "duplicate_key"} - set(MEANINGS))),
+        ("quarantine", get_args(Way)),
         ("guard", tuple(GUARDS)),
         ("guard_in_short", tuple(GUARDS)),
         ("weight", STRENGTHS),

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import pandas as pd
 import pytest
 
-from expectations.rules import is_waivable
 from pipelines.store import access
 from pipelines.store.engine import open_engine, reading
-from tests.canaries import found_in, tokens_in
+from tests.canaries import found_in
 from tests.cli.conftest import Desk
 
 SEEING = [
     ["customer", "find", "merkkimaki"],
     ["customer", "show", "20088"],
     ["quarantine", "show", "1"],
+    ["quarantine", "report", "registrations"],
     ["extract", "preview", "finance"],
     ["disclosures", "person", "20088"],
 ]
@@ -22,6 +22,8 @@ DECIDING = [
     ["customer", "notice", "20088", "--received", "2026-11-04", "--channel", "visit", "--phone", "0505557395"],
     ["quarantine", "release", "1", "--why", "seen"],
     ["quarantine", "drop", "1", "--why", "seen"],
+    ["quarantine", "correct", "1", "phone=", "--why", "seen"],
+    ["quarantine", "undo", "1", "--why", "seen"],
 ]  # fmt: skip
 
 
@@ -244,71 +246,6 @@ def test_a_notice_of_nobody_is_refused_and_leaves_nothing(desk: Desk) -> None:
     )  # fmt: skip
     assert (told.code, told.err.count("\n")) == (1, 1)
     assert found_in((desk.home / "hub.db").read_bytes(), ["0505557399"]) == []
-
-
-# --- quarantine ------------------------------------------------------------------------------------------
-
-
-def test_the_list_of_refused_records_has_rules_and_meanings_and_no_people(desk: Desk) -> None:
-    listed = desk("quarantine", "list", "--json").json
-    assert listed
-    assert set(listed[0]) == {
-        "quarantine_id", "source", "kind", "rule", "field", "business_date", "meaning",
-    }  # fmt: skip
-    assert all(item["meaning"] for item in listed)
-    assert desk("quarantine", "list", "--source", "dvv").out == "nothing waits in quarantine\n"
-
-
-def test_a_refused_record_is_shown_as_it_came_without_its_pseudonyms(desk: Desk) -> None:
-    ids = [str(i["quarantine_id"]) for i in desk("quarantine", "list", "--json").json]
-    shown = [desk("quarantine", "show", number, "--json").json for number in ids]
-    keys = {"quarantine_id", "source", "kind", "rule", "field", "state", "content"}
-    assert all(set(item) == keys for item in shown)
-    text = "".join(desk("quarantine", "show", number).out for number in ids)
-    assert "Refusantti" in text
-    assert "rule value_too_long (open)" in text
-    for hidden in ("person_key", "birth_key", *tokens_in(desk.home)):
-        assert hidden not in text + str(shown)
-
-
-def test_a_rule_that_protects_somebody_is_not_waived(own_desk: Desk) -> None:
-    items = own_desk("quarantine", "list", "--json").json
-    strict = [i for i in items if not is_waivable(i["rule"])]
-    assert strict
-    for item in strict:
-        number = str(item["quarantine_id"])
-        told = own_desk("quarantine", "release", number, "--why", "please")
-        assert (told.code, told.err.count("\n")) == (1, 1)
-        assert f"hub quarantine drop {number}" in told.err
-    assert own_desk("quarantine", "list", "--json").json == items
-
-
-def test_a_dropped_record_waits_no_more_and_is_decided_once(own_desk: Desk) -> None:
-    number = str(own_desk("quarantine", "list", "--json").json[0]["quarantine_id"])
-    told = own_desk("quarantine", "drop", number, "--why", "double entry", "--json")
-    assert told.json == {"dropped": int(number)}
-    left = own_desk("quarantine", "list", "--json").json
-    assert int(number) not in [i["quarantine_id"] for i in left]
-    again = own_desk("quarantine", "drop", number, "--why", "double entry")
-    assert (again.code, again.err) == (1, f"hub: entry {number} is already dropped\n")
-
-
-def test_a_waivable_record_is_released_once(own_desk: Desk) -> None:
-    engine = open_engine(f"sqlite:///{own_desk.home / 'hub.db'}")
-    with engine.begin() as conn:
-        conn.exec_driver_sql("UPDATE quarantine SET rule = 'value_shape'")
-    engine.dispose()
-    told = own_desk("quarantine", "release", "1", "--why", "asked the customer", "--json")
-    assert (told.code, told.json) == (0, {"released": 1})
-    assert own_desk("quarantine", "release", "1", "--why", "again").code == 1
-
-
-def test_an_entry_that_is_not_there_is_one_line_and_exit_code_one(desk: Desk) -> None:
-    for command in (["show"], ["release", "--why", "x"], ["drop", "--why", "x"]):
-        told = desk("quarantine", *command, "4711")
-        assert (told.code, told.err.count("\n")) == (1, 1)
-        assert "4711" in told.err
-    assert desk("quarantine", "drop", "1").code == 2, "a decision needs its reason"
 
 
 # --- what is told ----------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from tests.canaries import (
 from tests.leaks.failing_nights import NIGHTS
 
 OPEN_TO_ALL = ("dagster", "letters")
+CORRECTED = "pajulinnanpesa"  # what a steward puts in place of a refused value; stands nowhere else
 
 
 def leaks(text: bytes, home: Path) -> list[str]:
@@ -227,6 +228,17 @@ def reviewed(
         hub(home, "review", "same", "--records", *pairs[0], "--reason", "call 9"),
         hub(home, "review", "show", "--records", planted.customer, "nobody:1"),
     ]
+    refused = hub(home, "quarantine", "list", "--rule", "missing_value", "--json")
+    entry = str(json.loads(refused.out)[0]["quarantine_id"])
+    put_right = f"name={CORRECTED.title()} Oy"
+    others += [
+        refused,
+        hub(home, "quarantine", "correct", entry, "name=", "--why", "call 10"),
+        hub(home, "quarantine", "correct", entry, put_right, "--why", "call 10", "--json"),
+        hub(home, "quarantine", "list"),
+        hub(home, "quarantine", "report", "registrations", "--out", str(home / "errors.txt")),
+        hub(home, "quarantine", "report", "registrations", "--json"),
+    ]
     # a night that takes the decisions in; its sources have gone, which is no matter here
     others.append(hub(home, "night", "--json", "--date", "2026-11-05"))
     return home, shown, others
@@ -252,6 +264,27 @@ def test_nobody_is_in_what_a_decision_or_a_refusal_says(
     assert [said.code for said in others[:5]] == [0, 0, 0, 1, 1]
     for said in others:
         assert leaks(said.all, home) == []
+
+
+def test_a_corrected_value_is_in_the_register_and_nowhere_else(
+    reviewed: tuple[Path, list[Said], list[Said]],
+) -> None:
+    """Neither what was refused nor what was put in its place, not even in what its source is told."""
+    home, _, others = reviewed
+    assert [said.code for said in others[5:11]] == [0, 1, 0, 0, 0, 0]
+    with closing(sqlite3.connect(f"file:{home / 'hub.db'}?mode=ro", uri=True)) as conn:
+        (kept,) = conn.execute("SELECT corrected FROM source_correction").fetchone()
+        (read,) = conn.execute(
+            "SELECT count(*) FROM standard_party WHERE lower(organisation_name) LIKE ?",
+            [f"%{CORRECTED}%"],
+        ).fetchone()
+    assert CORRECTED in kept.lower()
+    assert read == 1, "the night has read it"
+    assert found_in(outside_the_register(home), [CORRECTED]) == []
+    assert (home / "errors.txt").read_bytes()
+    assert leaks((home / "errors.txt").read_bytes(), home) == []
+    for said in others:
+        assert found_in(said.all, [CORRECTED]) == []
 
 
 def test_r56_no_place_of_somebody_compared_with_a_protected_customer_is_shown(
