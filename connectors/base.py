@@ -54,7 +54,7 @@ class OutcomeUnknown(ConnectorError):
 class Record:
     """One thing a source says, in the hub's declared words (see `config/sources/*.yml`).
 
-    kind: "party", "point" or "role". key: the source's own key for it, stable between deliveries.
+    kind: "party", "point", "role", "invoice" or "order". key: the source's own key for it, stable between deliveries.
     source_time: when the source says this became so, ISO 8601 UTC ("2026-11-20T22:00:00Z"), or None.
     content: declared fields only, JSON-able, absent when the source does not state them.
     is_partial: the source told these fields alone; what it said before of the others still stands.
@@ -92,6 +92,8 @@ class Batch:
     unknown: message kind nobody has told us of → count; loud in the morning letter.
     not_held: how many of those asked about the register does not hold, which says nothing about them.
     faults_of_others: records that could not be read and show nothing of ours; no more of them is kept.
+    whole: kinds of which nothing is left out: what is held of one and is neither a record nor a fault
+    here, the source states no longer.
     """
 
     records: Sequence[Record]
@@ -103,6 +105,7 @@ class Batch:
     unknown: Mapping[str, int] = field(default_factory=dict)
     not_held: int = 0
     faults_of_others: int = 0
+    whole: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

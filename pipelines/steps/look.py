@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 from sqlalchemy import Connection
 
+from pipelines.domain.dealings import Balance, balance
 from pipelines.domain.fields import FIELDS
 from pipelines.domain.names import fold
 from pipelines.domain.points import OWN_REGISTER, golden_points
@@ -16,7 +17,9 @@ from pipelines.domain.schemas import (
     GOLDEN,
     GOLDEN_POINTS,
     GOLDEN_ROLES,
+    INVOICES,
     LANDED,
+    ORDERS,
     PARTY_RECORDS,
     POINT_TIES,
     POINT_VALUES,
@@ -26,7 +29,7 @@ from pipelines.domain.schemas import (
 from pipelines.domain.survivorship import Policy
 from pipelines.steps.around import Around, NotFound, keys_of
 from pipelines.steps.night import Night
-from pipelines.store import access, frames, nights, quarantine
+from pipelines.store import access, dealings, frames, nights, quarantine
 from pipelines.store.engine import transaction
 
 OWN_REGISTER_SOURCE = "registrations"
@@ -38,7 +41,8 @@ class Customer:
 
     points: point_ref and POINT_VALUES of the points of the roles, each value that was overruled beside the
     one that stands; of a protected customer without what an order hides. handles: each record as a
-    steward writes it, no token in it.
+    steward writes it, no token in it. balance: what the customer's invoices add up to as last stated.
+    orders: ORDERS, the newest first.
     """
 
     golden: pd.Series
@@ -47,6 +51,8 @@ class Customer:
     points: pd.DataFrame
     records: pd.DataFrame
     handles: tuple[str, ...]
+    balance: Balance
+    orders: pd.DataFrame
 
 
 def find(night: Night, words: str, who: str, purpose: str) -> pd.DataFrame:
@@ -107,6 +113,8 @@ def show(night: Night, number: str, who: str, purpose: str) -> Customer:
         access.record(conn, night.now(), who, "customer show", party_id, purpose)
         records = frames.read_matching(conn, PARTY_RECORDS, key, ("party_id",))
         around = Around(conn, keys_of(records))
+        numbered_by = {name: source.numbered_by for name, source in night.settings.sources.items()}
+        orders = dealings.of_parties(conn, ORDERS, key, numbered_by)
         return Customer(
             golden.iloc[0],
             frames.read_matching(conn, PROVENANCE, key, ("party_id",)),
@@ -114,6 +122,8 @@ def show(night: Night, number: str, who: str, purpose: str) -> Customer:
             facts,
             records,
             tuple(around.handle(record) for record in keys_of(records)),
+            balance(dealings.of_parties(conn, INVOICES, key, numbered_by)),
+            orders.sort_values(["ordered_on", "source_key"], ascending=[False, True]),
         )
 
 

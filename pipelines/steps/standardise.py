@@ -9,7 +9,16 @@ import pandas as pd
 
 from expectations.rules import severity_of
 from expectations.run import Findings, validate
-from pipelines.domain.schemas import ADDRESSES, LANDED, PARTIES, POINTS, ROLES, Schema
+from pipelines.domain.schemas import (
+    ADDRESSES,
+    INVOICES,
+    LANDED,
+    ORDERS,
+    PARTIES,
+    POINTS,
+    ROLES,
+    Schema,
+)
 from pipelines.domain.standardise import Standardised, companions
 from pipelines.domain.standardise import standardise as read_landed
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
@@ -22,10 +31,19 @@ _CHECK_OF = {
     ADDRESSES: "addresses_valid",
     POINTS: "points_valid",
     ROLES: "roles_valid",
+    INVOICES: "invoices_valid",
+    ORDERS: "orders_valid",
 }
 STANDARDISE_CHECKS = tuple(_CHECK_OF.values())
 _RECORD = ["source", "source_key"]
-_KIND = {PARTIES.name: "party", ADDRESSES.name: "party", POINTS.name: "point", ROLES.name: "role"}
+_KIND = {
+    PARTIES.name: "party",
+    ADDRESSES.name: "party",
+    POINTS.name: "point",
+    ROLES.name: "role",
+    INVOICES.name: "invoice",
+    ORDERS.name: "order",
+}
 
 
 def standardise(night: Night) -> StepResult:
@@ -42,6 +60,8 @@ def standardise(night: Night) -> StepResult:
             ADDRESSES: standard.addresses,
             POINTS: standard.points,
             ROLES: standard.roles,
+            INVOICES: standard.invoices,
+            ORDERS: standard.orders,
         }
         findings = {table: validate(table, frame) for table, frame in tables.items()}
         refused = _refused(step, night, landed, standard, findings)
