@@ -8,7 +8,8 @@ transport or format. The tree, drawn; messages name hosts, files, rules and coun
     ├── Refused                it answered and said no: credentials, host key, permission, 4xx
     │   └── NotRecognised      it does not know us, or not any more: 401
     ├── Malformed              the answer as a whole can't be read: truncated, wrong encoding, no such column
-    │   └── CursorWentBack     a feed offers a position before the one we hold
+    │   ├── CursorWentBack     a feed offers a position before the one we hold
+    │   └── OtherColumns       a column that was agreed is not there, or there twice
     ├── AlreadyPublished       the name exists at the recipient; nothing was overwritten
     └── OutcomeUnknown         the bytes may or may not have arrived; ask, never resend blindly
 """
@@ -40,6 +41,10 @@ class Malformed(ConnectorError):
 
 class CursorWentBack(Malformed):
     """A change feed offered a position earlier than ours; its keeper has to explain."""
+
+
+class OtherColumns(Malformed):
+    """A file has other columns than were agreed; its keeper or our mapping has to change."""
 
 
 class AlreadyPublished(ConnectorError):

@@ -52,8 +52,15 @@ def validate(schema: Schema, frame: pd.DataFrame) -> Findings:
 
     Raises ExpectationError when a rule goes unanswered, KeyError for a column the schema does not know.
     """
-    rules = suite(schema)
-    rows = schema.conform(frame).reset_index(drop=True)
+    return ask(suite(schema), schema.conform(frame))
+
+
+def ask(rules: Sequence[Rule], rows: pd.DataFrame) -> Findings:
+    """Ask the rules of every row, which has source, source_key and the columns they look at.
+
+    Raises ExpectationError when a rule goes unanswered.
+    """
+    rows = rows.reset_index(drop=True)
     checked = {rule.name: len(rows) for rule in rules}
     if rows.empty:
         return Findings(

@@ -18,11 +18,11 @@ from typing import Any, Self
 
 from connectors.sandbox import faults as fault_catalogue
 from connectors.sandbox import finance, sftp, truth
+from connectors.sandbox.dealings import Bookkeepers, Contractor, OrderDesk
 from connectors.sandbox.dvv import PopulationRegister
 from connectors.sandbox.dvv_api import DvvApi
 from connectors.sandbox.events import Days
 from connectors.sandbox.exchange import (
-    Bookkeepers,
     CustomerService,
     Folders,
     Office,
@@ -84,11 +84,15 @@ class Town:
         )
         self._municipality = Municipality(scene)
         self._inspectors = BuildingControl()
+        self._bookkeepers = Bookkeepers(scene, self._ledger)
+        self._order_desk, self._contractor = OrderDesk(scene), Contractor(scene)
         self._offices: dict[str, Office] = {
             "own_register": CustomerService(scene),
-            "finance": Bookkeepers(self._ledger),
+            "finance": self._bookkeepers,
             "municipality": self._municipality,
             "building_control": self._inspectors,
+            "order_desk": self._order_desk,
+            "contractor": self._contractor,
         }
         self._folders = {
             where: Folders(directory / where, office) for where, office in self._offices.items()
@@ -111,7 +115,7 @@ class Town:
                 self._record({"day": "quiet" if quiet else "eventful"})
                 self._pass_day(quiet)
                 for where, faults in self._faults.items():
-                    kinds = [k for k in fault_catalogue.EXPORT_FAULTS if faults.strikes(k)]
+                    kinds = [k for k in fault_catalogue.DROP_FAULTS if faults.strikes(k)]
                     self._export(kinds, where)
             self._write_addresses()
             return self.today
@@ -134,8 +138,8 @@ class Town:
         if kind == "wrong_host_key":
             self._sftp.show_key(self._accounts[where], another=times > 0)
         with self._lock:
-            if kind in fault_catalogue.EXPORT_FAULTS:
-                self._export(self._faults[where].armed(*fault_catalogue.EXPORT_FAULTS), where)
+            if kind in fault_catalogue.DROP_FAULTS:
+                self._export(self._faults[where].armed(*fault_catalogue.DROP_FAULTS), where)
             if kind == "lost_acknowledgement" and not times:
                 self._folders[where].release()
 
@@ -194,6 +198,7 @@ class Town:
                 "ledger": list(ledger.open.values()),
                 "ended": list(ledger.ended.values()),
                 "redirects": ledger.redirects,
+                "book": list(self._bookkeepers.invoices.values()),
                 "invoices": [
                     {"customer_number": number, "point_ref": point} | invoice
                     for (number, point), invoice in ledger.invoices().items()

@@ -9,6 +9,7 @@ from pipelines.assets.stage import Shown, stage
 from pipelines.domain.schemas import LANDED
 from pipelines.settings import SourceConfig
 from pipelines.steps.ingest import INGEST_CHECKS, ingest
+from pipelines.steps.vet_feed import feed_checks
 from pipelines.texts import Texts
 
 
@@ -22,7 +23,7 @@ def landing(texts: Texts, source: SourceConfig) -> dg.AssetsDefinition:
         lambda hub: ingest(hub.night, source, lambda: hub.house.source(name)),
         Shown(
             source.title.in_(texts.language),
-            INGEST_CHECKS,
+            (*INGEST_CHECKS, *feed_checks(source)),
             (LANDED,),
             ("sftp",) if source.connector == "registrations" else ("http",),
         ),

@@ -10,7 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 from sqlalchemy import Connection
 
-from connectors.base import Ask, Batch, ConnectorError, Fault, Record, Source, Unavailable
+from connectors.base import (
+    Ask,
+    Batch,
+    ConnectorError,
+    Fault,
+    OtherColumns,
+    Record,
+    Source,
+    Unavailable,
+)
+from expectations.feeds import COLUMNS, VOLUME
 from expectations.volume import implausible
 from pipelines.domain.landing import content_hash, field_times, standing
 from pipelines.domain.schemas import LANDED
@@ -19,6 +29,7 @@ from pipelines.settings import SourceConfig
 from pipelines.steps.allow_asking import allow_asking
 from pipelines.steps.log_lookup import log_lookup
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
+from pipelines.steps.vet_feed import broken, vet
 from pipelines.store import frames, nights, quarantine
 from pipelines.store.engine import transaction
 
@@ -51,7 +62,7 @@ def land(night: Night, config: SourceConfig, batch: Batch) -> StepResult:
     with executing(night, f"ingest:{config.name}") as step:
         landed, dropped = _take_in(step, night, config, batch)
         _move_on(step, night, config, batch, len(landed), dropped)
-    return _result(batch, landed, dropped)
+    return _result(batch, landed, dropped, vet(config, batch))
 
 
 def land_answer(night: Night, config: SourceConfig, batch: Batch) -> StepResult:
@@ -270,7 +281,12 @@ def _faults(source: str, faults: Sequence[Fault], night: Night) -> pd.DataFrame:
     )
 
 
-def _result(batch: Batch, landed: pd.DataFrame, dropped: Mapping[str, int]) -> StepResult:
+def _result(
+    batch: Batch,
+    landed: pd.DataFrame,
+    dropped: Mapping[str, int],
+    vetted: Sequence[Check] = (),
+) -> StepResult:
     unknown = sum(batch.unknown.values())
     return StepResult(
         status="attention" if unknown or batch.faults else "ok",
@@ -290,12 +306,14 @@ def _result(batch: Batch, landed: pd.DataFrame, dropped: Mapping[str, int]) -> S
                 "warning",
                 {"unknown_kinds": unknown, "faults": len(batch.faults)},
             ),
+            *vetted,
         ),
     )
 
 
 def _nothing_landed(night: Night, config: SourceConfig, error: ConnectorError) -> StepResult:
     status = "down" if isinstance(error, Unavailable) else "refused"
+    columns = broken(config, COLUMNS) if isinstance(error, OtherColumns) else ()
     with transaction(night.engine) as conn:
         nights.record_feed(
             conn,
@@ -307,7 +325,7 @@ def _nothing_landed(night: Night, config: SourceConfig, error: ConnectorError) -
         )
     return StepResult(
         status="failed",
-        checks=(Check("feed_in_order", passed=False),),
+        checks=(Check("feed_in_order", passed=False), *columns),
         text=str(error),
     )
 
@@ -327,6 +345,9 @@ def _held(night: Night, config: SourceConfig, batch: Batch, reason: str) -> Step
     return StepResult(
         status="failed",
         counts={"fetched": batch.fetched, "held": batch.fetched},
-        checks=(Check("feed_in_order", passed=False, counts={"total": batch.total or 0}),),
+        checks=(
+            Check("feed_in_order", passed=False, counts={"total": batch.total or 0}),
+            *broken(config, VOLUME, total=batch.total or 0),
+        ),
         text=reason,
     )

@@ -19,7 +19,7 @@ import yaml
 from connectors.sandbox import own_register
 from connectors.sandbox.town import Town
 from connectors.sandbox.world import Person
-from pipelines.cli.town import Finance, point_at
+from pipelines.cli.town import DEALINGS, Finance, point_at
 from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN,
@@ -86,12 +86,14 @@ class Morning:
 
 
 class Living:
-    """A hub's home beside its running town."""
+    """A hub's home beside its running town. deals: it also hears of invoices, orders and visits."""
 
-    def __init__(self, home: Path, town: Town, finance: Finance = "sftp") -> None:
+    def __init__(
+        self, home: Path, town: Town, finance: Finance = "sftp", *, deals: bool = False
+    ) -> None:
         self.home = home
         self.town = town
-        point_at(home, town.addresses, finance)
+        point_at(home, town.addresses, finance, () if deals else DEALINGS)
         for recipient in ("finance", "own_register", "municipality", "building_control"):
             self.configure(f"recipients/{recipient}.yml", acknowledgement={"wait_seconds": 2})
 

@@ -32,9 +32,12 @@ HELSINKI = ZoneInfo("Europe/Helsinki")
 # what each shipped counterparty is called in the town in a box
 ENDPOINTS = {
     "sources/dvv": "dvv",
+    "sources/finance_status": "finance",
     "sources/municipality": "municipality",
+    "sources/orders": "order_desk",
     "sources/registrations": "own_register",
     "sources/ryhti": "ryhti",
+    "sources/subcontractor": "contractor",
     "sources/ytj": "ytj",
     "recipients/building_control": "building_control",
     "recipients/finance": "finance",
@@ -66,7 +69,10 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     }
     ryhti = {"base_url": "http://127.0.0.1:1", "client_id": "u", "client_secret": "p"}
     ytj = {"base_url": "http://127.0.0.1:1/v3"}
-    sftp = dict.fromkeys(("own_register", "finance", "municipality", "building_control"), door())
+    offices = (
+        "own_register", "finance", "municipality", "building_control", "order_desk", "contractor",
+    )  # fmt: skip
+    sftp = dict.fromkeys(offices, door())
     point_at(home, {"dvv": dvv, "ryhti": ryhti, "ytj": ytj, **sftp})
     return load_settings(home, {})
 
