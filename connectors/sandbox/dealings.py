@@ -71,7 +71,8 @@ class Bookkeepers:
             self._invoiced.add(key)
             number = f"{self.prefix}{260001 + len(self.invoices)}"
             state = chance.choices(list(_STATES), list(_STATES.values()))[0]
-            due = days_after(today, chance.randrange(-30, 15))
+            waited = range(-120, -60) if state == "PERINNASSA" else range(-30, 15)
+            due = days_after(today, chance.choice(waited))
             settled = min(due, days_after(today, -1)) if state in ("MAKSETTU", "HYVITETTY") else ""
             self.invoices[number] = {
                 "LASKUNRO": number,
