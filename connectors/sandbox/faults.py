@@ -191,7 +191,8 @@ def spoiled_delivery(
         key = columns[layout.parties][0]
         shown[layout.parties] = [*rows, rows[0] | {key: "X1", "ASIAKASNRO": "999999"}]
     if "duplicate_row" in kinds and rows:
-        shown[layout.parties] = [*shown[layout.parties], rows[0] | {"ASIAKASNRO": "999998"}]
+        of_another = {"ASIAKASNRO": rows[-1]["ASIAKASNRO"]}
+        shown[layout.parties] = [*shown[layout.parties], rows[0] | of_another]
     other = "windows-1252" if layout.encoding == "utf-8" else "utf-8"
     encoding = other if "wrong_encoding" in kinds else layout.encoding
     files = own_register.delivery(shown, stamp, columns, encoding)

@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 
+from expectations import feeds
 from expectations.rules import BY_TABLE, MEANINGS
 from pipelines.assets.stage import GROUPS
 from pipelines.contracts import Basis, Ground
@@ -34,6 +35,7 @@ STEPS = sorted((ROOT / "pipelines" / "steps").glob("*.py"))
 SPEAKERS = sorted((ROOT / "pipelines").rglob("*.py"))
 CHECKS = (
     *ingest.INGEST_CHECKS,
+    *feeds.CHECKS,
     *standardise.STANDARDISE_CHECKS,
     *prepare_extract.EXTRACT_CHECKS,
     *delivering.DELIVER_CHECKS,

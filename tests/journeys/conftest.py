@@ -42,11 +42,13 @@ def found(base: Path, finance: Finance) -> Path:
 
 
 @contextmanager
-def continued(founded: Path, base: Path, finance: Finance = "sftp") -> Iterator[Living]:
-    """A copy of the founded town and hub, running, on the day of the first night."""
+def continued(
+    founded: Path, base: Path, finance: Finance = "sftp", *, deals: bool = False
+) -> Iterator[Living]:
+    """A copy of the founded town and hub, running, on the day of the first night (`Living`)."""
     shutil.copytree(founded, base, dirs_exist_ok=True)
     with start(base / "town", CUSTOMERS, SEED) as town:
-        yield Living(base / "home", town, finance)
+        yield Living(base / "home", town, finance, deals=deals)
 
 
 @pytest.fixture
