@@ -24,8 +24,19 @@ from tests.canaries import FORBIDDEN
 # what the night is to trip over; with every entry the register gets a step further
 NIGHTS: tuple[tuple[str, ...], ...] = (
     ("opening",),
-    ("source:dvv", "source:ryhti", "refused row"),
-    tuple(f"ingest:{s}:uncommitted" for s in ("dvv", "registrations", "municipality", "ryhti")),
+    ("source:dvv", "source:ryhti", "source:finance_status", "source:orders", "refused row"),
+    tuple(
+        f"ingest:{source}:uncommitted"
+        for source in (
+            "dvv",
+            "registrations",
+            "municipality",
+            "ryhti",
+            "finance_status",
+            "orders",
+            "subcontractor",
+        )
+    ),
     ("standardise:uncommitted",),
     ("match:uncommitted",),
     ("consolidate:uncommitted",),
