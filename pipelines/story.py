@@ -13,7 +13,15 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.domain.schemas import GOLDEN, GOLDEN_POINTS, GOLDEN_ROLES, PARTY_RECORDS
+from pipelines.domain.dealings import balance
+from pipelines.domain.schemas import (
+    GOLDEN,
+    GOLDEN_POINTS,
+    GOLDEN_ROLES,
+    INVOICES,
+    ORDERS,
+    PARTY_RECORDS,
+)
 from pipelines.house import House, open_house
 from pipelines.store import deliveries, disclosures, frames, holdings, nights, quarantine
 from pipelines.store.engine import transaction
@@ -78,6 +86,7 @@ def _figures(
         returned = holdings.returned(conn, "own_register")
         corrected = holdings.returned(conn, "municipality")
         logged = disclosures.detail_count(conn)
+        invoices, orders = frames.read(conn, INVOICES), frames.count(conn, ORDERS)
     precision, recall = grade(records, truth)
     kinds = golden["party_type"].value_counts()
     return {
@@ -109,6 +118,13 @@ def _figures(
         "corrected": {
             "sent": len(corrected),
             "confirmed": int((corrected["state"] == "confirmed").sum()),
+        },
+        "dealings": {
+            "invoices": len(invoices),
+            "unpaid": balance(invoices).unpaid,
+            "in_collection": int((invoices["invoice_state"] == "in_collection").sum()),
+            "not_stated": balance(invoices).not_stated,
+            "orders": orders,
         },
         "disclosures": logged,
         "nights": [{"date": n["date"], "seconds": n["seconds"], "exit": n["exit"]} for n in ran],
@@ -171,6 +187,12 @@ def _figures_as_lines(facts: Mapping[str, Any]) -> list[str]:
     lines.append(
         f"{'municipality':<16}  {facts['corrected']['sent']} errors of its own told, "
         f"{facts['corrected']['confirmed']} mended by its next drop"
+    )
+    dealt = facts["dealings"]
+    lines.append(
+        f"{'invoices, orders':<16}  {dealt['invoices']} invoices, {dealt['unpaid']} unpaid, of them "
+        f"{dealt['in_collection']} in collection and {dealt['not_stated']} not stated any more; "
+        f"{dealt['orders']} orders"
     )
     lines.append(f"{'disclosure log':<16}  {facts['disclosures']} entries about people")
     took = ", ".join(
