@@ -145,7 +145,7 @@ def test_news_is_read_from_every_drop_since_the_last_in_their_order(news: Drop) 
     assert {key: told["order_kind"] for key, told in contents(second).items()} == {
         "T1": "meter", "T2": "connection",
     }  # fmt: skip
-    assert second.cursor["delivery"] == "20261103"
+    assert (second.fetched, second.cursor["delivery"]) == (2, "20261103"), "none is read twice"
     assert news.fetch(second.cursor).records == ()
     assert len(news.fetch().records) == 3, "whoever has read nothing reads all that stands there"
 
