@@ -8,7 +8,8 @@ transport or format. The tree, drawn; messages name hosts, files, rules and coun
     ├── Refused                it answered and said no: credentials, host key, permission, 4xx
     │   └── NotRecognised      it does not know us, or not any more: 401
     ├── Malformed              the answer as a whole can't be read: truncated, wrong encoding, no such column
-    │   └── CursorWentBack     a feed offers a position before the one we hold
+    │   ├── CursorWentBack     a feed offers a position before the one we hold
+    │   └── OtherColumns       a column that was agreed is not there, or there twice
     ├── AlreadyPublished       the name exists at the recipient; nothing was overwritten
     └── OutcomeUnknown         the bytes may or may not have arrived; ask, never resend blindly
 """
@@ -42,6 +43,10 @@ class CursorWentBack(Malformed):
     """A change feed offered a position earlier than ours; its keeper has to explain."""
 
 
+class OtherColumns(Malformed):
+    """A file has other columns than were agreed; its keeper or our mapping has to change."""
+
+
 class AlreadyPublished(ConnectorError):
     """The delivery's name is taken at the recipient."""
 
@@ -54,7 +59,7 @@ class OutcomeUnknown(ConnectorError):
 class Record:
     """One thing a source says, in the hub's declared words (see `config/sources/*.yml`).
 
-    kind: "party", "point" or "role". key: the source's own key for it, stable between deliveries.
+    kind: "party", "point", "role", "invoice" or "order". key: the source's own key for it, stable between deliveries.
     source_time: when the source says this became so, ISO 8601 UTC ("2026-11-20T22:00:00Z"), or None.
     content: declared fields only, JSON-able, absent when the source does not state them.
     is_partial: the source told these fields alone; what it said before of the others still stands.
@@ -93,6 +98,8 @@ class Batch:
     not_held: how many of those asked about the register does not hold, which says nothing about them.
     faults_of_others: records that could not be read and show nothing of ours; no more of them is kept.
     answers: question of `Ask.awaited` that has been answered → reference → what that came to (a plain word).
+    whole: kinds of which nothing is left out: what is held of one and is neither a record nor a fault
+    here, the source states no longer.
     """
 
     records: Sequence[Record]
@@ -105,6 +112,7 @@ class Batch:
     not_held: int = 0
     faults_of_others: int = 0
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    whole: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, repr=False)

@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import compress
 from zoneinfo import ZoneInfo
 
-from connectors.base import Malformed
+from connectors.base import Malformed, OtherColumns
 from connectors.grid import Grid, read_grid
 from connectors.mapping import LIMITS, ColumnMapping, FileMapping, Layout, Limits
 
@@ -142,10 +142,10 @@ def _interpreted(name: str, grid: Grid, mapping: FileMapping, limits: Limits) ->
     # In this order: a file without a header row must not have its first person named in a message.
     for column in mapped:
         if column not in header:
-            raise Malformed(f"{name}: no column {column}")
+            raise OtherColumns(f"{name}: no column {column}")
     for column in header:
         if column and header.count(column) > 1:
-            raise Malformed(f"{name}: column {column} stands there twice")
+            raise OtherColumns(f"{name}: column {column} stands there twice")
     cells = list(zip(*grid.rows, strict=True)) if grid.rows else [() for _ in header]
 
     def read(column_name: str, how: ColumnMapping) -> _Column:

@@ -26,13 +26,13 @@ def implausible(total: int | None, usual: int | None, rule: Corridor) -> str | N
     """Why the size is not to be believed, in one line with counts only; None when it is.
 
     total: records in the snapshot, None when the source sends no full snapshots. usual: records in the
-    last believed one, None the first time.
+    last believed ones, None the first time; from none at all any growth is believed.
     """
     if total is None:
         return None
     if total < rule.minimum:
         return f"{total} records; at least {rule.minimum} expected"
-    if usual is None:
+    if not usual:  # of nothing no corridor can be reckoned
         return None
     fewest = usual - max(1, floor(usual * rule.shrink))
     most = usual + max(1, floor(usual * rule.grow))

@@ -8,11 +8,12 @@ Does not belong here: the same rules on rows (`steps` drop, hold or refuse there
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from pipelines.contracts import Agreement, Basis, ContractField, RecipientContract, SourceConfig
 from pipelines.domain.fields import FIELDS
 from pipelines.domain.select_list import MADE_OF
-from pipelines.notice import Notice, NoticeRecipient, Purpose
+from pipelines.notice import Item, Notice, NoticeRecipient, Purpose
 
 NOTICE_FILE = "notice.yml"
 # The European Economic Area: the 27 of the Union and Iceland, Liechtenstein, Norway.
@@ -23,6 +24,14 @@ EEA = frozenset(
 _RETURNS = ("own_customers_with_accepted_changes", "supplied_records_in_error")
 # A name that smells of a decision made about somebody (R8).
 _SCORE = re.compile(r"score|rating|grade|profile|luokitus|pisteet|profiili", re.IGNORECASE)
+# … and one of what somebody did on a web site (R16, R55)
+_WEB_USE = re.compile(
+    r"(?:^|[^a-z])ip(?:$|[^a-z])|ip.?(?:number|numero|address|osoite)|cookie|ev[aä]ste|session|istunto"
+    r"|user.?agent|selain|referr?er|clickstream|page.?view|analytics|device.?id|laitetunn",
+    re.IGNORECASE,
+)
+# how long before its last day an agreement is spoken of (`ending`)
+_SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -62,11 +71,16 @@ def check(
     """Everything in the configuration that the notice does not allow on the day `on` (ISO date).
 
     A recipient in shadow may lack its agreement, a live one may not: before going live ask about a copy
-    with `mode="live"`.
+    with `mode="live"`. A source without an address may lack it too: nothing is heard of it.
     """
     return [
         *_columns_without_a_place(notice),
-        *(b for s in sources.values() for b in _of_source(notice, s, sources, on)),
+        *(
+            b
+            for s in sources.values()
+            for b in _of_source(notice, s, sources, on)
+            if s.configured or not b.key.startswith("agreement")
+        ),
         *(b for r in recipients.values() for b in _of_recipient(notice, r, on)),
         *(b for r in recipients.values() for b in _of_population(r, sources)),
     ]
@@ -91,6 +105,39 @@ def unaskable(
 ) -> list[Breach]:
     """Why nothing may be asked of the source, or taken from it, on that day; empty when it may (R15)."""
     return list(_of_source(notice, source, sources, on))
+
+
+@dataclass(frozen=True)
+class Ending:
+    """An agreement in its last days: whose file, its last day (ISO), how many days are left."""
+
+    file: str
+    last_day: str
+    days: int
+
+    def __str__(self) -> str:
+        return f"{self.file}: the agreement ends {self.last_day}, in {self.days} days"
+
+
+def ending(
+    sources: Mapping[str, SourceConfig], recipients: Mapping[str, RecipientContract], on: str
+) -> list[Ending]:
+    """Agreements in force on that day that end within 30 days of it, the soonest first (R15).
+
+    Of those heard and told alone, which is whoever has an address.
+    """
+    today = date.fromisoformat(on)
+    agreed = [(f"sources/{s.name}.yml", s.agreement) for s in sources.values() if s.configured]
+    agreed += [
+        (f"recipients/{r.recipient}.yml", r.agreement) for r in recipients.values() if r.configured
+    ]
+    left = [
+        Ending(file, a.valid_to, (date.fromisoformat(a.valid_to) - today).days)
+        for file, a in agreed
+        if a is not None and a.valid_to is not None
+    ]
+    soon = [e for e in left if 0 <= e.days <= _SOON.days]
+    return sorted(soon, key=lambda e: (e.last_day, e.file))
 
 
 def _columns_without_a_place(notice: Notice) -> Iterator[Breach]:
@@ -130,12 +177,19 @@ def _of_source(
         yield file.breach("agreement.valid_to", f"a day not before {on}", "R15", file.name)
     if source.borrow_from is not None and source.borrow_from not in sources:
         yield file.breach("borrow_from", f"one of {', '.join(sources)}", "DESIGN 2", file.name)
+    if source.numbered_by not in ("hub", *sources):
+        expected = f"hub or one of {', '.join(sources)}"
+        yield file.breach("numbered_by", expected, "DESIGN 4", file.name)
     yield from _of_purpose(notice, file, source.purpose, source.basis)
     yield from _of_questions(notice, file, source, sources)
     may_say = notice.fields_of(kind.name)
     for key, field in _mapped_fields(source):
         item = notice.item_of(field)
-        if item is None:
+        if _WEB_USE.search(field) or _WEB_USE.search(key.rpartition(".columns.")[2]):
+            yield file.breach(key, "no web data: it may not be joined to a customer", "R16, R55")
+        elif isinstance(item, Item) and item.not_held:
+            yield file.breach(key, f"no {field}: {item.not_held}", "R16, R55")
+        elif item is None:
             yield file.breach(key, f"a field that the notice covers, not {field}", "R9")
         elif field not in may_say:
             yield file.breach(key, f"no {item.name} from {kind.name}", "R10, R13")

@@ -83,7 +83,18 @@ ENVELOPE = (
 SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
     {
         "registrations": Connector(
-            frozenset({"folder", "format", "encoding", "delimiter", "files", "manifest", "keep"}),
+            frozenset(
+                {
+                    "folder",
+                    "format",
+                    "encoding",
+                    "delimiter",
+                    "files",
+                    "manifest",
+                    "keep",
+                    "complete",
+                }
+            ),
             _has_folder,
             {"identity": ("person_key", "birth_key", "key_id", "identity_fault", "business_id")},
         ),
@@ -271,7 +282,9 @@ class SourceConfig(_Connected):
     notice_source: its kind in `notice.yml`, none of who brings reference data. controller: the joint controller behind it, when it is one's
     (R14). purpose and basis: what asking it about our customers rests on, for the disclosure log (R6).
     borrow_from: the source that lends who and what is ours for one call (DESIGN 2). in_batches: for a register
-    that is asked so.
+    that is asked so. numbered_by: whose
+    customer numbers its invoices and orders speak of: `hub`, ours, or the source whose keys they are.
+    agreement: where its kind needs one (R15), nothing is read before it is signed nor after its last day.
     """
 
     connectors: ClassVar[Mapping[str, Connector]] = SOURCE_CONNECTORS
@@ -285,6 +298,7 @@ class SourceConfig(_Connected):
     basis: Basis = "contract"
     schedule: Literal["nightly"] = "nightly"
     borrow_from: Text | None = None
+    numbered_by: Text = "hub"
     expect: Expect = Expect()
     in_batches: InBatches = InBatches()
 

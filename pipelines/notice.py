@@ -71,7 +71,8 @@ class Purpose(Named):
 class Item(Declared):
     """One line of the data content and the hub's names for it.
 
-    barred: why it never leaves the house. not_held: why it isn't let in either.
+    barred: why it never leaves the house. not_held: why it isn't let in either. only_of: the kind of
+    party it is held of, where not of both.
     obligation: what the notice says about having to give it (R11).
     """
 
@@ -80,6 +81,7 @@ class Item(Declared):
     fields: tuple[Text, ...]
     barred: Text | None = None
     not_held: Text | None = None
+    only_of: Literal["person", "organisation"] | None = None
     obligation: Literal["contract", "statute", "voluntary", "not_stated"] = "not_stated"
 
 
@@ -260,6 +262,15 @@ class Notice(Declared):
         if kind is None or kind.refused:
             return frozenset()
         return frozenset(f for i in self.items if i.name in kind.says for f in i.fields)
+
+    def not_of(self, party_type: object) -> frozenset[str]:
+        """The fields that are not held of a party of that type, though of another they are."""
+        return frozenset(
+            f
+            for i in self.items
+            if isinstance(i, Item) and i.only_of is not None and party_type not in (i.only_of, None)
+            for f in i.fields
+        )
 
     def phrases(self) -> Iterator[tuple[str, str]]:
         """Where in the file, and the phrase quoted there: every one."""

@@ -13,8 +13,16 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.domain.dealings import balance
 from pipelines.domain.postal import GRADES
-from pipelines.domain.schemas import GOLDEN, GOLDEN_POINTS, GOLDEN_ROLES, PARTY_RECORDS
+from pipelines.domain.schemas import (
+    GOLDEN,
+    GOLDEN_POINTS,
+    GOLDEN_ROLES,
+    INVOICES,
+    ORDERS,
+    PARTY_RECORDS,
+)
 from pipelines.house import House, open_house
 from pipelines.store import (
     deliveries,
@@ -94,6 +102,7 @@ def _figures(
             for name, source in house.settings.sources.items()
             if source.configured and source.asks_in_batches
         }
+        invoices, orders = frames.read(conn, INVOICES), frames.count(conn, ORDERS)
     precision, recall = grade(records, truth)
     kinds = golden["party_type"].value_counts()
     return {
@@ -128,6 +137,13 @@ def _figures(
             "confirmed": int((corrected["state"] == "confirmed").sum()),
         },
         "asked_in_batches": asked,
+        "dealings": {
+            "invoices": len(invoices),
+            "unpaid": balance(invoices).unpaid,
+            "in_collection": int((invoices["invoice_state"] == "in_collection").sum()),
+            "not_stated": balance(invoices).not_stated,
+            "orders": orders,
+        },
         "disclosures": logged,
         "nights": [{"date": n["date"], "seconds": n["seconds"], "exit": n["exit"]} for n in ran],
     }
@@ -199,6 +215,12 @@ def _figures_as_lines(facts: Mapping[str, Any]) -> list[str]:
     for name, grades in facts["asked_in_batches"].items():
         answers = ", ".join(f"{grade} {n}" for grade, n in sorted(grades.items()))
         lines.append(f"{name:<16}  {sum(grades.values())} people asked about in batches: {answers}")
+    dealt = facts["dealings"]
+    lines.append(
+        f"{'invoices, orders':<16}  {dealt['invoices']} invoices, {dealt['unpaid']} unpaid, of them "
+        f"{dealt['in_collection']} in collection and {dealt['not_stated']} not stated any more; "
+        f"{dealt['orders']} orders"
+    )
     lines.append(f"{'disclosure log':<16}  {facts['disclosures']} entries about people")
     took = ", ".join(
         f"{n['date']} {n['seconds']} s{'' if n['exit'] == 0 else ' NOT CLEAN'}"

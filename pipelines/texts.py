@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Literal
 
+from expectations import feeds
 from expectations.rules import MEANINGS
 from pipelines.settings import read_yaml, shipped
 
@@ -52,4 +53,5 @@ class Texts:
 
     def counted(self, name: str) -> str:
         """What a check counted: how often a rule was broken, by its meaning, or a count."""
-        return MEANINGS[name][self.language] if name in MEANINGS else self.count(name)
+        told = MEANINGS.get(name) or feeds.MEANINGS.get(name)
+        return told[self.language] if told else self.count(name)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from connectors.sandbox import faults, own_register
-from connectors.sandbox.finance import COLUMNS, Delivery, Ledger, open_delivery
+from connectors.sandbox.finance import Delivery, open_delivery
 from connectors.sandbox.scene import Scene
 
 _KEPT_DELIVERIES = 7
@@ -60,26 +60,6 @@ class CustomerService:
 
     def pass_day(self, quiet: bool) -> None:
         """Nothing: what clerks do happens with what they hear (`events`)."""
-
-
-class Bookkeepers:
-    """The finance outsourcer."""
-
-    takes = COLUMNS
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def export(self, stamp: str, spoiled_by: list[str]) -> dict[str, bytes]:
-        """Nothing."""
-        return {}
-
-    def take(self, delivery: Delivery, refuse_first: bool, stubborn: bool) -> dict[int, str]:
-        """A billing extract, booked."""
-        return self._ledger.receive(delivery, refuse_first)
-
-    def pass_day(self, quiet: bool) -> None:
-        """Nothing."""
 
 
 class Folders:

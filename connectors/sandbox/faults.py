@@ -61,7 +61,7 @@ EXPORT_FAULTS = {
     "not_ready": "the marker is missing",
     "shrunk": "more than half of the people and roles are missing",
     "extra_column": "a column nobody has heard of",
-    "missing_column": "HETU_YTUNNUS is missing",
+    "missing_column": "a column that was agreed is missing",
     "wrong_encoding": "the files are in another encoding than agreed",
 }
 POSTAL_FAULTS = {
@@ -77,7 +77,12 @@ ANSWER_FAULTS = {
     "stranger": "answers a reference nobody sent",
     "late": "keeps its answer for another day; 99 times is never",
 }
-DROP_FAULTS = EXPORT_FAULTS | POSTAL_FAULTS | ANSWER_FAULTS
+DEALING_FAULTS = {
+    "missing_column": "a column that was agreed is missing",
+    "unknown_customer": "a row under a customer number that is nobody's",
+    "duplicate_row": "a row stands there twice, and the two differ",
+}
+DROP_FAULTS = EXPORT_FAULTS | POSTAL_FAULTS | ANSWER_FAULTS | DEALING_FAULTS
 RETURN_FAULTS = {"stubborn": "accepts returns and keeps its own values"}
 NETVISOR_FAULTS = {
     "late": "carries a telling out and never answers; withdrawing ends the wait",
@@ -95,7 +100,9 @@ CATALOGUE: dict[str, dict[str, str]] = {
     "ytj": {k: v for k, v in SERVER_FAULTS.items() if k != "unauthorised"} | YTJ_FAULTS,
     "own_register": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
     "municipality": SFTP_FAULTS | EXPORT_FAULTS | RETURN_FAULTS,
-    "finance": SFTP_FAULTS,
+    "finance": SFTP_FAULTS | DEALING_FAULTS,
+    "order_desk": DEALING_FAULTS,
+    "contractor": {"missing_column": DEALING_FAULTS["missing_column"]},
     "building_control": SFTP_FAULTS,
     "postal": POSTAL_FAULTS,
     "address_batch": {
@@ -201,14 +208,21 @@ def spoiled_delivery(
     shown = dict(tables)
     columns = dict(layout.columns)
     if "shrunk" in kinds:
-        for table in (layout.parties, layout.roles):
+        for table in {layout.parties, layout.roles}:
             shown[table] = shown[table][: len(shown[table]) * 2 // 5]
     if "extra_column" in kinds:
         columns[layout.parties] = (*columns[layout.parties], "HOROSKOOPPI")
         shown[layout.parties] = [row | {"HOROSKOOPPI": "kauris"} for row in shown[layout.parties]]
     if "missing_column" in kinds:
-        kept = tuple(c for c in columns[layout.parties] if c != "HETU_YTUNNUS")
+        kept = tuple(c for c in columns[layout.parties] if c != layout.needed)
         columns[layout.parties] = kept
+    rows = shown[layout.parties]
+    if "unknown_customer" in kinds and rows:
+        key = columns[layout.parties][0]
+        shown[layout.parties] = [*rows, rows[0] | {key: "X1", "ASIAKASNRO": "999999"}]
+    if "duplicate_row" in kinds and rows:
+        of_another = {"ASIAKASNRO": rows[-1]["ASIAKASNRO"]}
+        shown[layout.parties] = [*shown[layout.parties], rows[0] | of_another]
     other = "windows-1252" if layout.encoding == "utf-8" else "utf-8"
     encoding = other if "wrong_encoding" in kinds else layout.encoding
     files = own_register.delivery(shown, stamp, columns, encoding)

@@ -36,12 +36,16 @@ ROLE_COLUMNS = _words(
 
 @dataclass(frozen=True)
 class Layout:
-    """How a register drops its tables. parties, roles: the tables of people and of what they are to us."""
+    """How a register drops its tables. parties, roles: the tables of people and of what they are to us.
+
+    needed: a column of the table of people without which nobody can use it.
+    """
 
     columns: Mapping[str, tuple[str, ...]]
     encoding: str
     parties: str
     roles: str
+    needed: str = "HETU_YTUNNUS"
 
 
 TABLES = {"asiakkaat": CUSTOMER_COLUMNS, "kulutuspisteet": POINT_COLUMNS, "roolit": ROLE_COLUMNS}

@@ -19,11 +19,11 @@ from typing import Any, Self
 from connectors.sandbox import faults as fault_catalogue
 from connectors.sandbox import finance, sftp, truth
 from connectors.sandbox.address_batch import AddressCompany
+from connectors.sandbox.dealings import Bookkeepers, Contractor, OrderDesk
 from connectors.sandbox.dvv import PopulationRegister
 from connectors.sandbox.dvv_api import DvvApi
 from connectors.sandbox.events import Days
 from connectors.sandbox.exchange import (
-    Bookkeepers,
     CustomerService,
     Folders,
     Office,
@@ -90,13 +90,17 @@ class Town:
         self._municipality = Municipality(scene)
         self._inspectors = BuildingControl()
         self._address_company = AddressCompany(scene)
+        self._bookkeepers = Bookkeepers(scene, self._ledger)
+        self._order_desk, self._contractor = OrderDesk(scene), Contractor(scene)
         self._offices: dict[str, Office] = {
             "own_register": CustomerService(scene),
-            "finance": Bookkeepers(self._ledger),
+            "finance": self._bookkeepers,
             "municipality": self._municipality,
             "building_control": self._inspectors,
             "postal": Post(scene),
             "address_batch": self._address_company,
+            "order_desk": self._order_desk,
+            "contractor": self._contractor,
         }
         self._folders = {
             where: Folders(directory / where, office) for where, office in self._offices.items()
@@ -202,6 +206,7 @@ class Town:
                 "ledger": list(ledger.open.values()),
                 "ended": list(ledger.ended.values()),
                 "redirects": ledger.redirects,
+                "book": list(self._bookkeepers.invoices.values()),
                 "invoices": [
                     {"customer_number": number, "point_ref": point} | invoice
                     for (number, point), invoice in ledger.invoices().items()

@@ -1,8 +1,8 @@
-"""A register dropped whole, as three files and a ready marker: our own customers', or a town's.
+"""A drop of files and a ready marker: our own customers' register, a town's, or what others did for them.
 
 Belongs here: which delivery is read, that it is whole, its rows in the hub's words. Does not belong
-here: encodings and cells (`grid`, `tabular`), columns and codes (the source's YAML), who of a
-town is ours (`ours`).
+here: encodings and cells (`grid`, `tabular`), columns and codes (the source's YAML), which words
+there are (`vocabulary`), who of a town is ours (`ours`).
 
 The layout is our own design on FORMATS.md §9. A delivery is the files of one date;
 `valmis_{date}.json` comes last and names each with its rows and SHA-256, so one without it is not
@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Self
@@ -41,50 +41,11 @@ from connectors.mapping import LIMITS, FileMapping, Layout, Limits, demand, dema
 from connectors.ours import Ours
 from connectors.premises import plain_building_id, plain_property_id
 from connectors.tabular import Table, read_table
+from connectors.vocabulary import DEALINGS, IDENTITY, PARTY, demand_kinds, demand_vocabulary
 
-PARTY = "party"
-IDENTITY = "identity"  # the shared column of identity code and business id: mapped, never landed
-
-_ADDRESS_PARTS = frozenset(
-    [
-        "care_of", "line", "street", "house", "stair", "apartment", "split", "postal_code",
-        "post_office", "country", "valid_from", "valid_to",
-    ]
-)  # fmt: skip
-_ADDRESS_TYPES = frozenset(
-    ["postal", "temporary", "permanent", "contact", "final_invoice", "visiting"]
-)
 _BESIDE_AN_ADDRESS = frozenset(
     {"country", "valid_from", "valid_to"}
 )  # none of them is an address alone
-_FIELDS: Mapping[str, frozenset[str]] = {
-    "party": frozenset(
-        [
-            "party_type",
-            "name",
-            "family_name",
-            "given_names",
-            "called_name",
-            "organisation_name",
-            "business_id",
-            "phone",
-            "email",
-            "www",
-            "language",
-            "delivery_channel",
-            "einvoice_address",
-            "einvoice_operator",
-            "protection",
-            "protection_until",
-            "death_date",
-        ]
-    )
-    | {IDENTITY}
-    | {f"addresses.{kind}.{part}" for kind in _ADDRESS_TYPES for part in _ADDRESS_PARTS},
-    "point": frozenset(["property_id", "building_id", "line", "postal_code", "post_office"]),
-    "role": frozenset(["party", "point", "role_type", "valid_from", "valid_to"])
-    | {f"final_invoice.{part}" for part in ("line", "postal_code", "post_office")},
-}
 _BUSINESS_ID = re.compile(r"(?:FI)?([0-9]{6,7}-[0-9]|[0-9]{8})", re.IGNORECASE)
 _MARKER = re.compile(r"valmis_([0-9]{8})\.json")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -95,9 +56,10 @@ _MARKER_LIMIT = 1024 * 1024
 class RegistrationsOptions:
     """Where the export is dropped and how it is written.
 
-    files: table → its mapping; exactly one of them has kind "party". manifest: a delivery ends with
-    a `valmis_` marker; without one it is there when all its files are, and nothing tells a cut-off
-    file.
+    files: table → its mapping; exactly one of them has kind "party", unless all are dealings.
+    manifest: a delivery ends with a `valmis_` marker; without one it is there when all its files are,
+    and nothing tells a cut-off file. complete: a delivery is all there is; if not, it is what came
+    since the one before (dealings alone), and every delivery counts.
     keep_ours: the drop holds others than our customers, and nothing of them may leave the connector.
     allow_test_identities: admit codes with an individual number 900–999.
     """
@@ -107,6 +69,7 @@ class RegistrationsOptions:
     layout: Layout = field(default_factory=Layout)
     manifest: bool = True
     keep_ours: bool = False
+    complete: bool = True
     allow_test_identities: bool = False
     limits: Limits = LIMITS
 
@@ -125,6 +88,7 @@ class RegistrationsOptions:
                 "files",
                 "manifest",
                 "keep",
+                "complete",
                 "allow_test_identities",
             },
         )
@@ -132,26 +96,39 @@ class RegistrationsOptions:
         for table, entry in (config.get("files") or {}).items():
             try:
                 files[str(table)] = FileMapping.from_mapping(entry)
-                _demand_vocabulary(files[str(table)])
+                demand_vocabulary(files[str(table)])
             except ValueError as wrong:
                 raise ValueError(f"files.{table}.{wrong}") from None
         kinds = [mapping.kind for mapping in files.values()]
-        demand(kinds.count("party") == 1, "files: exactly one must be of kind party")
+        demand_kinds(kinds)
+        complete = config.get("complete", True)
+        only_dealings = DEALINGS.issuperset(kinds)
+        demand(
+            complete is True or (complete is False and only_dealings),
+            "complete: must be true, or false where all files are of invoices and orders",
+        )
         keep = config.get("keep", "all")
-        demand(keep in ("all", "ours"), "keep: must be all or ours")
+        demand(
+            keep == "all" or (keep == "ours" and not only_dealings),
+            "keep: must be all, or ours where people are in the drop",
+        )
         return cls(
             folder=FolderOptions.from_mapping(config.get("folder") or {}),
             files=files,
             layout=Layout.from_mapping(config),
             manifest=bool(config.get("manifest", True)),
             keep_ours=keep == "ours",
+            complete=complete,
             allow_test_identities=bool(config.get("allow_test_identities", allow_test_identities)),
         )
 
     @property
-    def party_file(self) -> FileMapping:
-        """The mapping of the customers' file."""
-        return next(mapping for mapping in self.files.values() if mapping.kind == "party")
+    def counted(self) -> Collection[FileMapping]:
+        """The files whose rows say how large the register is: the people's, or all of dealings; none of news."""
+        if not self.complete:
+            return ()
+        people = [mapping for mapping in self.files.values() if mapping.kind == PARTY]
+        return people or self.files.values()
 
 
 def connect(options: Mapping[str, Any], opening: Opening) -> "Registrations":
@@ -186,9 +163,10 @@ class Registrations(Source, Lender):
     def fetch(self, ask: Ask) -> Batch:
         """The whole register as the newest delivery has it, unless that is the one read last.
 
+        Of a drop of news (not `complete`) all that came after the one read last, the oldest first.
         cursor: {"delivery": "yyyymmdd", "files": {name: sha256}}, and with keep_ours the digest of
         what was lent as "ours": a drop that is the same is read again once somebody has become ours.
-        fetched, total: rows of all files and of the parties' file, whoever's they are. Faults: rows
+        fetched, total: rows of all files and of those `counted`, whoever's they are. Faults: rows
         that can't be read, and `duplicate_key` for a key whose rows differ: the later one is the
         record, the earlier is in the fault. Raises `CursorWentBack` when the newest delivery is
         older than the one read last; `Malformed` when a file is cut off, empty, wrongly encoded or
@@ -200,12 +178,12 @@ class Registrations(Source, Lender):
             self._refuse_wrong_time(folder, delivery, ask)
             marked = bool(delivery.digests)
             if ask.cursor is not None and marked and self._same(delivery, ask.cursor, ours):
-                party_file = self._options.party_file.name(delivery.stamp)
-                return Batch((), ask.cursor, fetched=0, total=delivery.rows[party_file])
-            payloads = {
-                table: self._payload(folder, delivery, mapping)
-                for table, mapping in self._options.files.items()
-            }
+                counted = [m.name(delivery.stamp) for m in self._options.counted]
+                total = sum(delivery.rows[name] for name in counted) if counted else None
+                return Batch((), ask.cursor, fetched=0, total=total)
+            unread = [*self._missed(folder, delivery, ask), delivery]
+            read = [(one, self._payloads(folder, one)) for one in unread]
+        payloads = read[-1][1]
         digests = {
             mapping.name(delivery.stamp): hashlib.sha256(payloads[table]).hexdigest()
             for table, mapping in self._options.files.items()
@@ -213,7 +191,7 @@ class Registrations(Source, Lender):
         delivery = _Delivery(delivery.stamp, delivery.rows, digests)
         if ask.cursor is not None and not ask.reread and self._same(delivery, ask.cursor, ours):
             return Batch((), ask.cursor, fetched=0)
-        return self._batch(delivery, payloads, ours)
+        return self._batch([*read[:-1], (delivery, payloads)], ours)
 
     def borrow(self, customers: Collection[str] | None = None) -> Borrowed:
         """Own customers and their points, from the newest delivery; read anew every time.
@@ -270,19 +248,30 @@ class Registrations(Source, Lender):
     # ── which delivery ──────────────────────────────────────────────────────────────────────────
 
     def _newest(self, folder: Folder) -> _Delivery:
-        names = {info.name for info in folder.list()}
-        if self._options.manifest:
-            stamps = {m[1] for m in map(_MARKER.fullmatch, names) if m}
-        else:
-            stamps = set.intersection(
-                *(_stamps(mapping, names) for mapping in self._options.files.values())
-            )
+        stamps = self._there(folder)
         if not stamps:
             raise Unavailable(f"{folder.where}: no complete delivery is there yet")
-        stamp = max(stamps)
-        if not self._options.manifest:
-            return _Delivery(stamp)
-        return self._marked(folder, stamp)
+        return self._opened(folder, max(stamps))
+
+    def _there(self, folder: Folder) -> set[str]:
+        """The dates of all complete deliveries."""
+        names = {info.name for info in folder.list()}
+        if self._options.manifest:
+            return {m[1] for m in map(_MARKER.fullmatch, names) if m}
+        return set.intersection(
+            *(_stamps(mapping, names) for mapping in self._options.files.values())
+        )
+
+    def _missed(self, folder: Folder, newest: _Delivery, ask: Ask) -> list[_Delivery]:
+        """Of a drop of news, those before the newest that nobody has read; oldest first."""
+        if self._options.complete:
+            return []
+        read_last = "" if ask.cursor is None or ask.reread else str(ask.cursor["delivery"])
+        stamps = sorted(s for s in self._there(folder) if read_last < s < newest.stamp)
+        return [self._opened(folder, stamp) for stamp in stamps]
+
+    def _opened(self, folder: Folder, stamp: str) -> _Delivery:
+        return self._marked(folder, stamp) if self._options.manifest else _Delivery(stamp)
 
     def _marked(self, folder: Folder, stamp: str) -> _Delivery:
         name = f"valmis_{stamp}.json"
@@ -327,6 +316,10 @@ class Registrations(Source, Lender):
             for mapping in self._options.files.values()
         )
 
+    def _payloads(self, folder: Folder, delivery: _Delivery) -> dict[str, bytes]:
+        files = self._options.files.items()
+        return {table: self._payload(folder, delivery, mapping) for table, mapping in files}
+
     def _payload(self, folder: Folder, delivery: _Delivery, mapping: FileMapping) -> bytes:
         name = mapping.name(delivery.stamp)
         payload = folder.read(name, self._options.limits.size)
@@ -340,18 +333,24 @@ class Registrations(Source, Lender):
     # ── rows → records ──────────────────────────────────────────────────────────────────────────
 
     def _batch(
-        self, delivery: _Delivery, payloads: Mapping[str, bytes], ours: Ours | None
+        self, read: Sequence[tuple[_Delivery, Mapping[str, bytes]]], ours: Ours | None
     ) -> Batch:
+        delivery = read[-1][0]
         records: list[Record] = []
         faults: list[Fault] = []
+        counted = self._options.counted
         fetched, total = 0, 0
         dropped: Counter[str] = Counter()
         unknown: Counter[str] = Counter()
         content = _Contents(self._tokens, self._options.allow_test_identities)
-        for name, mapping in self._options.files.items():
-            table = self._table(delivery, mapping, payloads[name])
+        every = [
+            (self._table(one, mapping, payloads[name]), mapping)
+            for one, payloads in read
+            for name, mapping in self._options.files.items()
+        ]
+        for table, mapping in every:
             fetched += table.count
-            total += table.count if mapping.kind == "party" else 0
+            total += table.count if mapping in counted else 0
             dropped.update(table.dropped)
             unknown.update(table.unknown)
             taken, refused = _records(mapping.kind, table, content)
@@ -366,11 +365,12 @@ class Registrations(Source, Lender):
             records=records,
             cursor=cursor,
             fetched=fetched,
-            total=total,
+            total=total if counted else None,
             faults=faults,
             dropped=dict(dropped),
             unknown=dict(unknown),
             faults_of_others=unreadable - len(faults),
+            whole=frozenset(m.kind for m in counted) & DEALINGS,
         )
 
     def _table(self, delivery: _Delivery, mapping: FileMapping, payload: bytes) -> Table:
@@ -379,7 +379,9 @@ class Registrations(Source, Lender):
         stated = delivery.rows.get(name)
         if stated is not None and stated != table.count:
             raise Malformed(f"{name}: {table.count} rows, but its marker states {stated}")
-        if not table.keys:
+        # that nobody has ordered or owes anything is believed of a marker alone
+        is_empty = mapping.kind in DEALINGS and stated == 0
+        if not table.keys and not is_empty:
             refused = f"all {table.count} were refused" if table.count else "it has none"
             raise Malformed(f"{name}: no row to take in, {refused}")
         return table
@@ -460,15 +462,3 @@ def _stamps(mapping: FileMapping, names: Iterable[str]) -> set[str]:
     before, _, after = mapping.pattern.partition("{date}")
     shape = re.compile(re.escape(before) + "([0-9]{8})" + re.escape(after))
     return {m[1] for m in map(shape.fullmatch, names) if m}
-
-
-def _demand_vocabulary(mapping: FileMapping) -> None:
-    """Every mapped field is one the hub has for that kind of record, and none is mapped twice."""
-    demand(mapping.kind in _FIELDS, f"kind: must be one of {', '.join(sorted(_FIELDS))}")
-    mapped = Counter(column.field for column in mapping.columns.values())
-    for name, column in mapping.columns.items():
-        demand(
-            column.field in _FIELDS[mapping.kind],
-            f"columns.{name}: a {mapping.kind} has no field {column.field}",
-        )
-        demand(mapped[column.field] == 1, f"columns.{name}: {column.field} is mapped twice")

@@ -3,7 +3,7 @@
 Belongs here: the table of rules, put together. Does not belong here: a rule; asking it (`expectations.run`).
 """
 
-from expectations.rules import addresses, parties, points, reading, roles, shape, text
+from expectations.rules import addresses, dealings, parties, points, reading, roles, shape, text
 from expectations.rules.rule import Rule, Severity
 
 BY_TABLE: dict[str, tuple[Rule, ...]] = {
@@ -11,6 +11,8 @@ BY_TABLE: dict[str, tuple[Rule, ...]] = {
     "standard_address": addresses.RULES,
     "standard_point": points.RULES,
     "standard_role": roles.RULES,
+    "standard_invoice": dealings.INVOICE_RULES,
+    "standard_order": dealings.ORDER_RULES,
 }
 
 MEANINGS: dict[str, dict[str, str]] = {
@@ -21,6 +23,7 @@ MEANINGS: dict[str, dict[str, str]] = {
     **addresses.MEANINGS,
     **points.MEANINGS,
     **roles.MEANINGS,
+    **dealings.MEANINGS,
 }
 
 _SEVERITIES: dict[str, Severity] = {

@@ -18,9 +18,9 @@ MEANINGS = {
         "A record's content could not be read.",
     ),
     "unknown_kind": meaning(
-        "Tietue ei ole asiakas, kulutuspiste eikä rooli.",
-        "Posten är varken kund, förbrukningsställe eller roll.",
-        "A record is neither a party, a point nor a role.",
+        "Tietueen lajia ei tunneta.",
+        "Postens typ är okänd.",
+        "A record is of no kind we know.",
     ),
     "control_character": meaning(
         "Kentässä on ohjausmerkkejä, kuten vioittuneessa tiedostossa.",
@@ -34,6 +34,21 @@ MEANINGS = {
     ),
     "unknown_role_type": meaning(
         "Roolin lajia ei tunneta.", "Rollens typ är okänd.", "A role's type is unknown."
+    ),
+    "missing_customer": meaning(
+        "Laskulta tai tilaukselta puuttuu asiakasnumero.",
+        "Fakturan eller beställningen saknar kundnummer.",
+        "An invoice or order names no customer.",
+    ),
+    "unknown_invoice_state": meaning(
+        "Laskun tila puuttuu tai sitä ei tunneta.",
+        "Fakturans läge saknas eller är okänt.",
+        "What has become of an invoice is missing or unknown.",
+    ),
+    "unknown_order_kind": meaning(
+        "Tilauksen lajia ei tunneta.",
+        "Beställningens art är okänd.",
+        "What was ordered is unknown.",
     ),
     "missing_party": meaning(
         "Roolilta puuttuu asiakas.", "Rollen saknar kund.", "A role names no party."
@@ -78,6 +93,11 @@ MEANINGS = {
     ),
     "www_shape": meaning(
         "Verkko-osoite on virheellinen.", "Webbadressen är felaktig.", "A web address is faulty."
+    ),
+    "www_of_person": meaning(
+        "Henkilölle merkittyä verkko-osoitetta ei säilytetä.",
+        "En webbadress som uppges för en person sparas inte.",
+        "A web address stated of a person is not kept.",
     ),
     "language_code": meaning(
         "Kielikoodi on virheellinen.", "Språkkoden är felaktig.", "A language code is faulty."

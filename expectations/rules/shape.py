@@ -10,6 +10,8 @@ from pipelines.domain.schemas import Schema
 _REQUIRED = {
     "standard_party": ("party_type", "protection"),
     "standard_address": ("address_type", "country"),
+    "standard_invoice": ("customer_number", "invoice_state"),
+    "standard_order": ("customer_number",),
     "standard_role": ("party_source_key", "point_source_key", "role_type"),
 }
 

@@ -10,6 +10,7 @@ from pipelines.domain.schemas import LANDED
 from pipelines.settings import SourceConfig
 from pipelines.steps.ingest import INGEST_CHECKS, ingest
 from pipelines.steps.load_postal import load_postal
+from pipelines.steps.vet_feed import feed_checks
 from pipelines.texts import Texts
 
 
@@ -34,7 +35,7 @@ def landing(texts: Texts, source: SourceConfig) -> dg.AssetsDefinition:
         lambda hub: ingest(hub.night, source, lambda: hub.house.source(name)),
         Shown(
             title,
-            INGEST_CHECKS,
+            (*INGEST_CHECKS, *feed_checks(source)),
             (LANDED,),
             ("sftp",) if "folder" in source.options else ("http",),
         ),

@@ -32,7 +32,14 @@ def register(texts: Texts, sources: Sequence[str]) -> list[dg.AssetsDefinition]:
             Shown(
                 "",
                 STANDARDISE_CHECKS,
-                (schemas.PARTIES, schemas.ADDRESSES, schemas.POINTS, schemas.ROLES),
+                (
+                    schemas.PARTIES,
+                    schemas.ADDRESSES,
+                    schemas.POINTS,
+                    schemas.ROLES,
+                    schemas.INVOICES,
+                    schemas.ORDERS,
+                ),
                 ("pandas", "greatexpectations"),
             ),
         ),

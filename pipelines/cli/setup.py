@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.breaches import check as check_notice
+from pipelines.breaches import ending
 from pipelines.cli import Failed, Invocation, answer, json_option
 from pipelines.cli.keys import MEANING, mint_missing, state_of_keys, whereabouts
 from pipelines.settings import shipped, site_files
@@ -102,9 +103,9 @@ def check(
     """Check that the hub can run, and that it has run.
 
     Says of every configuration file which one counts, what the environment overrides, who is not set up,
-    whether the key can be used, and what the privacy notice does not allow; then whether the database is
-    this hub's and how old the last good night is. Exit code 1 if anything stands in the way: a monitor
-    that hears nothing, or 1, calls somebody.
+    whether the key can be used, which agreement ends within 30 days, and what the privacy notice does not
+    allow; then whether the database is this hub's and how old the last good night is. Exit code 1 if
+    anything stands in the way: a monitor that hears nothing, or 1, calls somebody.
 
     \b
     Examples:
@@ -212,6 +213,7 @@ def configuration(invocation: Invocation) -> Configuration:
     breaches = check_notice(
         settings.notice, settings.sources, settings.recipients, invocation.today()
     )
+    soon = ending(settings.sources, settings.recipients, invocation.today())
     keys = state_of_keys(invocation)
     files = {
         path: {"from": "site" if origin.is_relative_to(site) else "shipped", "path": str(origin)}
@@ -230,6 +232,7 @@ def configuration(invocation: Invocation) -> Configuration:
         "key": {name: value for name, value in keys[0].items() if name != "name"},
         "keys": keys,
         "breaches": [asdict(b) for b in breaches],
+        "ending_agreements": [asdict(e) for e in soon],
     }
     lines = [
         *(f"{file['from']:8} {path:32} {file['path']}" for path, file in files.items()),
@@ -238,6 +241,7 @@ def configuration(invocation: Invocation) -> Configuration:
         *(_party("source", n, s.configured, "") for n, s in settings.sources.items()),
         *(_party("told", n, r.configured, r.mode) for n, r in settings.recipients.items()),
         *(f"key      {key['name']:8} {key['key_id'] or 'none'} from {key['from']}" for key in keys),
+        *(f"soon     {one}" for one in soon),
         *(f"problem  {problem}" for problem in problems),
         *([] if problems else ["the configuration can be used"]),
     ]

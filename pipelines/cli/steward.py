@@ -7,6 +7,7 @@ anything. Whoever sees a person says who they are (`--as`, or the login) and is 
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ import pandas as pd
 from pipelines.cli import Failed, Invocation, answer, is_date, json_option
 
 if TYPE_CHECKING:
+    from pipelines.domain.dealings import Balance
     from pipelines.steps.night import Night
 
 
@@ -130,6 +132,7 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     Below the values stands every address that a source states, with its first day, whoever is believed, and how
     much of the address that stands the post's file knows, or whether its line could be read otherwise.
     Of a point: property, building, connections; `overruled` is what another register says against it.
+    Then what is unpaid, as the finance outsourcer last told, and earlier orders.
 
     \b
     Examples:
@@ -146,6 +149,7 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     roles = found.roles[["role_type", "point_ref", "valid_from", "valid_to", "source", "rule"]]
     points = found.points[["point_ref", "field", "value", "source", "source_time", "rule"]]
     numbers = found.records.loc[found.records["source"] == "registrations", "source_key"]
+    orders = found.orders[["source_key", "order_kind", "ordered_on", "point_ref", "source"]]
     if as_json:
         click.echo(
             json.dumps(
@@ -159,6 +163,8 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
                     "roles": records(roles),
                     "points": records(points),
                     "customer_numbers": list(numbers),
+                    "invoices": asdict(found.balance),
+                    "orders": records(orders),
                     "records": list(found.handles),
                 },
                 ensure_ascii=False,
@@ -176,8 +182,8 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     if found.ambiguity:
         click.echo(f"address: {texts.say(f'ambiguity.{found.ambiguity}')}")
     click.echo()
-    headings = ("source says", "address", "street", "code", "post office", "from", "until")
-    click.echo(table(found.addresses.itertuples(index=False), headings))
+    stated = ("source says", "address", "street", "code", "post office", "from", "until")
+    click.echo(table(found.addresses.itertuples(index=False), stated))
     click.echo()
     click.echo(
         table(roles.itertuples(index=False), ("role", "point", "from", "until", "source", why))
@@ -186,8 +192,27 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     click.echo(
         table(points.itertuples(index=False), ("point", "field", "value", "source", "since", why))
     )
+    click.echo("")
+    click.echo("\n".join(_unpaid(found.balance)))
+    if len(orders):
+        ordered = ("order", "what", "day", "point", "source")
+        click.echo(f"\n{table(orders.itertuples(index=False), ordered)}")
     click.echo(f"\ncustomer numbers in the own register: {', '.join(numbers)}")
     click.echo(f"records (hub review --records): {', '.join(found.handles)}")
+
+
+def _unpaid(balance: "Balance") -> Iterator[str]:
+    """What stands unpaid, in a line; and one more where the outsourcer has stopped saying so."""
+    due = f", the oldest due {balance.oldest_due}" if balance.oldest_due else ""
+    yield (
+        f"unpaid invoices: {balance.unpaid}{due}; "
+        f"in collection: {'yes' if balance.in_collection else 'no'}"
+    )
+    if balance.not_stated:
+        yield (
+            f"  {balance.not_stated} of them not stated any more since {balance.not_stated_since}: "
+            "ask the finance outsourcer"
+        )
 
 
 @customer.command()

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -21,9 +21,19 @@ from pipelines.cli import Failed, Invocation, answer, json_option
 Finance = Literal["sftp", "netvisor"]
 
 _READY_SECONDS = 60
-# who of the town drops files → the source that reads them; each takes deliveries under its own name too
-_DROPS = {"own_register": "registrations", "municipality": "municipality"}
-_AGREEMENT = {"reference": "demo", "signed": "2026-01-01", "valid_to": None}
+# a source that reads drops → who of the town drops them
+_DROPS = {
+    "registrations": "own_register",
+    "municipality": "municipality",
+    "finance_status": "finance",
+    "orders": "order_desk",
+    "subcontractor": "contractor",
+    "postal": "postal",
+}
+DEALINGS = frozenset({"finance_status", "orders", "subcontractor"})
+"""Sources whose word changes nobody's bill; a town for something else may do without them."""
+_TOLD = ("finance", "building_control", "own_register", "municipality")
+_SIGNED = {"reference": "demo", "signed": "2026-01-01", "valid_to": None}
 
 
 def control(directory: Path, method: str, path: str, body: object = None) -> Any:
@@ -67,10 +77,15 @@ def serving(directory: Path, customers: int, seed: int) -> Iterator[dict[str, An
             town.wait()
 
 
-def point_at(home: Path, addresses: Mapping[str, Any], finance: Finance = "sftp") -> None:
+def point_at(
+    home: Path,
+    addresses: Mapping[str, Any],
+    finance: Finance = "sftp",
+    leave_out: Collection[str] = (),
+) -> None:
     """Write the town's addresses into HOME/config, secrets into files of their own (mode 0600).
 
-    finance: how the outsourcer is told, by file or in Netvisor.
+    finance: how the outsourcer is told, by file or in Netvisor. leave_out: sources that are given no address.
     """
     import yaml
 
@@ -109,11 +124,14 @@ def point_at(home: Path, addresses: Mapping[str, Any], finance: Finance = "sftp"
         return made
 
     write("hub.yml", {**read_yaml(shipped("hub.yml")), "allow_test_identities": True})
-    for who, name in {**_DROPS, "postal": "postal"}.items():  # the post takes nothing in
-        drop = {**folder(who), "path": "vienti"}
-        write(f"sources/{name}.yml", {**read_yaml(shipped(f"sources/{name}.yml")), "folder": drop})
-    if "address_batch" in addresses:
-        asked = {"folder": folder("address_batch"), "agreement": _AGREEMENT}
+    for name, who in _DROPS.items():
+        if name not in leave_out:
+            ours = read_yaml(shipped(f"sources/{name}.yml"))
+            signed = {"agreement": _SIGNED} if "agreement" in ours else {}
+            drop = {**folder(who), "path": "vienti"}
+            write(f"sources/{name}.yml", {**ours, **signed, "folder": drop})
+    if "address_batch" in addresses and "address_batch" not in leave_out:
+        asked = {"folder": folder("address_batch"), "agreement": _SIGNED}
         file = "sources/address_batch.yml"
         write(file, {**read_yaml(shipped(file)), **asked})
     for name, there in addresses.items():
@@ -121,11 +139,11 @@ def point_at(home: Path, addresses: Mapping[str, Any], finance: Finance = "sftp"
         source = f"sources/{name}.yml"
         if isinstance(there, dict) and "base_url" in there and shipped(source).is_file():
             write(source, {**read_yaml(shipped(source)), **door(name)})
-    for name in ("finance", "building_control", *_DROPS):
+    for name in _TOLD:
         in_netvisor = (name, finance) == ("finance", "netvisor")
         file = "alternatives/finance-netvisor.yml" if in_netvisor else f"recipients/{name}.yml"
         contract = dict(read_yaml(shipped(file)))
-        contract["agreement"] = _AGREEMENT
+        contract["agreement"] = _SIGNED
         contract["mode"] = "live"
         where = door("netvisor") if in_netvisor else {"folder": folder(name)}
         contract["transport"] = {**contract["transport"], **where}

@@ -36,7 +36,7 @@ _INSTANT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$"
 _ALL = (
     # whence and when
     Field("source", "text", "none", "name of the source, as its file in config/sources"),
-    Field("kind", "text", "none", "party, point or role"),
+    Field("kind", "text", "none", "party, point, role, invoice or order"),
     Field("source_key", "text", "pseudonym", "the source's own key for the record"),
     Field("source_time", "instant", "none", "when the source says it became so", pattern=_INSTANT),
     Field("business_date", "date", "none", "the night it belongs to", pattern=_DATE),
@@ -164,6 +164,38 @@ _ALL = (
     ),
     Field("party_source_key", "text", "pseudonym", "the party's key in the same source"),
     Field("point_source_key", "text", "internal", "the point's key in the same source"),
+    # what others have done with a customer
+    Field(
+        "customer_number",
+        "text",
+        "pseudonym",
+        "the customer's number, as `numbered_by` of the source's file says",
+        40,
+    ),
+    Field(
+        "invoice_state",
+        "text",
+        "personal",
+        "what has become of an invoice",
+        pattern="^(open|paid|credited|in_collection|closed)$",
+    ),
+    Field("due_date", "date", "personal", "when an invoice is due", pattern=_DATE),
+    Field("closed_date", "date", "personal", "when an invoice was settled", pattern=_DATE),
+    Field(
+        "order_kind",
+        "text",
+        "personal",
+        "what was ordered",
+        pattern="^(connection|alteration|meter|disconnection|other)$",
+    ),
+    Field("ordered_on", "date", "personal", "when it was ordered", pattern=_DATE),
+    Field(
+        "not_stated_since",
+        "date",
+        "none",
+        "the night its source left it out; null while it is stated",
+        pattern=_DATE,
+    ),
     # matching
     Field("verdict", "text", "none", "same, review or different"),
     Field("evidence", "text", "none", "named grounds of the verdict"),

@@ -164,6 +164,34 @@ ROLES = Schema(
     ),
     ("source", "source_key"),
 )
+INVOICES = Schema(
+    "standard_invoice",
+    (
+        "source",
+        "source_key",
+        "customer_number",
+        "invoice_state",
+        "due_date",
+        "closed_date",
+        "not_stated_since",
+        "source_time",
+    ),
+    ("source", "source_key"),
+)
+ORDERS = Schema(
+    "standard_order",
+    (
+        "source",
+        "source_key",
+        "customer_number",
+        "point_ref",
+        "order_kind",
+        "ordered_on",
+        "not_stated_since",
+        "source_time",
+    ),
+    ("source", "source_key"),
+)
 FORMER_IDS = Schema("former_id", ("source", "source_key", "party_id"), ("source", "source_key"))
 PARTY_RECORDS = Schema(
     "party_record", ("source", "source_key", "party_id"), ("source", "source_key")

@@ -20,6 +20,7 @@ from pipelines.domain import contact
 from pipelines.domain.address import Address, Stated, read_address
 from pipelines.domain.building import building_id, is_test_building, property_id
 from pipelines.domain.business_id import business_id
+from pipelines.domain.dealings import ORDER_KINDS, STATES
 from pipelines.domain.names import (
     NAME_MAX,
     clean,
@@ -30,13 +31,13 @@ from pipelines.domain.names import (
     part,
     person_name,
 )
-from pipelines.domain.schemas import ADDRESSES, PARTIES, POINTS, ROLES
+from pipelines.domain.schemas import ADDRESSES, INVOICES, ORDERS, PARTIES, POINTS, ROLES
 
 REFUSALS = ("source", "kind", "source_key", "rule", "field", "reason")
 
 REASONS = {
     "content_unreadable": "the record's content is not a set of fields",
-    "unknown_kind": "the record is neither a party, a point nor a role",
+    "unknown_kind": "the record is of no kind we know",
     "control_character": "a field holds control characters, as a damaged file does",
     "name_too_long": f"a name is longer than {NAME_MAX} characters",
     "unknown_role_type": "the role is none of holder, payer, owner and contact",
@@ -44,6 +45,9 @@ REASONS = {
     "missing_point": "the role names no consumption point",
     "ends_before_it_begins": "the role ends before it begins",
     "role_date_unreadable": "the role's first or last day is not a date",
+    "missing_customer": "the invoice or order names no customer",
+    "unknown_invoice_state": "what has become of the invoice is none of what we know",
+    "unknown_order_kind": "what was ordered is none of what we know",
     "not_text": "the field holds something other than text",
     "unknown_party_type": "the party is stated to be neither a person nor an organisation",
     "business_id_check": "the business id's check digit or shape is wrong",
@@ -51,6 +55,7 @@ REASONS = {
     "phone_unreadable": "there is no valid telephone number in the field",
     "email_shape": "there is no e-mail address in the field",
     "www_shape": "there is no web address in the field",
+    "www_of_person": "a web address is held of organisations only",
     "language_code": "the language is not a two-letter code",
     "unknown_delivery_channel": "the delivery channel is not one we know",
     "protection_unclear": "the protective order is stated unclearly and counts as on",
@@ -67,9 +72,11 @@ UNREADABLE = frozenset(
     {
         "content_unreadable", "unknown_kind", "control_character", "name_too_long", "unknown_role_type",
         "missing_party", "missing_point", "ends_before_it_begins", "role_date_unreadable",
+        "missing_customer", "unknown_invoice_state",
     }
 )  # fmt: skip
 
+_KINDS = ("party", "point", "role", "invoice", "order")
 _KEYS = ["source", "source_key"]
 _NAMES = ("name", "family_name", "given_names", "called_name", "organisation_name")
 _ADDRESS_TYPES = frozenset(
@@ -90,7 +97,7 @@ _LANGUAGE = re.compile(r"[a-z]{2}")
 
 @dataclass(frozen=True)
 class Standardised:
-    """The four standard frames (schemas PARTIES, ADDRESSES, POINTS, ROLES) and what was refused.
+    """The standard frames (schemas PARTIES, ADDRESSES, POINTS, ROLES, INVOICES, ORDERS) and what was refused.
 
     refusals: source, kind, source_key, rule (a key of REASONS), field, reason. Never a value.
     """
@@ -99,6 +106,8 @@ class Standardised:
     addresses: pd.DataFrame
     points: pd.DataFrame
     roles: pd.DataFrame
+    invoices: pd.DataFrame
+    orders: pd.DataFrame
     refusals: pd.DataFrame
 
 
@@ -111,18 +120,19 @@ def standardise(landed: pd.DataFrame, allow_test_identities: bool = False) -> St
     """
     refused = _Refused()
     readable = pd.Series([isinstance(c, dict) for c in landed["content"]], landed.index, dtype=bool)
-    known = landed["kind"].isin(["party", "point", "role"])
+    known = landed["kind"].isin(_KINDS)
     refused.add(landed[~readable], "content_unreadable", "content")
     refused.add(landed[readable & ~known], "unknown_kind", "kind")
     good = landed[readable & known]
-    parties, points, roles = (
+    parties, points, roles, invoices, orders = (
         _Reading(rows, list(rows["content"]), refused)
-        for rows in (good[good["kind"] == kind] for kind in ("party", "point", "role"))
+        for rows in (good[good["kind"] == kind] for kind in _KINDS)
     )
     party_frame, names = _parties(parties)
     addresses = _addresses(parties, party_frame, names)
     point_frame = _points(points, allow_test_identities)
     role_frame = _roles(roles)
+    invoice_frame, order_frame = _invoices(invoices), _orders(orders)
     # Unreadable records are known only once every field of every frame has been read.
     party_frame = parties.kept(party_frame)
     final = _final_addresses(roles, role_frame, party_frame)
@@ -136,6 +146,8 @@ def standardise(landed: pd.DataFrame, allow_test_identities: bool = False) -> St
         else ADDRESSES.empty(),
         POINTS.conform(points.kept(point_frame)),
         ROLES.conform(roles.kept(role_frame)),
+        INVOICES.conform(invoices.kept(invoice_frame)),
+        ORDERS.conform(orders.kept(order_frame)),
         refused.frame(),
     )
 
@@ -319,7 +331,7 @@ def _parties(reading: _Reading) -> tuple[pd.DataFrame, list[_Name]]:
             "superseded_person_keys": _superseded(reading),
             "phone": reading.read("phone", contact.phone, "phone_unreadable"),
             "email": reading.read("email", contact.email, "email_shape"),
-            "www": reading.read("www", contact.www, "www_shape"),
+            "www": _www(reading, types),
             "language": reading.read("language", _language, "language_code"),
             "delivery_channel": reading.read(
                 "delivery_channel", _one_of(_CHANNELS), "unknown_delivery_channel"
@@ -335,6 +347,14 @@ def _parties(reading: _Reading) -> tuple[pd.DataFrame, list[_Name]]:
         }
     )
     return parties, names
+
+
+def _www(reading: _Reading, types: Sequence[str | None]) -> list[str | None]:
+    """Of organisations only: beside a person it is web data (R16)."""
+    pages = reading.read("www", contact.www, "www_shape")
+    theirs = [i for i, page in enumerate(pages) if page and types[i] == "person"]
+    reading.refuse(theirs, "www_of_person", "www")
+    return [page if types[i] != "person" else None for i, page in enumerate(pages)]
 
 
 def _name_text(reading: _Reading, name: str) -> list[str | None]:
@@ -586,6 +606,36 @@ def _roles(reading: _Reading) -> pd.DataFrame:
             "source_time": list(reading.rows["source_time"]),
         }
     )
+
+
+def _dealing(
+    reading: _Reading,
+    name: str,
+    words: Sequence[str],
+    dates: Sequence[str],
+    plain: Sequence[str] = (),
+) -> pd.DataFrame:
+    """An invoice's or order's columns: whose it is, what it is (`name`, one of `words`), when."""
+    said_so = {text: reading.text(text) for text in plain}
+    customers = reading.text("customer_number")
+    reading.refuse(
+        [i for i, c in enumerate(customers) if c is None], "missing_customer", "customer_number"
+    )
+    said = reading.read(name, _one_of(words), f"unknown_{name}")
+    dated = {date: reading.read(date, _date, "date_unreadable") for date in dates}
+    left_out = [content.get("not_stated_since") for content in reading.contents]
+    own = {"not_stated_since": left_out, "source_time": list(reading.rows["source_time"])}
+    return reading.frame({"customer_number": customers, name: said, **said_so, **dated, **own})
+
+
+def _invoices(reading: _Reading) -> pd.DataFrame:
+    silent = [i for i, c in enumerate(reading.contents) if c.get("invoice_state") is None]
+    reading.refuse(silent, "unknown_invoice_state", "invoice_state")
+    return _dealing(reading, "invoice_state", STATES, ("due_date", "closed_date"))
+
+
+def _orders(reading: _Reading) -> pd.DataFrame:
+    return _dealing(reading, "order_kind", ORDER_KINDS, ("ordered_on",), ("point_ref",))
 
 
 def _instant_of(times: object, name: str) -> str | None:

@@ -29,6 +29,7 @@ from pipelines.domain.schemas import (
 from pipelines.domain.survivorship import golden
 from pipelines.steps.correct import queue_notices_to_sources
 from pipelines.steps.decide import NOTICES
+from pipelines.steps.disown import disown_strangers
 from pipelines.steps.night import Night, StepResult, StepRun, executing
 from pipelines.steps.notify import prepare_recalls, queue_corrections
 from pipelines.steps.place import Placed, forget_refused_places, forget_roles, place
@@ -65,14 +66,15 @@ def consolidate(night: Night) -> StepResult:
     with executing(night, "consolidate") as step:
         placed = place(step, night.settings.survivorship)
         dirty = _touched(step, night, placed)
-        dropped = leftover = 0
+        dropped = leftover = departed = 0
         told = _Told(())
         if not dirty.empty:
-            kept, dropped = _customers(step, dirty)
+            kept, dropped, departed = _customers(step, dirty)
             told = _golden(step, night, kept, placed.lost, correcting)
         if frames.has_changed(step.conn, LANDED, step.since):
             step.counts["strange_places_dropped"] += forget_refused_places(step)
             leftover = _forget_refused_strangers(step)
+        disown_strangers(step, night, somebody_left=departed > 0 or step.since == 0)
         stop_what_may_not_leave(step.conn, night)
         prepare_recalls(step.conn, night, told.newly_protected)
         if vault is not None and told.wrong is not None:
@@ -137,8 +139,11 @@ def _at_changed_points(step: StepRun) -> pd.DataFrame:
     )
 
 
-def _customers(step: StepRun, dirty: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Only customers are kept (DESIGN 4): a party without a role goes, with every record behind it."""
+def _customers(step: StepRun, dirty: pd.DataFrame) -> tuple[pd.DataFrame, int, int]:
+    """Only customers are kept (DESIGN 4): a party without a role goes, with every record behind it.
+
+    Returns who stays (party_id), how many strangers went, how many golden rows ended.
+    """
     records = frames.read_matching(step.conn, PARTY_RECORDS, dirty, ("party_id",))
     named = pd.concat(
         [
@@ -156,9 +161,9 @@ def _customers(step: StepRun, dirty: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     _forget(step, strangers)
     kept = _ids(records.loc[is_customer, "party_id"])
     gone = dirty[~dirty["party_id"].isin(kept["party_id"])]
-    for schema in (GOLDEN, PROVENANCE):
-        frames.remove(step.conn, schema, gone, ("party_id",))
-    return kept, strangers["party_id"].nunique()
+    frames.remove(step.conn, PROVENANCE, gone, ("party_id",))
+    departed = frames.remove(step.conn, GOLDEN, gone, ("party_id",))
+    return kept, strangers["party_id"].nunique(), departed
 
 
 def _roles_that_count(step: StepRun, records: pd.DataFrame) -> pd.DataFrame:

@@ -5,27 +5,40 @@ cover, landing by hash. Does not belong here: reading what the records mean (`st
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 from sqlalchemy import Connection
 
-from connectors.base import Ask, Batch, ConnectorError, Fault, Record, Source, Unavailable
+from connectors.base import (
+    Ask,
+    Batch,
+    ConnectorError,
+    Fault,
+    OtherColumns,
+    Record,
+    Source,
+    Unavailable,
+)
+from expectations.feeds import COLUMNS, VOLUME
 from expectations.volume import implausible
 from pipelines.domain.correction import ENDED_BY_SOURCE, endings, is_of_unlanded
 from pipelines.domain.landing import content_hash, field_times, standing
 from pipelines.domain.schemas import LANDED
+from pipelines.notice import Notice
 from pipelines.settings import SourceConfig
 from pipelines.steps.allow_asking import allow_asking
 from pipelines.steps.ask_in_batches import awaited, settle_answers
 from pipelines.steps.log_lookup import log_lookup
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
+from pipelines.steps.vet_feed import broken, vet
 from pipelines.steps.weigh import waiting_counts
 from pipelines.store import corrections, frames, nights, quarantine
 from pipelines.store.engine import transaction
 
 INGEST_CHECKS = ("feed_in_order",)
 _RECORD = ["source", "kind", "source_key"]
+_LEFT_OUT = "not_stated_since"
 
 
 def ingest(night: Night, config: SourceConfig, opener: Callable[[], Source]) -> StepResult:
@@ -54,7 +67,7 @@ def land(night: Night, config: SourceConfig, batch: Batch) -> StepResult:
         step.counts.update(settle_answers(step, night, config, batch))
         _move_on(step, night, config, batch, len(landed), dropped)
         refused = _refused_counts(step, night, config)
-    return _result(batch, landed, refused)
+    return _result(batch, landed, dropped, refused, vet(config, batch))
 
 
 def land_answer(night: Night, config: SourceConfig, batch: Batch) -> StepResult:
@@ -64,9 +77,9 @@ def land_answer(night: Night, config: SourceConfig, batch: Batch) -> StepResult:
     were asked about today says nothing of how many it usually holds.
     """
     with executing(night, f"refresh:{config.name}") as step:
-        landed, _ = _take_in(step, night, config, batch)
+        landed, dropped = _take_in(step, night, config, batch)
         refused = _refused_counts(step, night, config)
-    return _result(batch, landed, refused)
+    return _result(batch, landed, dropped, refused)
 
 
 def whats_new(night: Night, config: SourceConfig) -> Ask:
@@ -113,9 +126,14 @@ def _take_in(
         }
     )
     held = frames.read_matching(step.conn, LANDED, keys, tuple(_RECORD))
-    incoming, outside = _frame(config.name, batch.records, allowed, held, night.business_date)
-    before = incoming[_RECORD].merge(held[[*_RECORD, "content_hash"]], on=_RECORD, how="left")
-    changed = incoming[(before["content_hash"] != incoming["content_hash"]).to_numpy()].copy()
+    notice = night.settings.notice
+    let_in = [_let_in(record, allowed, notice) for record in batch.records]
+    incoming, outside = _frame(config.name, batch.records, let_in, held, night.business_date)
+    silent, before = _left_out(step, config.name, batch, night.business_date)
+    incoming = pd.concat([incoming, silent], ignore_index=True)
+    held = pd.concat([held, before], ignore_index=True)
+    known = incoming[_RECORD].merge(held[[*_RECORD, "content_hash"]], on=_RECORD, how="left")
+    changed = incoming[(known["content_hash"] != incoming["content_hash"]).to_numpy()].copy()
     times = field_times(changed, held, night.as_of)
     changed["field_times"] = pd.Series(times, changed.index, "object")
     frames.put(step.conn, LANDED, LANDED.conform(changed), step.id)
@@ -127,6 +145,7 @@ def _take_in(
         fetched=batch.fetched,
         landed=len(changed),
         unchanged=len(incoming) - len(changed),
+        left_out=len(silent),
         faults=len(batch.faults),
         dropped_columns=len(batch.dropped) + len(outside),
         unknown_kinds=sum(batch.unknown.values()),
@@ -216,21 +235,55 @@ def _move_on(
     )
 
 
+def _let_in(record: Record, allowed: frozenset[str], notice: Notice) -> frozenset[str]:
+    """Which of its fields a record may bring: what the notice lets its source say of somebody like that."""
+    content = record.content
+    is_person = content.get("person_key") is not None
+    return allowed - notice.not_of("person" if is_person else content.get("party_type"))
+
+
+def _left_out(
+    step: StepRun, source: str, batch: Batch, business_date: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the source states no longer, marked as such since tonight, and the same as it was landed.
+
+    Missing is not deletion: what was said last stands, and that nobody says it any more is said beside it.
+    """
+    every = [
+        {"source": source, "kind": kind, "source_key": key}
+        for kind in sorted(batch.whole)
+        for key in sorted(
+            frames.keys_of(step.conn, LANDED, source, kind)
+            - {r.key for r in batch.records if r.kind == kind}
+            - {f.key for f in batch.faults if f.kind == kind}
+        )
+    ]
+    missing = pd.DataFrame(every, columns=_RECORD, dtype="str")
+    before = frames.read_matching(step.conn, LANDED, missing, tuple(_RECORD))
+    is_news = [_LEFT_OUT not in content for content in before["content"]]
+    before = before.loc[pd.Series(is_news, before.index, dtype=bool)]
+    since = {_LEFT_OUT: business_date}
+    told = pd.Series([content | since for content in before["content"]], before.index, "object")
+    return before.assign(
+        content=told, content_hash=told.map(content_hash), business_date=business_date
+    ), before
+
+
 def _frame(
     source: str,
     records: Sequence[Record],
-    allowed: frozenset[str],
+    let_in: Sequence[frozenset[str]],
     held: pd.DataFrame,
     business_date: str,
 ) -> tuple[pd.DataFrame, Counter[str]]:
-    """Records as landed rows, the last word on each key, without fields the notice does not cover (R9)."""
+    """Records as landed rows, the last word on each key, without fields it does not let in (R9)."""
     outside: Counter[str] = Counter()
     words: dict[tuple[str, str], dict[str, object]] = {
         (kind, key): content
         for kind, key, content in held[["kind", "source_key", "content"]].itertuples(index=False)
     }
     times: dict[tuple[str, str], str | None] = {}
-    for record in records:
+    for record, allowed in zip(records, let_in, strict=True):
         content = {k: v for k, v in record.content.items() if v is not None and k in allowed}
         outside.update(k for k, v in record.content.items() if v is not None and k not in allowed)
         key = (record.kind, record.key)
@@ -290,7 +343,13 @@ def _faults(source: str, faults: Sequence[Fault], night: Night) -> pd.DataFrame:
     )
 
 
-def _result(batch: Batch, landed: pd.DataFrame, refused: dict[str, int]) -> StepResult:
+def _result(
+    batch: Batch,
+    landed: pd.DataFrame,
+    dropped: Mapping[str, int],
+    refused: Mapping[str, int],
+    vetted: Sequence[Check] = (),
+) -> StepResult:
     unknown = sum(batch.unknown.values())
     came_to = Counter(grade for grades in batch.answers.values() for grade in grades.values())
     return StepResult(
@@ -302,7 +361,7 @@ def _result(batch: Batch, landed: pd.DataFrame, refused: dict[str, int]) -> Step
             "unknown_kinds": unknown,
             **({"not_held": batch.not_held} if batch.not_held else {}),
             **({"faults_of_others": batch.faults_of_others} if batch.faults_of_others else {}),
-            **{f"dropped:{column}": n for column, n in sorted(batch.dropped.items())},
+            **{f"dropped:{column}": n for column, n in sorted(dropped.items())},
             **{f"answered:{grade}": n for grade, n in sorted(came_to.items())},
             **refused,
         },
@@ -313,12 +372,14 @@ def _result(batch: Batch, landed: pd.DataFrame, refused: dict[str, int]) -> Step
                 "warning",
                 {"unknown_kinds": unknown, "faults": len(batch.faults)},
             ),
+            *vetted,
         ),
     )
 
 
 def _nothing_landed(night: Night, config: SourceConfig, error: ConnectorError) -> StepResult:
     status = "down" if isinstance(error, Unavailable) else "refused"
+    columns = broken(config, COLUMNS) if isinstance(error, OtherColumns) else ()
     with transaction(night.engine) as conn:
         nights.record_feed(
             conn,
@@ -330,7 +391,7 @@ def _nothing_landed(night: Night, config: SourceConfig, error: ConnectorError) -
         )
     return StepResult(
         status="failed",
-        checks=(Check("feed_in_order", passed=False),),
+        checks=(Check("feed_in_order", passed=False), *columns),
         text=str(error),
     )
 
@@ -350,6 +411,9 @@ def _held(night: Night, config: SourceConfig, batch: Batch, reason: str) -> Step
     return StepResult(
         status="failed",
         counts={"fetched": batch.fetched, "held": batch.fetched},
-        checks=(Check("feed_in_order", passed=False, counts={"total": batch.total or 0}),),
+        checks=(
+            Check("feed_in_order", passed=False, counts={"total": batch.total or 0}),
+            *broken(config, VOLUME, total=batch.total or 0),
+        ),
         text=reason,
     )

@@ -12,6 +12,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from pipelines.domain.correction import flat, standard_fields
+from pipelines.domain.dealings import Balance, balance
 from pipelines.domain.fields import FIELDS
 from pipelines.domain.names import fold
 from pipelines.domain.points import OWN_REGISTER, golden_points
@@ -20,7 +21,9 @@ from pipelines.domain.schemas import (
     GOLDEN,
     GOLDEN_POINTS,
     GOLDEN_ROLES,
+    INVOICES,
     LANDED,
+    ORDERS,
     PARTIES,
     PARTY_RECORDS,
     POINT_TIES,
@@ -33,7 +36,7 @@ from pipelines.domain.standardise import FINAL_INVOICE_FROM
 from pipelines.domain.survivorship import Policy
 from pipelines.steps.around import Around, NotFound, keys_of, unread_field
 from pipelines.steps.night import Night
-from pipelines.store import access, frames, nights, quarantine
+from pipelines.store import access, dealings, frames, nights, quarantine
 from pipelines.store.engine import transaction
 
 OWN_REGISTER_SOURCE = "registrations"
@@ -54,9 +57,11 @@ class Customer:
     """One golden customer with where each value came from, roles with their points, and its records.
 
     addresses: source, address_type, street_line, postal_code, post_office, valid_from, valid_to: what each source
-    says and from when, whoever is believed; of a protected customer the contact address alone. points: point_ref and POINT_VALUES of the points of the roles, each value that was overruled beside the
-    one that stands; of a protected customer without what an order hides. handles: each record as a
-    steward writes it, no token in it. postal_check, ambiguity: of the address that stands, as in ADDRESSES.
+    says and from when, whoever is believed; of a protected customer the contact address alone. points: point_ref
+    and POINT_VALUES of the points of the roles, each value that was overruled beside the one that stands; of a
+    protected customer without what an order hides. handles: each record as a steward writes it, no token in it.
+    balance: what the customer's invoices add up to as last stated. orders: ORDERS, the newest first. postal_check,
+    ambiguity: of the address that stands, as in ADDRESSES.
     """
 
     golden: pd.Series
@@ -66,6 +71,8 @@ class Customer:
     points: pd.DataFrame
     records: pd.DataFrame
     handles: tuple[str, ...]
+    balance: Balance
+    orders: pd.DataFrame
     postal_check: str | None = None
     ambiguity: str | None = None
 
@@ -132,6 +139,8 @@ def show(night: Night, number: str, who: str, purpose: str) -> Customer:
             stated = stated[stated["address_type"] == "contact"]
         around = Around(conn, keys_of(records))
         values = frames.read_matching(conn, PROVENANCE, key, ("party_id",))
+        numbered_by = {name: source.numbered_by for name, source in night.settings.sources.items()}
+        orders = dealings.of_parties(conn, ORDERS, key, numbered_by)
         return Customer(
             golden.iloc[0],
             values,
@@ -140,6 +149,8 @@ def show(night: Night, number: str, who: str, purpose: str) -> Customer:
             facts,
             records,
             tuple(around.handle(record) for record in keys_of(records)),
+            balance(dealings.of_parties(conn, INVOICES, key, numbered_by)),
+            orders.sort_values(["ordered_on", "source_key"], ascending=[False, True]),
             **_address_facts(conn, golden.iloc[0], values),
         )
 

@@ -16,7 +16,16 @@ from expectations.run import Findings, validate
 from pipelines.domain.address import AMBIGUITIES
 from pipelines.domain.correction import corrected, never_landed
 from pipelines.domain.postal import GRADES, grades
-from pipelines.domain.schemas import ADDRESSES, LANDED, PARTIES, POINTS, ROLES, Schema
+from pipelines.domain.schemas import (
+    ADDRESSES,
+    INVOICES,
+    LANDED,
+    ORDERS,
+    PARTIES,
+    POINTS,
+    ROLES,
+    Schema,
+)
 from pipelines.domain.standardise import Standardised, companions
 from pipelines.domain.standardise import standardise as read_landed
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
@@ -30,10 +39,19 @@ _CHECK_OF = {
     ADDRESSES: "addresses_valid",
     POINTS: "points_valid",
     ROLES: "roles_valid",
+    INVOICES: "invoices_valid",
+    ORDERS: "orders_valid",
 }
 STANDARDISE_CHECKS = tuple(_CHECK_OF.values())
 _RECORD = ["source", "source_key"]
-_KIND = {PARTIES.name: "party", ADDRESSES.name: "party", POINTS.name: "point", ROLES.name: "role"}
+_KIND = {
+    PARTIES.name: "party",
+    ADDRESSES.name: "party",
+    POINTS.name: "point",
+    ROLES.name: "role",
+    INVOICES.name: "invoice",
+    ORDERS.name: "order",
+}
 
 
 @dataclass(frozen=True)
@@ -114,6 +132,8 @@ def _read(night: Night, landed: pd.DataFrame) -> _Read:
         ADDRESSES: standard.addresses,
         POINTS: standard.points,
         ROLES: standard.roles,
+        INVOICES: standard.invoices,
+        ORDERS: standard.orders,
     }
     return _Read(tables, {t: validate(t, frame) for t, frame in tables.items()}, standard)
 

@@ -31,7 +31,7 @@ def renew(conn: Connection, found: pd.DataFrame, business_date: str) -> Mapping[
     frames.append(conn, proposal, new.assign(opened_on=business_date, state="open"))
     _move(conn, back["proposal_no"], "open", opened_on=business_date)
     _move(conn, gone["proposal_no"], "gone")
-    return {"opened": len(new) + len(back), "gone": len(gone)}
+    return {"proposals_opened": len(new) + len(back), "proposals_gone": len(gone)}
 
 
 def _move(conn: Connection, numbers: pd.Series, state: str, **also: str) -> None:

@@ -35,7 +35,9 @@ from pipelines.domain.schemas import (
     GOLDEN,
     GOLDEN_POINTS,
     GOLDEN_ROLES,
+    INVOICES,
     LANDED,
+    ORDERS,
     PARTIES,
     PARTY_RECORDS,
     POINT_TIES,
@@ -46,7 +48,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0011"
+REVISION = "0012"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -145,6 +147,8 @@ standard_party = _frame_table(PARTIES)
 standard_address = _frame_table(ADDRESSES)
 standard_point = _frame_table(POINTS, ("property_id",), ("building_id",))
 standard_role = _frame_table(ROLES, ("source", "party_source_key"), ("source", "point_source_key"))
+standard_invoice = _frame_table(INVOICES, ("source", "customer_number"))
+standard_order = _frame_table(ORDERS, ("source", "customer_number"))
 party_record = _frame_table(PARTY_RECORDS, ("party_id",))
 former_id = _frame_table(FORMER_IDS)  # the id each record had before a merge first redirected it
 party = _frame_table(GOLDEN)
@@ -159,8 +163,8 @@ _BY_SCHEMA = {
     **{
         table.name: table
         for table in (
-            standard_party, standard_address, standard_point, standard_role, party_record, former_id,
-            party, party_value, point, point_value, point_tie, role,
+            standard_party, standard_address, standard_point, standard_role, standard_invoice,
+            standard_order, party_record, former_id, party, party_value, point, point_value, point_tie, role,
         )
     },
 }  # fmt: skip

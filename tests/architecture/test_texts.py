@@ -12,6 +12,7 @@ import pytest
 
 from connectors import tabular
 from connectors.sources.address_batch import GRADES
+from expectations import feeds
 from expectations.rules import BY_TABLE, MEANINGS
 from pipelines.assets.stage import GROUPS
 from pipelines.contracts import Basis, Ground
@@ -39,6 +40,7 @@ STEPS = sorted((ROOT / "pipelines" / "steps").glob("*.py"))
 SPEAKERS = sorted((ROOT / "pipelines").rglob("*.py"))
 CHECKS = (
     *ingest.INGEST_CHECKS,
+    *feeds.CHECKS,
     *standardise.STANDARDISE_CHECKS,
     *prepare_extract.EXTRACT_CHECKS,
     *delivering.DELIVER_CHECKS,

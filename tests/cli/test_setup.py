@@ -109,6 +109,36 @@ def test_check_fails_on_a_breach_and_names_it(home: Path, run: Run) -> None:
     assert run("notice", "check").code == 1
 
 
+@pytest.mark.parametrize(
+    ("last_day", "said"),
+    [("2026-12-02", True), ("2026-12-03", False)],
+)
+def test_r15_check_speaks_of_an_agreement_thirty_days_before_it_ends(
+    home: Path, run: Run, last_day: str, said: bool
+) -> None:
+    """R15: it is a warning; the day after the last day it stands in the way."""
+    environ = {
+        "HUB_SUBCONTRACTOR_USERNAME": "u",
+        "HUB_SUBCONTRACTOR_PASSWORD": "p",
+        "HUB_SOURCES__SUBCONTRACTOR__FOLDER__KIND": "folder",
+        "HUB_SOURCES__SUBCONTRACTOR__FOLDER__PATH": str(home),
+        "HUB_SOURCES__SUBCONTRACTOR__AGREEMENT__REFERENCE": "sopimus 7/2026",
+        "HUB_SOURCES__SUBCONTRACTOR__AGREEMENT__SIGNED": "2026-01-31",
+        "HUB_SOURCES__SUBCONTRACTOR__AGREEMENT__VALID_TO": last_day,
+    }
+    told = run("check", "--config", environ=environ)
+    assert told.code == 0
+    assert (f"soon     sources/subcontractor.yml: the agreement ends {last_day}" in told.out) is (
+        said
+    )
+    ending = run("check", "--config", "--json", environ=environ).json["ending_agreements"]
+    assert [e["days"] for e in ending] == ([30] if said else [])
+    over = environ | {"HUB_SOURCES__SUBCONTRACTOR__AGREEMENT__VALID_TO": "2026-11-01"}
+    refused = run("check", "--config", environ=over)
+    assert refused.code == 1
+    assert "sources/subcontractor.yml: agreement" in refused.err
+
+
 def test_check_fails_without_a_usable_key_and_still_tells_the_rest(home: Path, run: Run) -> None:
     (home / "keys" / "person.key").chmod(0o644)
     told = run("check", "--config", "--json")

@@ -8,7 +8,15 @@ from expectations.rules import BY_TABLE, MEANINGS, severity_of
 from expectations.rules.reading import SEVERITIES
 from expectations.run import Findings, answers, validate
 from expectations.suites import suite
-from pipelines.domain.schemas import ADDRESSES, PARTIES, POINTS, ROLES, Schema
+from pipelines.domain.schemas import (
+    ADDRESSES,
+    INVOICES,
+    ORDERS,
+    PARTIES,
+    POINTS,
+    ROLES,
+    Schema,
+)
 from pipelines.domain.standardise import REASONS
 
 GOOD: dict[Schema, dict[str, object]] = {
@@ -25,6 +33,13 @@ GOOD: dict[Schema, dict[str, object]] = {
     POINTS: {
         "property_id": "10340100010023", "building_id": "900000759J", "street_line": "Kotikatu 1",
         "postal_code": "31640", "post_office": "HUMPPILA",
+    },
+    INVOICES: {
+        "customer_number": "000017", "invoice_state": "paid", "due_date": "2026-10-16",
+        "closed_date": "2026-10-15",
+    },
+    ORDERS: {
+        "customer_number": "20001", "point_ref": "100041", "order_kind": "meter", "ordered_on": "2026-10-01",
     },
     ROLES: {
         "party_source_key": "1", "point_source_key": "9", "role_type": "payer", "valid_from": "2020-01-01",
@@ -73,6 +88,15 @@ BREAKS: dict[tuple[Schema, str, str], dict[str, object]] = {
     (POINTS, "control_character", "street_line"): {"street_line": "Kotikatu\t1"},
     (POINTS, "formula_like_text", "street_line"): {"street_line": "-Kotikatu 1"},
     (POINTS, "damaged_encoding", "post_office"): {"post_office": "\ufffd"},
+    (INVOICES, "required_missing", "invoice_state"): {"invoice_state": None},
+    (INVOICES, "value_shape", "due_date"): {"due_date": "16.10.2026"},
+    (INVOICES, "value_too_long", "customer_number"): {"customer_number": "1" * 41},
+    (INVOICES, "settled_without_date", "closed_date"): {"closed_date": None},
+    (INVOICES, "unpaid_but_settled", "closed_date"): {"invoice_state": "in_collection"},
+    (ORDERS, "required_missing", "customer_number"): {"customer_number": None},
+    (ORDERS, "value_shape", "order_kind"): {"order_kind": "well"},
+    (ORDERS, "value_too_long", "point_ref"): {"point_ref": "1" * 41},
+    (ORDERS, "order_without_day", "ordered_on"): {"ordered_on": None},
     (ROLES, "required_missing", "party_source_key"): {"party_source_key": None},
     (ROLES, "value_shape", "role_type"): {"role_type": "guest"},
     (ROLES, "role_without_start", "valid_from"): {"valid_from": None},
@@ -99,10 +123,15 @@ FINE: dict[Schema, list[dict[str, object]]] = {
         {"source": "ryhti", "street_line": None, "postal_code": None, "post_office": None},
         {"source": "ryhti", "post_office": None},
     ],
+    INVOICES: [
+        {"invoice_state": "open", "closed_date": None}, {"due_date": None},
+        {"not_stated_since": "2026-11-02"},
+    ],
+    ORDERS: [{"order_kind": None}, {"point_ref": None}],
     ROLES: [{"valid_to": None}, {"valid_to": "2020-01-01"}, {"role_type": "owner", "valid_from": None}],
 }  # fmt: skip
 
-TABLES = (PARTIES, ADDRESSES, POINTS, ROLES)
+TABLES = (PARTIES, ADDRESSES, POINTS, ROLES, INVOICES, ORDERS)
 
 
 def _row(table: Schema, key: str, change: dict[str, object]) -> dict[str, object]:

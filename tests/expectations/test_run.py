@@ -30,6 +30,13 @@ def test_every_demand_lists_the_rows_that_break_it_and_a_null_only_the_missing_o
     assert positions(RULES, answers(RULES, rows)) == [[1], [2, 4], [2, 4], [2], [3], [2]]
 
 
+def test_rules_that_demand_the_same_are_one_question_and_each_has_its_own_answer():
+    alike = [Rule(f"r{n}", c, "critical", "present") for n, c in enumerate("abab")]
+    told = answers(alike, _rows(["1", None, "2"], [None, None, "3"]))
+    assert positions(alike, told) == [[1], [0, 1], [1], [0, 1]]
+    assert [answer["number"] for answer in told] == [0, 1, 2, 3]
+
+
 def test_a_column_of_nulls_is_answered_too():
     rows = _rows([None, None], [None, None])
     assert positions(RULES, answers(RULES, rows)) == [[0, 1], [], [], [], [], []]

@@ -43,12 +43,17 @@ def found(base: Path, finance: Finance) -> Path:
 
 @contextmanager
 def continued(
-    founded: Path, base: Path, finance: Finance = "sftp", *, asks_company: bool = False
+    founded: Path,
+    base: Path,
+    finance: Finance = "sftp",
+    *,
+    asks_company: bool = False,
+    deals: bool = False,
 ) -> Iterator[Living]:
-    """A copy of the founded town and hub, running, on the day of the first night."""
+    """A copy of the founded town and hub, running, on the day of the first night (`Living`)."""
     shutil.copytree(founded, base, dirs_exist_ok=True)
     with start(base / "town", CUSTOMERS, SEED) as town:
-        yield Living(base / "home", town, finance, asks_company=asks_company)
+        yield Living(base / "home", town, finance, asks_company=asks_company, deals=deals)
 
 
 @pytest.fixture

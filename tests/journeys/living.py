@@ -19,7 +19,7 @@ import yaml
 from connectors.sandbox import own_register
 from connectors.sandbox.town import Town
 from connectors.sandbox.world import Person
-from pipelines.cli.town import Finance, point_at
+from pipelines.cli.town import DEALINGS, Finance, point_at
 from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN,
@@ -86,16 +86,25 @@ class Morning:
 
 
 class Living:
-    """A hub's home beside its running town."""
+    """A hub's home beside its running town. deals: it also hears of invoices, orders and visits."""
 
     def __init__(
-        self, home: Path, town: Town, finance: Finance = "sftp", *, asks_company: bool = False
+        self,
+        home: Path,
+        town: Town,
+        finance: Finance = "sftp",
+        *,
+        asks_company: bool = False,
+        deals: bool = False,
     ) -> None:
-        """asks_company: the address-update company is asked too; most journeys are about others."""
+        """asks_company: the address-update company is asked too; deals: invoices, orders and visits are heard of.
+
+        Most journeys are about others."""
         self.home = home
         self.town = town
-        others = {k: v for k, v in town.addresses.items() if asks_company or k != "address_batch"}
-        point_at(home, others, finance)
+        unheard = set() if deals else set(DEALINGS)
+        unheard |= set() if asks_company else {"address_batch"}
+        point_at(home, town.addresses, finance, unheard)
         for recipient in ("finance", "own_register", "municipality", "building_control"):
             self.configure(f"recipients/{recipient}.yml", acknowledgement={"wait_seconds": 2})
 

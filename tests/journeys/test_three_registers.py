@@ -381,9 +381,9 @@ def test_a_night_in_which_nothing_moved_looks_at_no_property(hub: Registers) -> 
     hub.role(OWN, "r2", "1", "KP1", "payer", valid_from="2010-01-01", valid_to="2026-11-05")
     hub.night()
     assert hub.proposed() == set()
-    assert "opened" not in propose(hub.hub()).counts
+    assert "proposals_opened" not in propose(hub.hub()).counts
     hub.today = 5
-    assert propose(hub.hub()).counts["opened"] == 1, "a role's end came due"
+    assert propose(hub.hub()).counts["proposals_opened"] == 1, "a role's end came due"
     assert hub.proposed() == {"no_payer"}
 
 

@@ -37,6 +37,8 @@ NIGHTS: tuple[tuple[str, ...], ...] = (
         "source:ryhti",
         "source:kuntagml",
         "source:exemptions",
+        "source:finance_status",
+        "source:orders",
         "load_postal:uncommitted",
         "refused row",
     ),
@@ -50,6 +52,9 @@ NIGHTS: tuple[tuple[str, ...], ...] = (
             "kuntagml",
             "exemptions",
             "address_batch",
+            "finance_status",
+            "orders",
+            "subcontractor",
         )
     ),
     ("standardise:uncommitted",),

@@ -34,11 +34,14 @@ ENDPOINTS = {
     "sources/address_batch": "address_batch",
     "sources/dvv": "dvv",
     "sources/exemptions": "exemptions",
+    "sources/finance_status": "finance",
     "sources/kuntagml": "kuntagml",
     "sources/municipality": "municipality",
+    "sources/orders": "order_desk",
     "sources/postal": "postal",
     "sources/registrations": "own_register",
     "sources/ryhti": "ryhti",
+    "sources/subcontractor": "contractor",
     "sources/ytj": "ytj",
     "recipients/building_control": "building_control",
     "recipients/finance": "finance",
@@ -71,7 +74,16 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     ryhti = {"base_url": "http://127.0.0.1:1", "client_id": "u", "client_secret": "p"}
     ytj = {"base_url": "http://127.0.0.1:1/v3"}
     sftp = dict.fromkeys(
-        ("own_register", "finance", "municipality", "building_control", "postal", "address_batch"),
+        (
+            "own_register",
+            "finance",
+            "municipality",
+            "building_control",
+            "postal",
+            "address_batch",
+            "order_desk",
+            "contractor",
+        ),
         door(),
     )
     wfs = {"base_url": "http://127.0.0.1:1/wfs", "username": "u", "password": "p"}

@@ -26,16 +26,16 @@ def night(engine: Engine, day: int, *rows: tuple[str, str]) -> dict[str, int]:
 
 
 def test_what_is_found_again_is_not_opened_again(engine: Engine) -> None:
-    assert night(engine, 2, ("no_payer", "a")) == {"opened": 1, "gone": 0}
-    assert night(engine, 3, ("no_payer", "a")) == {"opened": 0, "gone": 0}
+    assert night(engine, 2, ("no_payer", "a")) == {"proposals_opened": 1, "proposals_gone": 0}
+    assert night(engine, 3, ("no_payer", "a")) == {"proposals_opened": 0, "proposals_gone": 0}
     assert states(engine) == [(1, "no_payer", "open", "2026-11-02")]
 
 
 def test_what_is_found_no_more_is_gone_and_opens_anew_when_it_is_back(engine: Engine) -> None:
     night(engine, 2, ("no_payer", "a"))
-    assert night(engine, 3) == {"opened": 0, "gone": 1}
+    assert night(engine, 3) == {"proposals_opened": 0, "proposals_gone": 1}
     assert states(engine) == [(1, "no_payer", "gone", "2026-11-02")]
-    assert night(engine, 4, ("no_payer", "a")) == {"opened": 1, "gone": 0}
+    assert night(engine, 4, ("no_payer", "a")) == {"proposals_opened": 1, "proposals_gone": 0}
     assert states(engine) == [(1, "no_payer", "open", "2026-11-04")]
 
 
@@ -43,9 +43,9 @@ def test_what_a_person_closed_stays_closed_until_its_facts_change(engine: Engine
     night(engine, 2, ("no_payer", "a"))
     with transaction(engine) as conn:
         proposals.decide(conn, 1, "closed", "anna", "own well", "2026-11-02T08:00:00Z")
-    assert night(engine, 3, ("no_payer", "a")) == {"opened": 0, "gone": 0}
-    assert night(engine, 4) == {"opened": 0, "gone": 0}
-    assert night(engine, 5, ("no_payer", "b")) == {"opened": 1, "gone": 0}
+    assert night(engine, 3, ("no_payer", "a")) == {"proposals_opened": 0, "proposals_gone": 0}
+    assert night(engine, 4) == {"proposals_opened": 0, "proposals_gone": 0}
+    assert night(engine, 5, ("no_payer", "b")) == {"proposals_opened": 1, "proposals_gone": 0}
     assert [state for _, _, state, _ in states(engine)] == ["closed", "open"]
     with transaction(engine) as conn:
         row = proposals.read(conn, 1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.breaches import Breach, check, refusals
+from pipelines.breaches import Breach, check, ending, refusals, unaskable
 from pipelines.contracts import RecipientContract, SourceConfig
 from pipelines.notice import Notice
 from pipelines.settings import Settings, load_settings
@@ -51,6 +51,7 @@ def source(settings: Settings, **changes: Any) -> SourceConfig:
         "connector": "registrations",
         "title": "Pudotus",
         "notice_source": "customer_registrations",
+        "folder": {"kind": "folder", "path": "drop"},
         "files": {"a": {"columns": {"NIMI": {"field": "name"}, "HETU": {"field": "identity"}}}},
         **changes,
     }
@@ -441,6 +442,100 @@ def test_r15_a_source_whose_agreement_has_ended_is_a_breach_whatever_its_kind(
     assert heard(settings.notice, signed) == []
     (breach,) = heard(settings.notice, signed, "2028-01-01")
     assert (breach.key, breach.rule) == ("agreement.valid_to", "R15")
+
+
+def test_r15_a_subcontractor_nobody_hears_may_lack_its_agreement(settings: Settings) -> None:
+    """R15: asked for once there is an address to read from; the shipped file has neither."""
+    absent = settings.sources["subcontractor"]
+    assert heard(settings.notice, absent) == []
+    here = {**absent.options, "folder": {"kind": "folder", "path": "drop"}}
+    there = absent.model_copy(update={"options": here})
+    assert rules(heard(settings.notice, there)) == {"R15"}
+    assert rules(unaskable(settings.notice, absent, settings.sources, TODAY)) == {"R15"}
+
+
+@pytest.mark.parametrize(
+    ("on", "days"),
+    [
+        ("2027-11-30", []),
+        ("2027-12-01", [30]),
+        ("2027-12-31", [0]),
+        ("2028-01-01", []),
+    ],
+)
+def test_r15_an_agreement_is_spoken_of_thirty_days_before_its_last(
+    settings: Settings, on: str, days: list[int]
+) -> None:
+    signed = source(settings, agreement=SIGNED)
+    live = contract(settings)
+    assert not live.configured, "told nobody, so nothing ends"
+    soon = ending({"drop": signed}, {"finance": live}, on)
+    assert [(e.file, e.days) for e in soon] == [("sources/drop.yml", n) for n in days]
+
+
+def test_r15_what_ends_first_is_said_first(settings: Settings) -> None:
+    sooner = SIGNED | {"valid_to": "2027-12-20"}
+    both = {
+        "a": source(settings, name="a", agreement=SIGNED),
+        "b": source(settings, name="b", agreement=sooner),
+        "c": source(settings, name="c", agreement=SIGNED | {"valid_to": None}),
+    }
+    told = [str(e) for e in ending(both, {}, "2027-12-10")]
+    assert told == [
+        "sources/b.yml: the agreement ends 2027-12-20, in 10 days",
+        "sources/a.yml: the agreement ends 2027-12-31, in 21 days",
+    ]
+
+
+def test_dealings_are_numbered_by_us_or_by_a_source_there_is(settings: Settings) -> None:
+    found = heard(settings.notice, source(settings, numbered_by="nobody"))
+    assert [b.key for b in found] == ["numbered_by"]
+    assert heard(settings.notice, source(settings, numbered_by="drop")) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [
+        ("IP", "phone"),
+        ("IP_OSOITE", "name"),
+        ("EVASTE", "email"),
+        ("SELAIN", "language"),
+        ("ISTUNTO", "name"),
+        ("A", "ip"),
+        ("A", "ip_address"),
+        ("A", "cookie"),
+        ("A", "user_agent"),
+        ("A", "session"),
+        ("A", "referrer"),
+    ],
+)
+def test_r16_r55_a_column_of_web_use_is_refused_by_its_name_or_by_what_it_becomes(
+    settings: Settings, column: str, field: str
+) -> None:
+    """R16, R55: whatever kind of source brings it, and under whatever word."""
+    (breach,) = heard(
+        settings.notice, source(settings, files={"a": {"columns": {column: {"field": field}}}})
+    )
+    assert rules([breach]) == {"R16", "R55"}
+    assert breach.key == f"files.a.columns.{column}"
+    assert "joined to a customer" in breach.expected
+
+
+@pytest.mark.parametrize("column", ["WWW", "VIPPI", "ZIP", "TYYPPI", "RECIPIENT"])
+def test_r16_an_ordinary_column_is_taken_for_no_web_use(settings: Settings, column: str) -> None:
+    """R16: an organisation's web address is contact data."""
+    columns = {column: {"field": "www"}}
+    assert heard(settings.notice, source(settings, files={"a": {"columns": columns}})) == []
+
+
+def test_r10_r15_the_outsourcer_is_heard_on_invoices_and_on_nothing_else(
+    settings: Settings,
+) -> None:
+    """R10, R15: under an agreement, and not on whom the invoice names."""
+    outsourcer = {"notice_source": "finance_outsourcer", "agreement": SIGNED}
+    files = {"a": {"columns": {"TILA": {"field": "invoice_state"}, "NIMI": {"field": "name"}}}}
+    found = heard(settings.notice, source(settings, **outsourcer, files=files))
+    assert [b.key for b in found] == ["files.a.columns.NIMI"]
 
 
 def test_r16_r55_a_source_of_web_data_is_refused(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from pipelines.domain import schemas
 from pipelines.domain.fields import FIELDS
-from pipelines.notice import Notice, gaps, plain, strangers, text_hash
+from pipelines.notice import Item, Notice, gaps, plain, strangers, text_hash
 from pipelines.settings import read_yaml, shipped
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +84,31 @@ def test_r9_every_word_a_connector_may_land_has_a_place(notice: Notice) -> None:
 def test_r9_what_the_notice_does_not_list_and_nobody_declared_has_no_place(notice: Notice) -> None:
     for word in ("hetu", "iban", "remark", "annual_consumption", "reading"):
         assert notice.item_of(word) is None
+
+
+def test_r9_of_invoices_and_orders_only_what_became_of_them_and_when_is_listed(
+    notice: Notice,
+) -> None:
+    assert notice.fields_of("finance_outsourcer") >= {"invoice_state", "due_date", "closed_date"}
+    assert not notice.fields_of("finance_outsourcer") & {"name", "addresses", "order_kind"}
+    assert {"order_kind", "ordered_on"} <= notice.fields_of("customer_notices")
+    for word in ("amount", "open_amount", "invoice_lines", "payment_reference"):
+        assert notice.item_of(word) is None
+
+
+def test_r16_a_web_address_is_held_of_organisations_alone(notice: Notice) -> None:
+    assert notice.not_of("person") == {"www"}
+    assert notice.not_of("organisation") == notice.not_of(None) == frozenset()
+
+
+@pytest.mark.parametrize("word", ["ip_address", "cookie", "session", "user_agent", "referrer"])
+def test_r55_web_use_is_barred_and_not_held_and_no_kind_of_source_brings_it(
+    notice: Notice, word: str
+) -> None:
+    item = notice.item_of(word)
+    assert isinstance(item, Item)
+    assert item.barred and item.not_held
+    assert not [s.name for s in notice.sources if word in notice.fields_of(s.name)]
 
 
 def test_r13_an_update_service_is_heard_on_names_and_addresses_alone(notice: Notice) -> None:

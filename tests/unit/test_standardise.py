@@ -110,6 +110,72 @@ def test_an_unreadable_field_is_emptied_and_the_record_stays(content, rule, colu
     assert column == "party_type" or pd.isna(standard.parties.iloc[0][column])
 
 
+def test_r16_a_web_address_is_read_of_organisations_and_left_out_of_whoever_turns_out_a_person():
+    """R16: also where no type was stated, and the name alone tells."""
+    www = "www.example.invalid"
+    assert party(name="Malli Oy", www=www).www == www
+    standard = standardise(landed({"name": "Virtanen Matti", "www": www}))
+    assert rules(standard) == {"www_of_person"}
+    assert pd.isna(standard.parties.iloc[0].www)
+
+
+def dealing(kind, **content):
+    return standardise(landed(content, kind=kind, source="finance_status"))
+
+
+def test_an_invoice_and_an_order_come_out_as_they_were_stated():
+    told = dealing(
+        "invoice", customer_number="000017", invoice_state="paid", due_date="2026-10-16",
+        closed_date="2026-10-15", not_stated_since="2026-11-02",
+    )  # fmt: skip
+    assert told.invoices.iloc[0].to_dict() == {
+        "source": "finance_status", "source_key": "1", "customer_number": "000017",
+        "invoice_state": "paid", "due_date": "2026-10-16", "closed_date": "2026-10-15",
+        "not_stated_since": "2026-11-02", "source_time": THEN,
+    }  # fmt: skip
+    order = dealing(
+        "order",
+        customer_number="20001",
+        order_kind="meter",
+        ordered_on="2026-10-01",
+        point_ref="100041",
+    ).orders.iloc[0]
+    assert (order.customer_number, order.order_kind, order.ordered_on, order.point_ref) == (
+        "20001", "meter", "2026-10-01", "100041",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "rule", "stays"),
+    [
+        ("invoice", {"invoice_state": "open"}, "missing_customer", False),
+        ("invoice", {"customer_number": "1"}, "unknown_invoice_state", False),
+        (
+            "invoice",
+            {"customer_number": "1", "invoice_state": "lost"},
+            "unknown_invoice_state",
+            False,
+        ),
+        (
+            "invoice",
+            {"customer_number": "1", "invoice_state": "open", "due_date": "soon"},
+            "date_unreadable",
+            True,
+        ),
+        ("order", {"order_kind": "meter"}, "missing_customer", False),
+        ("order", {"customer_number": "1", "order_kind": "well"}, "unknown_order_kind", True),
+        ("order", {"customer_number": "1", "ordered_on": "2026-02-30"}, "date_unreadable", True),
+    ],
+)
+def test_a_dealing_without_its_customer_or_state_is_none_and_other_faults_empty_their_field(
+    kind, content, rule, stays
+):
+    told = dealing(kind, **content)
+    assert rules(told) == {rule}
+    assert (rule in UNREADABLE) is not stays
+    assert len(told.invoices) + len(told.orders) == stays
+
+
 @pytest.mark.parametrize(
     ("content", "rule"),
     [
