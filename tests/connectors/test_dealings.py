@@ -11,7 +11,7 @@ import yaml
 
 from connectors.base import Ask, Batch, Malformed, NobodyLends, Opening, OtherColumns
 from connectors.sources import registrations
-from pipelines.contracts import SOURCE_CONNECTORS
+from pipelines.catalogue import SOURCE_CONNECTORS
 from tests.connectors.test_registrations import FakeTokens
 
 SOURCES = Path(__file__).parents[2] / "config" / "sources"

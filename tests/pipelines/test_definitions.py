@@ -14,8 +14,8 @@ from dagster._utils.schedules import cron_string_iterator  # how the daemon reck
 from connectors.sandbox.town import start
 from pipelines.assets.stage import GROUPS, check_result, columns_of
 from pipelines.build import NIGHTLY, build_defs
+from pipelines.catalogue import RECIPIENT_CONNECTORS
 from pipelines.cli.town import point_at
-from pipelines.contracts import RECIPIENT_CONNECTORS
 from pipelines.domain import schemas
 from pipelines.domain.fields import FIELDS
 from pipelines.domain.schemas import Schema

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connectors.recipients.netvisor_customer import COLUMNS
 from pipelines.breaches import check
-from pipelines.contracts import RECIPIENT_CONNECTORS
+from pipelines.catalogue import RECIPIENT_CONNECTORS
 from pipelines.settings import ConfigError, Settings, load_settings, read_yaml, shipped, site_files
 
 DVV = {
