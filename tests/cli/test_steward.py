@@ -78,6 +78,7 @@ def test_r12_a_customer_is_shown_value_by_value_with_its_origin(desk: Desk) -> N
         "id",
         "protected",
         "values",
+        "addresses",
         "roles",
         "points",
         "customer_numbers",
@@ -88,6 +89,9 @@ def test_r12_a_customer_is_shown_value_by_value_with_its_origin(desk: Desk) -> N
     assert (values["phone"]["value"], values["phone"]["source"]) == ("+358505557394", "notices")
     assert values["street_line"]["value"] == "Notisanpolku 5"
     assert values["family_name"]["source"] in ("registrations", "dvv")
+    stated = {a["source"]: (a["street_line"], a["valid_from"]) for a in shown["addresses"]}
+    assert stated["address_batch"] == ("Rantasipintie 3", "2026-11-01")  # seen, and not believed
+    assert stated["notices"][0] == "Notisanpolku 5"
     told_by = {r["role_type"]: r["source"] for r in shown["roles"]}
     own = dict.fromkeys(("holder", "payer"), "registrations")
     assert told_by == {**own, "owner": "ryhti"}  # of the property only building control knows
@@ -111,6 +115,7 @@ def test_r56_a_protected_customer_is_marked_and_has_no_home(desk: Desk) -> None:
     shown = desk("customer", "show", number, "--json").json
     assert shown["protected"] is True
     assert "street_line" not in {v["field"] for v in shown["values"]}
+    assert {a["address_type"] for a in shown["addresses"]} <= {"contact"}
     assert "PROTECTIVE ORDER" in desk("customer", "show", number).out
 
 
