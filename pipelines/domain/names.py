@@ -40,6 +40,8 @@ _CALLED = re.compile(
 )
 _HALF_SPACED = re.compile(r"^([^\W\d_]+)(?:\s[-‐‑]|[-‐‑]\s)([^\W\d_]+)(?=[\s,]+[^\W\d_])")
 _ODD_HYPHENS = re.compile(r"(?<=[^\W\d_])[‐‑](?=[^\W\d_])")
+_MARKS = (_FORMER, _CALLED, _HALF_SPACED)
+_MARKING = ("omaa", "född", "ent", "- ", " -")
 _EDGES = " ,;:/&+*"
 _FOLDED = str.maketrans(
     {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
@@ -188,23 +190,34 @@ def person_name(line: str) -> PersonName:
     family name that follows them. A single word is a family name. Never raises.
     """
     name = _read_person(line)
-    while any(
-        mark.search(name.line) for mark in (_FORMER, _CALLED)
-    ):  # what was dropped between two words hid a mark
-        again = _read_person(name.line)
+    while _may_be_marked(name.line) and any(mark.search(name.line) for mark in _MARKS):
+        again = _read_person(name.line)  # what was dropped between two words hid a mark
         if again[:2] == name[:2]:
             break
         name = PersonName(*again[:2], *(a or b for a, b in zip(name[2:], again[2:], strict=True)))
     return name
 
 
+def _may_be_marked(text: str) -> bool:
+    """Whether anything but letters, spaces, hyphens and commas stands in a name, or one of the marking words."""
+    if not text.replace(" ", "").replace("-", "").replace(",", "").isalpha():
+        return True
+    lower = text.lower()
+    return any(word in lower for word in _MARKING)
+
+
 def _read_person(line: str) -> PersonName:
     text, addressee = care_of(clean(line))
-    text, called = _without_marks(text)
-    text, is_estate = _without_estate(_with_plain_hyphens(text))
-    text, former = _without_former(text)
-    text, is_another = _without_estate(text)
-    is_estate = is_estate or is_another
+    former = called = None
+    is_marked = _may_be_marked(text)
+    if is_marked:
+        text, called = _without_marks(text)
+        text = _with_plain_hyphens(text)
+    text, is_estate = _without_estate(text)
+    if is_marked:
+        text, former = _without_former(text)
+        text, is_another = _without_estate(text)
+        is_estate = is_estate or is_another
     family, _, given = text.partition(",")
     family, given = family.strip(_EDGES), given.strip(_EDGES)
     if not (family and given):
