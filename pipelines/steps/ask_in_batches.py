@@ -41,7 +41,7 @@ def ask_in_batches(night: Night, config: SourceConfig, opener: Callable[[], Sour
     A register that is down or may not be asked lets the night go on; what is frozen waits, and the night ends
     red (`close`).
     """
-    counts: Counter[str] = Counter(asked_about=0, withdrawn=0)
+    counts: Counter[str] = Counter(asked_about=0, withdrawn=0, unsendable=0)
     text = ""
     try:
         allow_asking(night, config)
@@ -50,10 +50,10 @@ def ask_in_batches(night: Night, config: SourceConfig, opener: Callable[[], Sour
             correspondent = _correspondent(opener)  # has transactions of its own
             with transaction(night.engine) as conn:
                 unsent = questions.on_their_way(conn, config.name, *questions.UNSENT)
-            question = unsent[0] if unsent else _frozen(night, config, correspondent)
+            question = unsent[0] if unsent else _frozen(night, config, correspondent, counts)
             if question is not None and not _sent(night, config, question, correspondent):
                 counts["withdrawn"] = question.people
-                question = _frozen(night, config, correspondent)
+                question = _frozen(night, config, correspondent, counts)
                 if question is not None and not _sent(night, config, question, correspondent):
                     question = None
         counts["asked_about"] = question.people if question is not None else 0
@@ -101,8 +101,13 @@ def _may_ask(night: Night, config: SourceConfig) -> bool:
     return not any(question.business_date >= patience for question in sent)
 
 
-def _frozen(night: Night, config: SourceConfig, correspondent: Correspondent) -> Question | None:
-    """A new question about whoever is due, and logged; None when there is nobody."""
+def _frozen(
+    night: Night, config: SourceConfig, correspondent: Correspondent, counts: Counter[str]
+) -> Question | None:
+    """A new question about whoever is due, and logged; None when there is nobody.
+
+    counts: of whoever the file can't carry, `unsendable` is counted; they are neither asked about nor logged.
+    """
     night.log_keys()  # the first time it is a transaction of its own
     with executing(night, f"ask:{config.name}") as step:
         people = _due(step.conn, night, config)
@@ -112,7 +117,8 @@ def _frozen(night: Night, config: SourceConfig, correspondent: Correspondent) ->
         fits = [correspondent.fits(row) for row in rows]
         people = people[fits].reset_index(drop=True)
         rows = [row for row, it_fits in zip(rows, fits, strict=True) if it_fits]
-        step.counts.update(due=len(fits), unsendable=len(fits) - len(rows))
+        counts["unsendable"] = len(fits) - len(rows)
+        step.counts.update(due=len(fits), unsendable=counts["unsendable"])
         if not rows:
             return None
         payload = correspondent.render(rows)

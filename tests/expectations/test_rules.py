@@ -108,6 +108,7 @@ FINE: dict[Schema, list[dict[str, object]]] = {
     PARTIES: [
         {"family_name": None, "given_names": None},
         {"source": "notices", "family_name": None, "given_names": None, "person_key": None},
+        {"source": "address_batch", "family_name": None, "given_names": None, "person_key": None},
         {"phone": None, "email": None, "delivery_channel": None, "language": None},
         {"party_type": "organisation", "family_name": None, "given_names": None, "organisation_name": "Malli Oy"},
         {"delivery_channel": "einvoice", "einvoice_address": "FI00", "einvoice_operator": "NDEAFIHH"},
