@@ -294,10 +294,17 @@ def report(
         chosen = cast("Language", language or night.settings.hub.language)
         lines = list(document(found, night.settings, chosen, night.business_date))
     if out is not None:
-        with os.fdopen(
-            os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write("\n".join(lines) + "\n")
+        _write(out, lines)
     payload = {"source": source, "since": since, "errors": [asdict(one) for one in found.told]}
     written = [f"{len(found.told)} errors written to {out}"] if out is not None else lines
     answer(as_json, payload, written)
+
+
+def _write(out: Path, lines: list[str]) -> None:
+    """A new file that its owner alone may read: whose record is wrong is nobody else's business."""
+    try:
+        file = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise Failed(f"{out.name} can't be written: {error.strerror}") from None
+    with os.fdopen(file, "w", encoding="utf-8") as written:
+        written.write("\n".join(lines) + "\n")

@@ -192,6 +192,15 @@ def standard_fields(path: str) -> tuple[str, ...]:
 # ---- whole frames
 
 
+def settling(corrections: pd.DataFrame, item: "pd.Series[Any]") -> pd.DataFrame:
+    """Those that settled a refusal (a row of quarantine); several refusals of one content are settled together."""
+    record = (corrections[list(RECORD)] == item[list(RECORD)]).all(axis=1)
+    is_it = corrections["quarantine_id"] == item["quarantine_id"]
+    is_same = record & (corrections["content_hash"] == item["content_hash"])
+    mine: pd.DataFrame = corrections[(is_it | is_same).astype(bool)]
+    return mine
+
+
 def is_of_unlanded(corrections: pd.DataFrame) -> pd.Series:
     """Which corrections are of a record whose row could not be landed."""
     told = [isinstance(content, dict) for content in corrections["content"]]
@@ -225,9 +234,9 @@ def corrected(landed: pd.DataFrame, corrections: pd.DataFrame) -> Corrected:
     by_record = _by_record(corrections)
     keys = list(zip(*(landed[name] for name in RECORD), strict=True))
     contents, applied = list(landed["content"]), set()
-    for position, key in enumerate(keys):
+    for position in [n for n, key in enumerate(keys) if key in by_record]:
         content = contents[position]
-        for number, path, refused, right in by_record.get(key, ()):
+        for number, path, refused, right in by_record[keys[position]]:
             if isinstance(content, dict) and still_says(content, path, refused):
                 content = with_value(content, path, right)
                 applied.add(number)

@@ -41,7 +41,7 @@ def correct(
         item = _item(conn, quarantine_id)
         key = pd.DataFrame([item[_KEY]])
         in_force = corrections.in_force(conn, key)
-        record = _record(conn, item, in_force)
+        record = _record(conn, item)
         content: dict[str, Any] = record["content"].iloc[0]
         known = _known_fields(night, str(item["source"]), content)
         wanted = _wanted(stated, content, known, _unread(night, item))
@@ -110,20 +110,26 @@ def undo(night: Night, quarantine_id: int, who: str, why: str) -> str:
 
 def _undo_correction(conn: Connection, night: Night, item: "pd.Series[Any]", who: str) -> None:
     number = item["quarantine_id"]
-    in_force = corrections.in_force(conn, pd.DataFrame([item[_KEY]]))
-    if in_force.empty:
-        raise Undecidable(f"entry {number}: the source has sent newer word since")
-    last = int(in_force["step_run"].max())
+    mine = _settling(conn, item)
+    last = int(mine["step_run"].max())
     if _was_read(conn, last):
         raise Undecidable(
             f"entry {number}: a night has read the record with it; correct it anew: "
             f"hub quarantine correct {number} FIELD=VALUE"
         )
-    act = in_force[in_force["step_run"] == last]
+    act = mine[mine["step_run"] == last]
     corrections.close(conn, list(act["correction_no"]), "undone", night.now(), by=who)
     corrections.reopen(conn, list(act["replaces"].dropna()))
-    if len(act) == len(in_force) and act["replaces"].isna().all():
+    if len(act) == len(mine) and act["replaces"].isna().all():
         quarantine.reopen(conn, item)
+
+
+def _settling(conn: Connection, item: "pd.Series[Any]") -> pd.DataFrame:
+    in_force = corrections.in_force(conn, pd.DataFrame([item[_KEY]]))
+    mine = correction.settling(in_force, item)
+    if mine.empty:
+        raise Undecidable(f"entry {item['quarantine_id']}: the source has sent newer word since")
+    return mine
 
 
 # ---- whoever supplied the error hears of it
@@ -184,16 +190,18 @@ def _item(conn: Connection, quarantine_id: int) -> "pd.Series[Any]":
     return item
 
 
-def _record(conn: Connection, item: "pd.Series[Any]", in_force: pd.DataFrame) -> pd.DataFrame:
+def _record(conn: Connection, item: "pd.Series[Any]") -> pd.DataFrame:
     """The LANDED row that the refusal is about, or one made of what could be read of a record that never landed."""
     number, state = item["quarantine_id"], item["state"]
-    if state not in ("open", "corrected") or (state == "corrected" and in_force.empty):
+    if state not in ("open", "corrected"):
         raise Undecidable(f"entry {number} is {state}; see: hub quarantine list")
-    landed = frames.read_matching(conn, LANDED, pd.DataFrame([item[_KEY]]), tuple(_KEY))
-    if state == "corrected" and not _is_unlanded(item):
-        return landed
-    if not landed.empty and landed["content_hash"].iloc[0] == item["content_hash"]:
-        return landed
+    if state == "corrected":
+        _settling(conn, item)
+    if not _is_unlanded(item):
+        landed = frames.read_matching(conn, LANDED, pd.DataFrame([item[_KEY]]), tuple(_KEY))
+        is_it = not landed.empty and landed["content_hash"].iloc[0] == item["content_hash"]
+        if is_it or state == "corrected":
+            return landed
     if item["rule"] in NOT_ONE_RECORD:
         raise Undecidable(
             f"entry {number}: the later of two rows counts; once it is right: "

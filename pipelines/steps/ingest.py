@@ -162,11 +162,11 @@ def _hold_to_corrections(
 
     incoming: LANDED rows as they came, unchanged ones too. What came with its error unmended is counted.
     """
-    names = pd.concat([incoming[_RECORD], faults[_RECORD]]).drop_duplicates()
-    in_force = corrections.in_force(step.conn, names)
-    nothing = pd.Series(False, faults.index, dtype=bool)
+    in_force = corrections.in_force(step.conn)  # few, beside what a whole register says
     if in_force.empty:
-        return nothing
+        return pd.Series(False, faults.index, dtype=bool)
+    corrected = pd.MultiIndex.from_frame(in_force[_RECORD])
+    incoming = incoming[pd.MultiIndex.from_frame(incoming[_RECORD]).isin(corrected)]
     never = in_force[is_of_unlanded(in_force)]
     form = [*_RECORD, "content_hash"]
     again = pd.Series(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.domain.correction import flat, standard_fields
+from pipelines.domain.correction import flat, settling, standard_fields
 from pipelines.domain.disclosure import leaf
 from pipelines.domain.points import OWN_REGISTER
 from pipelines.settings import SourceConfig
@@ -70,7 +70,7 @@ def report_faults(
         in_force = in_force[in_force["closed_at"].isna()]
         told, parties = [], []
         for _, item in items.iterrows():
-            mine = _of(in_force, item)
+            mine = settling(in_force, item)
             content = as_came(conn, item)
             if item["state"] == "corrected" and mine.empty:
                 continue  # the source has sent newer word
@@ -85,15 +85,6 @@ def report_faults(
             disclosures.append_leaves(conn, [line], night.now())
     order = sorted(told, key=lambda one: (one.file, one.key or "", one.rule))
     return Report(source, since, tuple(order))
-
-
-def _of(in_force: pd.DataFrame, item: "pd.Series[Any]") -> pd.DataFrame:
-    """The corrections that settled an item; several refusals of one record are settled together."""
-    is_it = in_force["quarantine_id"] == item["quarantine_id"]
-    is_same = in_force["content_hash"] == item["content_hash"]
-    record = (in_force["kind"] == item["kind"]) & (in_force["source_key"] == item["source_key"])
-    mine: pd.DataFrame = in_force[(is_it | (record & is_same)).astype(bool)]
-    return mine
 
 
 def _told(

@@ -416,6 +416,21 @@ def test_a_correction_that_a_night_has_read_is_corrected_anew_and_that_undone(
 
 
 @ON_ONE
+def test_of_two_corrections_of_one_record_the_later_is_undone_alone(refused: Utility) -> None:
+    refused.put_right(1)
+    refused.read()
+    refused.hear(record("party", "1", person("Laine Aino" * 30, code="3164A")))
+    refused.read()
+    (second,) = refused.waiting()
+    refused.correct(second, name="Laine Aino")
+    with pytest.raises(Undecidable, match="a night has read the record with it"):
+        undo(refused.night(), 1, "steward.one", "wrong after all")
+    undo(refused.night(), second, "steward.one", "wrong row")
+    assert list(refused.waiting()) == [second]
+    assert refused.corrections() == [(CODE, None), ("name", "undone")]
+
+
+@ON_ONE
 def test_a_drop_is_undone_until_its_source_sends_newer_word(refused: Utility) -> None:
     items = refused.refusals()
     decide.drop(refused.night(), 1, "steward.one", "double entry")
