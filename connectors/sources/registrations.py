@@ -108,10 +108,8 @@ class RegistrationsOptions:
             "complete: must be true, or false where all files are of invoices and orders",
         )
         keep = config.get("keep", "all")
-        demand(
-            keep == "all" or (keep == "ours" and not only_dealings),
-            "keep: must be all, or ours where people are in the drop",
-        )
+        demand(keep in ("all", "ours"), "keep: must be all or ours")
+        demand(keep == "all" or not only_dealings, "keep: nobody is in the drop, so it must be all")
         return cls(
             folder=FolderOptions.from_mapping(config.get("folder") or {}),
             files=files,
@@ -348,12 +346,16 @@ class Registrations(Source, Lender):
             for one, payloads in read
             for name, mapping in self._options.files.items()
         ]
-        for table, mapping in every:
+        a_delivery = len(self._options.files)
+        for n, (table, mapping) in enumerate(every):
             fetched += table.count
             total += table.count if mapping in counted else 0
             dropped.update(table.dropped)
             unknown.update(table.unknown)
             taken, refused = _records(mapping.kind, table, content)
+            if n >= a_delivery:  # a later delivery may have put right what an earlier one had wrong
+                good = {(record.kind, record.key) for record in taken}
+                faults = [fault for fault in faults if (fault.kind, fault.key) not in good]
             records += taken
             faults += refused
         cursor: dict[str, Any] = {"delivery": delivery.stamp, "files": dict(delivery.digests)}

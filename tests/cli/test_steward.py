@@ -83,6 +83,8 @@ def test_r12_a_customer_is_shown_value_by_value_with_its_origin(desk: Desk) -> N
         "points",
         "customer_numbers",
         "records",
+        "invoices",
+        "orders",
     }
     values = {v["field"]: v for v in shown["values"]}
     assert set(values["phone"]) == {"field", "value", "source", "source_time", "rule"}
@@ -98,6 +100,23 @@ def test_r12_a_customer_is_shown_value_by_value_with_its_origin(desk: Desk) -> N
     assert shown["customer_numbers"] == [desk.planted.customer]
     assert f"registrations:{desk.planted.customer}" in shown["records"]
     assert all("#" in record for record in shown["records"] if record.startswith("dvv"))  # R37
+
+
+def test_a_customer_is_shown_with_what_is_unpaid_and_what_was_ordered(desk: Desk) -> None:
+    shown = desk("customer", "show", desk.planted.customer, "--json").json
+    assert [order["source_key"] for order in shown["orders"]] == ["KANATILAUS7"]
+    assert set(shown["orders"][0]) == {
+        "source_key", "order_kind", "ordered_on", "point_ref", "source",
+    }  # fmt: skip
+    balance = shown["invoices"]
+    assert set(balance) == {
+        "unpaid", "oldest_due", "in_collection", "not_stated", "not_stated_since",
+    }  # fmt: skip
+    said = desk("customer", "show", desk.planted.customer).out
+    collected = "yes" if balance["in_collection"] else "no"
+    assert f"unpaid invoices: {balance['unpaid']}" in said
+    assert f"in collection: {collected}" in said
+    assert "KANATILAUS7" in said
 
 
 def test_a_customer_is_shown_by_our_own_id_too(desk: Desk) -> None:

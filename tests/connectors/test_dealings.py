@@ -150,6 +150,15 @@ def test_news_is_read_from_every_drop_since_the_last_in_their_order(news: Drop) 
     assert len(news.fetch().records) == 3, "whoever has read nothing reads all that stands there"
 
 
+def test_a_row_that_a_later_drop_puts_right_is_no_fault_any_more(news: Drop) -> None:
+    undated = [ORDER | {"TILATTU": "eilen"}, ORDER | {"TILAUSNRO": "T2", "TILATTU": "?"}]
+    news.deliver("20261101", tilaukset=[*undated, ORDER | {"TILAUSNRO": "T3"}])
+    news.deliver("20261102", tilaukset=[ORDER])
+    batch = news.fetch()
+    assert list(contents(batch)) == ["T3", "T1"]
+    assert [(fault.key, fault.rule) for fault in batch.faults] == [("T2", "not_a_date")]
+
+
 def test_only_dealings_may_come_as_news(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="complete"):
         Drop(tmp_path, "subcontractor", complete=False).fetch()

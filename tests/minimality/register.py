@@ -27,6 +27,8 @@ from pipelines.domain.schemas import (
     GOLDEN,
     GOLDEN_POINTS,
     GOLDEN_ROLES,
+    INVOICES,
+    ORDERS,
     PARTIES,
     PARTY_RECORDS,
     PROVENANCE,
@@ -41,7 +43,9 @@ from pipelines.store import checkpoints, frames, nights
 from pipelines.store.engine import transaction
 from tests.steps.logged import NAME, SIGNING, VAULT
 
-SCHEMAS = (GOLDEN, GOLDEN_POINTS, GOLDEN_ROLES, PARTY_RECORDS, PARTIES, ADDRESSES, PROVENANCE)
+SCHEMAS = (
+    GOLDEN, GOLDEN_POINTS, GOLDEN_ROLES, PARTY_RECORDS, PARTIES, ADDRESSES, PROVENANCE, INVOICES, ORDERS,
+)  # fmt: skip
 OWN, TOWN, DVV, YTJ = "registrations", "municipality", "dvv", "ytj"
 NIGHTS = ("2026-11-02", "2026-11-03", "2026-11-04")
 HEARD = "2026-10-20T00:00:00Z"
@@ -205,6 +209,15 @@ def _payers(town: Register) -> None:
     person(10, place("Ahontie 8"), family_name="Aho", given_names="Olli")
     for party, point in ((1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (9, 8), (10, 9)):
         town.role(party, point)
+        town.rows[INVOICES].append(
+            {
+                "source": "finance_status", "source_key": f"L{party}",
+                "customer_number": f"{party:06d}", "invoice_state": "in_collection",
+            }
+        )  # fmt: skip
+        town.rows[ORDERS].append(
+            {"source": "orders", "source_key": f"T{party}", "customer_number": str(20000 + party)}
+        )
 
 
 def _connections(town: Register) -> None:

@@ -290,6 +290,35 @@ def test_r16_the_www_of_a_person_stays_at_the_door_and_is_counted(hub: Hub) -> N
     assert held.dropna().to_dict() == {"20007": "www.piennar.invalid"}
 
 
+def firm(key: str, business_id: str, line: str | None) -> Record:
+    postal = {"address_type": "postal", "postal_code": "31640", "post_office": "HUMPPILA"}
+    at = {"addresses": [{**postal, "line": line}]} if line else {}
+    name = f"Piennar {business_id[:3]} Oy"
+    content = {"party_type": "organisation", "name": name, "business_id": business_id, **at}
+    return Record("party", key, "2026-11-01T00:00:00Z", content)
+
+
+def test_a_contractor_fills_a_gap_and_overrules_nobody_and_a_stranger_it_met_is_forgotten(
+    hub: Hub,
+) -> None:
+    """DESIGN 4, 9: the last to be believed, though the last to have spoken."""
+    known, silent, stranger = "0245437-2", "9036813-1", "9036818-2"
+    ours = [*register(), firm("20007", known, "Kennintie 5"), firm("20010", silent, None)]
+    ours += [
+        Record("role", f"90{n}", None, {"party": key, "point": "501", "role_type": "owner"})
+        for n, key in enumerate(("20007", "20010"), start=2)
+    ]
+    hub.hear(2, "registrations", batch(ours))
+    met = [firm("K1", known, "Muukatu 1"), firm("K2", silent, "Raitti 2")]
+    hub.hear(2, "subcontractor", batch([*met, firm("K3", stranger, "Vieraskatu 3")]))
+    hub.settle(2, people=True)
+    lines = hub.table(GOLDEN).set_index("business_id")["street_line"]
+    assert lines[known] == "Kennintie 5"
+    assert lines[silent] == "Raitti 2"
+    landed = hub.table(LANDED)
+    assert set(landed.loc[landed["source"] == "subcontractor", "source_key"]) == {"K1", "K2"}
+
+
 # --- what a delivery promised ----------------------------------------------------------------------------
 
 

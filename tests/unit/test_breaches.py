@@ -517,6 +517,8 @@ def test_r16_r55_a_column_of_web_use_is_refused_by_its_name_or_by_what_it_become
         settings.notice, source(settings, files={"a": {"columns": {column: {"field": field}}}})
     )
     assert rules([breach]) == {"R16", "R55"}
+    web = source(settings, files={"a": {"columns": {column: {"field": field}}}})
+    assert unaskable(settings.notice, web, settings.sources, TODAY) == [breach], "nor is it read"
     assert breach.key == f"files.a.columns.{column}"
     assert "joined to a customer" in breach.expected
 
