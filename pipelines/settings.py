@@ -23,16 +23,25 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    IPvAnyNetwork,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 import pipelines
 from pipelines.contracts import Declared, RecipientContract, SourceConfig, Text
 from pipelines.notice import Notice
+from pipelines.roster import Roster
 from pipelines.strict_yaml import ConfigError, read_yaml
 
 if TYPE_CHECKING:
@@ -116,6 +125,28 @@ class Refresh(Declared):
     wait_seconds: float = Field(default=30, ge=0, le=300)
 
 
+class Desk(Declared):
+    """The stewards' desk: who may say who sits there, and how that is proved (`desk.identity`).
+
+    secret: shared with the proxy that asks for the login; without it, and outside a demo, there is no desk.
+    trusted_proxy: addresses it calls from. header: where it writes the login; the signature is in the header of that
+    name with `-Signature` after it, good for `max_age_seconds`. demo: made-up people only, no proxy: whoever reaches
+    the page picks one of the roster.
+    """
+
+    trusted_proxy: tuple[IPvAnyNetwork, ...] = (
+        IPv4Network("127.0.0.1/32"), IPv6Network("::1/128"),
+    )  # fmt: skip
+    header: Annotated[Text, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = "X-Hub-User"
+    secret: Annotated[str, Field(min_length=32)] | None = Field(default=None, repr=False)
+    max_age_seconds: int = Field(default=60, ge=5, le=600)
+    demo: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return self.demo or self.secret is not None
+
+
 class Hub(Declared):
     """`hub.yml`.
 
@@ -135,6 +166,7 @@ class Hub(Declared):
     witnesses: Mapping[Annotated[str, Field(pattern="^[a-z0-9_]+$")], Witness] = Field(
         default_factory=dict
     )
+    desk: Desk = Desk()
 
     @field_validator("timezone")
     @classmethod
@@ -151,6 +183,12 @@ class Hub(Declared):
         if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError("sqlite:///PATH or postgresql+psycopg://…")
         return url
+
+    @model_validator(mode="after")
+    def _lets_nobody_pick_a_name_among_real_people(self) -> "Hub":
+        if self.desk.demo and not self.allow_test_identities:
+            raise ValueError("desk.demo: only where allow_test_identities is true: made-up people")
+        return self
 
 
 class Survivorship(Declared):
@@ -192,6 +230,7 @@ class Settings:
     recipients: Mapping[str, RecipientContract]
     survivorship_rules: Survivorship
     matching: Matching
+    roster: Roster
     origins: Mapping[str, Path]
     user: str | None = None
     overridden: tuple[str, ...] = ()
@@ -252,6 +291,7 @@ def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
         recipients=MappingProxyType(recipients),
         survivorship_rules=files.model("survivorship.yml", Survivorship, {}),
         matching=files.model("matching.yml", Matching, {}),
+        roster=files.model("roster.yml", Roster, {}),
         origins=MappingProxyType(files.origins),
         user=next((environ[v] for v in hub.user_from if environ.get(v)), None),
         overridden=tuple(sorted(files.variables.used)),
