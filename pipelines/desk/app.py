@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from pipelines.desk import morning
+from pipelines.desk import customers, deliveries, mine, morning, pairs, refused, second
 from pipelines.desk.forms import LARGEST, FormRefused, Tokens, read_form
 from pipelines.desk.identity import (
     Asked,
@@ -56,7 +56,9 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
 }
 _PAGES: Mapping[tuple[str, str], Page] = {
-    page.door: page for pages in (morning.PAGES,) for page in pages
+    page.door: page
+    for module in (morning, pairs, customers, refused, deliveries, mine, second)
+    for page in module.PAGES
 }
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-import pandas as pd
 from starlette.responses import Response
 
 from pipelines.desk import second
 from pipelines.desk.forms import FormRefused
-from pipelines.desk.visit import PEOPLE, Page, Visit
+from pipelines.desk.visit import PEOPLE, Page, Visit, plain
+from pipelines.domain.schemas import GOLDEN
 from pipelines.errors import HubError
 from pipelines.statement import document
 from pipelines.steps.account_for import person as account_for
@@ -26,11 +26,17 @@ from pipelines.store.lock import RunLock
 
 CHANNELS = ("phone", "email", "letter", "visit", "form")
 _ADDRESS = ("line", "postal_code", "post_office", "valid_from", "address_type")
-_NOTICE = ("number", "received", "channel", "evidence", "phone", "email", "corrects", *_ADDRESS)
-_CODED = frozenset({
-    "party_type", "name_role", "company_situation", "delivery_channel", "protection", "is_deceased", "address_type",
-})  # fmt: skip
-_DATED = frozenset({"death_date", "situation_date"})
+_NOTICE = (
+    "number",
+    "purpose",
+    "received",
+    "channel",
+    "evidence",
+    "phone",
+    "email",
+    "corrects",
+    *_ADDRESS,
+)
 
 
 class Busy(HubError):
@@ -54,12 +60,12 @@ def results(visit: Visit) -> Response:
     rows = [
         {
             "number": f"P{row['party_id']}",
-            "name": _text(row["display_name"]),
-            "numbers": _text(row["customer_numbers"]),
+            "name": plain(row["display_name"]),
+            "numbers": plain(row["customer_numbers"]),
             "place": ", ".join(
                 part for part in (
-                    _text(row["street_line"]),
-                    f"{_text(row['postal_code'])} {_text(row['post_office'])}".strip(),
+                    plain(row["street_line"]),
+                    f"{plain(row['postal_code'])} {plain(row['post_office'])}".strip(),
                 ) if part
             ),
             "is_protected": row["protection"] == "on",
@@ -87,7 +93,11 @@ def looked(visit: Visit) -> Response:
     number = _number(visit)
     lines = who_looked(visit.night, number, visit.who, visit.why)
     rows = [
-        {k: _text(row[k]) for k in ("at", "who", "operation", "purpose", "detail")}
+        {
+            "at": visit.moment(row["at"]),
+            "what": visit.code("operation", plain(row["operation"]).replace(" ", "_")),
+            **{k: plain(row[k]) for k in ("who", "purpose", "detail")},
+        }
         for row in lines.iloc[::-1].to_dict("records")
     ]
     return visit.page("looked.html", rows=rows, number=number)
@@ -105,22 +115,27 @@ def preview(visit: Visit) -> Response:
     if wrong:
         return _shown(visit, held, number, wrong=wrong, filled=facts)
     content = _content(facts)
-    now = {row["field"]: _text(row["value"]) for row in held.values.to_dict("records")}
+    now = {row["field"]: plain(row["value"]) for row in held.values.to_dict("records")}
     changes = [
         (name, now.get(name, ""), content[name]) for name in ("phone", "email") if name in content
     ]
     is_protected = held.golden["protection"] == "on"
     act = "/customer/notice/ask" if is_protected else "/customer/notice/take"
     return visit.page(
-        "notice.html", number=number, name=_text(held.golden["display_name"]), facts=facts, changes=changes,
-        address=content.get("addresses", [None])[0], act=act, is_protected=is_protected,
+        "notice.html", number=number, name=plain(held.golden["display_name"]), facts=facts, changes=changes,
+        address=content.get("addresses", [None])[0], act=act, address_now=", ".join(
+            part for part in (
+                plain(held.golden["street_line"]),
+                f"{plain(held.golden['postal_code'])} {plain(held.golden['post_office'])}".strip(),
+            ) if part
+        ), is_protected=is_protected,
         seal=visit.seal(act, facts),
     )  # fmt: skip
 
 
 def take(visit: Visit) -> Response:
     """POST /customer/notice/take: the notice as it was previewed."""
-    if show(visit.night, _number(visit), visit.who, "call").golden["protection"] == "on":
+    if show(visit.night, _number(visit), visit.who, visit.why).golden["protection"] == "on":
         raise Busy(visit.texts.say("desk.second.wanted"))  # an order came in since the preview
     taken = take_notice(visit.night, **_notice(visit), who=visit.who)
     return visit.page(
@@ -189,7 +204,7 @@ def ask_now(visit: Visit) -> Response:
     if not lock.acquire(house.settings.hub.refresh.wait_seconds):
         raise Busy(visit.texts.say("desk.refresh.busy"))
     try:
-        found = refresh(visit.night, [number], house.source, visit.who, "call")
+        found = refresh(visit.night, [number], house.source, visit.who, visit.why)
     finally:
         lock.release()
     (customer,) = found.customers
@@ -203,10 +218,10 @@ def ask_now(visit: Visit) -> Response:
         heard=[in_words(visit.night, visit.texts, h) for h in found.heard],
         is_partial=found.is_partial,
         is_empty=found.is_empty,
-        sources=[(s, _title(visit, s)) for s in sources],
+        sources=[(s, visit.title(s)) for s in sources],
         rows=list(_compared(visit, customer, sources)),
         tonight=[
-            (_title(visit, name), seen.state, len(seen.events),
+            (visit.title(name), seen.state, len(seen.events),
              [visit.texts.say(f"held.{reason}") for reason in seen.held["reason"]])
             for name, seen in customer.tonight.items()
         ],
@@ -220,12 +235,12 @@ def _compared(visit: Visit, one: Refreshed, sources: list[str]) -> Iterator[dict
         rule = row["rule"] if isinstance(row["rule"], str) else None
         yield {
             "field": visit.code("field", name),
-            "before": _word(visit, name, row["before"]),
-            "now": _word(visit, name, row["now"]),
+            "before": visit.word(name, row["before"]),
+            "now": visit.word(name, row["now"]),
             "says": [
-                " / ".join(_word(visit, name, v) for v in row["says"].get(s, [])) for s in sources
+                " / ".join(visit.word(name, v) for v in row["says"].get(s, [])) for s in sources
             ],
-            "why": f"{_title(visit, row['source'])}: {visit.texts.say(f'rule.{rule}')}"
+            "why": f"{visit.title(row['source'])}: {visit.texts.say(f'rule.{rule}')}"
             if rule
             else "",
             "is_changed": name in changed,
@@ -245,42 +260,45 @@ def _shown(
 ) -> Response:
     say, golden = visit.texts.say, held.golden
     own = held.records.loc[held.records["source"] == "registrations", "source_key"]
-    facts = {"number": f"P{golden['party_id']}"}
+    facts = {"number": f"P{golden['party_id']}", "purpose": visit.why}
+    order = {name: place for place, name in enumerate(GOLDEN.columns)}
     return visit.page(
         "customer.html",
         status=422 if wrong else 200,
         number=facts["number"],
-        name=_text(golden["display_name"]),
+        name=plain(golden["display_name"]),
         is_protected=golden["protection"] == "on",
         own=list(own),
         handles=held.handles,
         values=[
             {
                 "field": visit.code("field", row["field"]),
-                "value": _word(visit, row["field"], row["value"]),
-                "source": _title(visit, row["source"]),
-                "since": visit.texts.day(row["source_time"]) if _text(row["source_time"]) else "",
+                "value": visit.word(row["field"], row["value"]),
+                "source": visit.title(row["source"]),
+                "since": visit.day(row["source_time"]),
                 "rule": visit.code("rule", row["rule"]),
             }
-            for row in held.values.to_dict("records")
+            for row in sorted(
+                held.values.to_dict("records"), key=lambda row: order.get(row["field"], len(order))
+            )
         ],
         roles=[
             {
                 "role": say(f"role.{row['role_type']}"),
-                "point": _text(row["point_ref"]),
-                "from": visit.texts.day(row["valid_from"]) if _text(row["valid_from"]) else "",
-                "until": visit.texts.day(row["valid_to"]) if _text(row["valid_to"]) else "",
-                "source": _title(visit, row["source"]),
+                "point": plain(row["point_ref"]),
+                "from": visit.day(row["valid_from"]),
+                "until": visit.day(row["valid_to"]),
+                "source": visit.title(row["source"]),
             }
             for row in held.roles.to_dict("records")
         ],
         points=[
             {
-                "point": _text(row["point_ref"]),
+                "point": plain(row["point_ref"]),
                 "field": visit.code("field", row["field"]),
-                "value": _text(row["value"]),
-                "source": _title(visit, row["source"]),
-                "since": visit.texts.day(row["source_time"]) if _text(row["source_time"]) else "",
+                "value": visit.word(row["field"], row["value"]),
+                "source": visit.title(row["source"]),
+                "since": visit.day(row["source_time"]),
                 "is_overruled": row["rule"] == "overruled",
             }
             for row in held.points.to_dict("records")
@@ -292,29 +310,6 @@ def _shown(
         wrong=wrong or [],
         filled=filled or {},
     )
-
-
-def _title(visit: Visit, name: object) -> str:
-    """What a source or recipient is called; an own notice has no file."""
-    settings = visit.house.settings
-    known = settings.sources.get(str(name)) or settings.recipients.get(str(name))
-    if known is not None:
-        return known.title.in_(visit.texts.language)
-    return visit.texts.say("review.own_notice") if name == "notices" else _text(name)
-
-
-def _word(visit: Visit, name: str, value: object) -> str:
-    """A code as a person says it; what customers and registers wrote stays as they wrote it."""
-    text = _text(value)
-    if not text:
-        return ""
-    if name in _CODED:
-        return visit.code("value", text.lower())
-    return visit.texts.day(text) if name in _DATED else text
-
-
-def _text(value: Any) -> str:
-    return "" if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)
 
 
 def _number(visit: Visit) -> str:
@@ -334,5 +329,5 @@ PAGES = (
     Page("POST", "/customer/notice", PEOPLE, preview),
     Page("POST", "/customer/notice/take", PEOPLE, take, _NOTICE),
     Page("POST", "/customer/notice/ask", PEOPLE, ask, _NOTICE),
-    Page("POST", "/customer/refresh", PEOPLE, ask_now, ("number",)),
+    Page("POST", "/customer/refresh", PEOPLE, ask_now, ("number", "purpose")),
 )

@@ -26,7 +26,7 @@ def listed(visit: Visit) -> Response:
             rows.append(
                 {
                     "name": name,
-                    "title": contract.title.in_(visit.texts.language),
+                    "title": visit.title(name),
                     "mode": deliveries.mode_of(conn, name, contract.mode),
                     "is_per_case": contract.population.is_per_case,
                     "held": [
@@ -51,12 +51,8 @@ def one(visit: Visit) -> Response:
     rows, held = preview(visit.night, contract, visit.who, visit.why)
     return visit.page(
         "delivery.html",
-        title=contract.title.in_(visit.texts.language),
-        columns=[visit.code("column", column) for column in contract.columns],
-        rows=[
-            ["" if pd.isna(v) else str(v) for v in row]
-            for row in rows.head(_SHOWN).itertuples(index=False)
-        ],
+        title=visit.title(name),
+        rows=visit.rows(rows.head(_SHOWN)),
         count=len(rows),
         more=len(rows) - _SHOWN,
         held=[

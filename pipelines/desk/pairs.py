@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import get_args
 
-import pandas as pd
 from starlette.responses import Response
 
 from pipelines import pair_words
@@ -19,7 +18,6 @@ from pipelines.steps.decide import Undecidable
 from pipelines.steps.foresee_verdict import Outcome, foresee_verdict
 from pipelines.steps.judge import Verdict, judge
 from pipelines.steps.lay_open import Row
-from pipelines.steps.prepare_extract import Foreseen
 from pipelines.steps.review import Opened, show, waiting
 from pipelines.store.lock import RunLock
 
@@ -191,18 +189,12 @@ def _told(visit: Visit, outcome: Outcome) -> Iterator[dict[str, object]]:
     for name, after in outcome.tonight.items():
         before = outcome.as_it_is.get(name)
         yield {
-            "recipient": visit.house.settings.recipients[name].title.in_(visit.texts.language),
-            "before": _rows(before) if before else [],
-            "after": _rows(after),
-            "columns": [c for c in after.events.columns if c != "party_id"],
+            "recipient": visit.title(name),
+            "before": visit.rows(before.events.drop(columns="party_id")) if before else [],
+            "after": visit.rows(after.events.drop(columns="party_id")),
             "held": [visit.texts.say(f"held.{reason}") for reason in after.held["reason"]],
             "state": after.state,
         }
-
-
-def _rows(seen: Foreseen) -> list[list[str]]:
-    shown = seen.events.drop(columns="party_id")
-    return [["" if pd.isna(v) else str(v) for v in row] for row in shown.itertuples(index=False)]
 
 
 _SEALED = ("number", "verdict", "reason", "authority")

@@ -4,13 +4,13 @@ Belongs here: laying a refused record out. Does not belong here: which rule may 
 answer does (`steps.decide`).
 """
 
-import pandas as pd
+from collections.abc import Mapping
+
 from starlette.responses import Response
 
 from expectations.rules import MEANINGS, is_waivable
 from pipelines.desk import second
 from pipelines.desk.visit import EVERYBODY, PEOPLE, Page, Visit
-from pipelines.domain.landing import canonical_json
 from pipelines.steps.decide import drop, release
 from pipelines.steps.look import refused_record
 from pipelines.store import quarantine
@@ -27,7 +27,7 @@ def listed(visit: Visit) -> Response:
         items = quarantine.open_items(conn)
     groups = [
         {
-            "source": _title(visit, str(source)),
+            "source": visit.title(source),
             "meaning": _meaning(visit, str(rule), rows["reason"].iloc[0]),
             "is_waivable": is_waivable(str(rule)),
             "is_critical": bool((rows["severity"] == "critical").any()),
@@ -104,14 +104,14 @@ def _laid_out(visit: Visit, *, is_missing: bool = False) -> Response:
         "refused.html",
         status=422 if is_missing else 200,
         number=number,
-        source=_title(visit, str(item["source"])),
+        source=visit.title(item["source"]),
         since=visit.texts.day(str(item["business_date"])),
         meaning=_meaning(visit, rule, item["reason"]),
         field=visit.code("field", str(item["field"])) if isinstance(item["field"], str) else "",
         state=str(item["state"]),
         is_waivable=is_waivable(rule),
         rows=[
-            (visit.code("field", name), _shown(value), name == item["field"])
+            (visit.code("field", name), _lines(visit, name, value), name == item["field"])
             for name, value in sorted(content.items())
             if name not in _SECRET
         ],
@@ -120,21 +120,19 @@ def _laid_out(visit: Visit, *, is_missing: bool = False) -> Response:
     )
 
 
-def _shown(value: object) -> str:
-    if value is None or value is pd.NA:
-        return ""
-    return value if isinstance(value, str) else canonical_json(value)
+def _lines(visit: Visit, name: str, value: object) -> list[str]:
+    """What a field says, a line for each of several."""
+    if isinstance(value, Mapping):
+        return ["; ".join(f"{visit.code('field', k)} {visit.word(k, v)}" for k, v in value.items())]
+    if isinstance(value, list):
+        return [line for one in value for line in _lines(visit, name, one)]
+    return [visit.word(name, value)]
 
 
 def _meaning(visit: Visit, rule: str, reason: object) -> str:
     if rule in MEANINGS:
         return MEANINGS[rule][visit.texts.language]
     return reason if isinstance(reason, str) else rule
-
-
-def _title(visit: Visit, name: str) -> str:
-    source = visit.house.settings.sources.get(name)
-    return source.title.in_(visit.texts.language) if source else name
 
 
 PAGES = (

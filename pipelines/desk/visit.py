@@ -4,12 +4,15 @@ Belongs here: what every page is handed, the templates' surroundings, looks that
 which pages there are (`app`), what one shows.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
@@ -17,7 +20,7 @@ from pipelines.desk.forms import FormRefused, Tokens
 from pipelines.house import House
 from pipelines.roster import Member, Role
 from pipelines.steps.look import Names
-from pipelines.steps.night import Night
+from pipelines.steps.night import HELSINKI, Night
 from pipelines.texts import Texts, catalogue
 
 EVERYBODY: frozenset[Role] = frozenset({"steward", "officer", "operator"})
@@ -31,7 +34,20 @@ MENU: Mapping[str, frozenset[Role]] = {
 PURPOSES = ("call", "visit", "letter", "queue", "check")
 """Why somebody looks at a person, for the access log; a choice, so that nobody's matter is written there."""
 
+_UNDER = {
+    "/pair": "/pairs", "/customer": "/customers", "/refused": "/quarantine", "/deliver": "/deliveries",
+    "/mine": "/mine", "/second": "/seconds",
+}  # fmt: skip
+"""Under which page of the menu a page stands."""
 _HERE = Path(__file__).parent
+_CODED = frozenset({
+    "party_type", "party_kind", "name_role", "company_situation", "delivery_channel", "protection", "is_deceased",
+    "address_type", "building_state", "has_water_connection", "has_sewer_connection",
+})  # fmt: skip
+_DATED = frozenset(
+    {"death_date", "situation_date", "valid_from", "valid_to", "ended_on", "demolition_date"}
+)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
@@ -57,7 +73,7 @@ class Visit:
     @property
     def why(self) -> str:
         """The purpose that was chosen; raises FormRefused for any other word."""
-        chosen = self.form.get("purpose", "queue")
+        chosen = self.form.get("purpose", "call" if self.path.startswith("/customer") else "queue")
         if chosen not in PURPOSES:
             raise FormRefused("unreadable")
         return chosen
@@ -71,10 +87,50 @@ class Visit:
 
     def code(self, family: str, code: str) -> str:
         """The words for a code of the store; what has none is shown as it stands."""
-        for entry in (f"{family}.{code}", f"column.{code}"):
+        for entry in (f"{family}.{code}", f"desk.{family}.{code}", f"column.{code}"):
             if entry in catalogue():
                 return self.texts.say(entry)
         return code
+
+    def word(self, name: str, value: object) -> str:
+        """A value of a field as a person says it; what customers and registers wrote stays as they wrote it."""
+        text = plain(value)
+        if name in _CODED and text:
+            return self.code("value", text.lower())
+        return self.texts.day(text) if name in _DATED and _DAY.match(text) else text
+
+    def day(self, value: object) -> str:
+        """A date or an instant of the store; nothing for none."""
+        text = plain(value)
+        return self.texts.day(text) if text else ""
+
+    def moment(self, value: object) -> str:
+        """A date and time of day in Finland."""
+        local = datetime.fromisoformat(plain(value)).astimezone(HELSINKI)
+        day = self.texts.day(local.date().isoformat())
+        return self.texts.say(
+            "statement.moment", day=day, hour=local.hour, minute=f"{local.minute:02}"
+        )
+
+    def title(self, name: object) -> str:
+        """What a source or recipient is called; a notice has no file."""
+        settings = self.house.settings
+        known = settings.sources.get(str(name)) or settings.recipients.get(str(name))
+        if known is not None:
+            return known.title.in_(self.texts.language)
+        return self.texts.say("review.own_notice") if name == "notices" else plain(name)
+
+    def rows(self, told: pd.DataFrame) -> list[list[tuple[str, str]]]:
+        """Rows for a recipient as (column in words, value), what is empty left out."""
+        columns = [(name, self.code("column", name)) for name in told.columns]
+        return [
+            [
+                (words, self.code("event", value) if name == "event" else value)
+                for (name, words), value in zip(columns, map(plain, row), strict=True)
+                if value
+            ]
+            for row in told.itertuples(index=False)
+        ]
 
     def token(self, path: str) -> str:
         """For a form that only looks."""
@@ -85,7 +141,8 @@ class Visit:
         return self.tokens.give(self.who, path, facts)
 
     def page(self, template: str, /, status: int = 200, **values: object) -> Response:
-        around = {"person": self.person, "visit": self, "here": self.path}
+        here = next((p for part, p in _UNDER.items() if self.path.startswith(part)), self.path)
+        around = {"person": self.person, "visit": self, "here": here}
         return render(template, self.texts, {**around, **values}, status)
 
 
@@ -106,6 +163,11 @@ class Page:
     @property
     def door(self) -> tuple[str, str]:
         return self.method, self.path
+
+
+def plain(value: Any) -> str:
+    """A value of a frame as text; nothing for a null."""
+    return "" if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)
 
 
 @cache
