@@ -55,7 +55,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_PAGES: Mapping[tuple[str, str], Page] = {
+PAGES: Mapping[tuple[str, str], Page] = {
     page.door: page
     for module in (morning, pairs, customers, refused, deliveries, mine, second)
     for page in module.PAGES
@@ -63,10 +63,15 @@ _PAGES: Mapping[tuple[str, str], Page] = {
 
 
 class Desk:
-    """The pages under /desk. opening: opens the hub, once, when somebody first comes in."""
+    """The pages under /desk. opening: opens the hub, once, when somebody first comes in. pages: by method and path."""
 
-    def __init__(self, opening: Callable[[], House]) -> None:
+    def __init__(
+        self,
+        opening: Callable[[], House],
+        pages: Mapping[tuple[str, str], Page] = PAGES,
+    ) -> None:
         self._opening = opening
+        self._pages = pages
         self._house: House | None = None
         self._opened = Lock()
         self._key = secrets.token_bytes(32)
@@ -115,9 +120,9 @@ class Desk:
         self, house: House, person: Member, request: Request, path: str, body: bytes | None
     ) -> Response:
         texts = Texts(person.language or house.settings.hub.language)
-        page = _PAGES.get((request.method.replace("HEAD", "GET"), path))
+        page = self._pages.get((request.method.replace("HEAD", "GET"), path))
         if page is None:
-            known = any(at == path for _, at in _PAGES)
+            known = any(at == path for _, at in self._pages)
             return _said(texts, "no_page", 405 if known else 404, person)
         if person.role not in page.roles:
             return _said(texts, "not_yours", 403, person)

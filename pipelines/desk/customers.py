@@ -149,7 +149,9 @@ def take(visit: Visit) -> Response:
 
 def ask(visit: Visit) -> Response:
     """POST /customer/notice/ask: of a protected customer a second person decides."""
-    return second.ask(visit, "notice", {"notice": _notice(visit)})
+    held = show(visit.night, _number(visit), visit.who, visit.why)
+    party = int(held.golden["party_id"])
+    return second.ask(visit, "notice", {"notice": _notice(visit), "party_id": party})
 
 
 def _notice(visit: Visit) -> dict[str, Any]:

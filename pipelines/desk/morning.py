@@ -46,12 +46,16 @@ def show(visit: Visit) -> Response:
         last=last,
         found=found,
         queues=queues,
-        night_status=last.status
-        if last.status in ("ok", "attention", "failed", "running")
-        else "failed",
+        night_status=_worst(last.status, found.status),
         titles={n: s.title.in_(visit.texts.language) for n, s in settings.sources.items()}
         | {n: r.title.in_(visit.texts.language) for n, r in settings.recipients.items()},
     )
+
+
+def _worst(night: str, now: str) -> str:
+    """How it stands: as the night ended, or worse since."""
+    order = ("running", "failed", "attention", "ok")
+    return next((status for status in order if status in (night, now)), "failed")
 
 
 PAGES = (Page("GET", "/", EVERYBODY, show),)

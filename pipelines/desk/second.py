@@ -36,7 +36,7 @@ def listed(visit: Visit) -> Response:
 def one(visit: Visit) -> Response:
     """POST /second: one request, whole."""
     number = visit.number("number")
-    found = second_person.open_request(visit.night, number)
+    found = second_person.open_request(visit.night, number, visit.who)
     facts = {"number": str(number)}
     return visit.page(
         "second.html",

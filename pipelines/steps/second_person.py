@@ -19,7 +19,10 @@ KEPT_FOR = timedelta(days=14)
 
 
 def ask(night: Night, act: str, facts: Mapping[str, object], who: str) -> int:
-    """Write down what a second person is asked to approve; returns its number."""
+    """Write down what a second person is asked to approve; returns its number.
+
+    facts: what the act needs, and party_id where it is about one customer.
+    """
     with transaction(night.engine) as conn:
         number = seconds.record(conn, act, facts, who, night.now())
         access.record(conn, night.now(), who, "second asked", None, act, f"request {number}")
@@ -33,12 +36,15 @@ def waiting(night: Night) -> list[Request]:
         return seconds.waiting(conn)
 
 
-def open_request(night: Night, number: int) -> Request:
-    """A request that waits; NotFound when none of that number does."""
+def open_request(night: Night, number: int, who: str) -> Request:
+    """A request that waits, shown to somebody who is written down; NotFound when none of that number does."""
     with transaction(night.engine) as conn:
         found = seconds.read(conn, number)
-    if found is None or found.state != "waiting":
-        raise NotFound(f"no request {number} waits for a second person")
+        if found is None or found.state != "waiting":
+            raise NotFound(f"no request {number} waits for a second person")
+        party = (found.facts or {}).get("party_id")
+        detail = f"request {number}"
+        access.record(conn, night.now(), who, "second opened", party, found.act, detail)
     return found
 
 
@@ -49,7 +55,7 @@ def approve(
 
     The approval comes first and only once: an act that then fails is asked for anew, none is done twice.
     """
-    found = open_request(night, number)
+    found = open_request(night, number, who)
     if found.asked_by == who:
         raise Undecidable("a second person is somebody else than who asked")
     _answer(night, number, "approved", who, why)
@@ -59,7 +65,7 @@ def approve(
 
 def decline(night: Night, number: int, who: str, why: str) -> None:
     """Say no; who asked may take it back so too."""
-    open_request(night, number)
+    open_request(night, number, who)
     _answer(night, number, "declined", who, why)
 
 
