@@ -1,15 +1,16 @@
-"""Who of our own people may sit at the desk: `config/roster.yml` (PRIVACY R49, R50, R51).
+"""Who of our own people may sit at the desk: `config/roster.yml`, and `desk:` of `hub.yml` (PRIVACY R49, R50, R51).
 
-Belongs here: the shape of the file, and whether somebody in it may work on a given day. Does not belong here: how a
+Belongs here: the shape of both, and whether somebody of the roster may work on a given day. Does not belong here: how a
 browser proves who sits before it (`desk.identity`).
 """
 
 from collections.abc import Mapping
 from datetime import date
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, IPvAnyNetwork, ValidationError, field_validator, model_validator
 
 from pipelines.contracts import Declared, Text
 from pipelines.strict_yaml import ConfigError, read_yaml
@@ -22,6 +23,28 @@ _SHARED = frozenset({
     "admin", "administrator", "asiakaspalvelu", "customerservice", "guest", "hub", "info", "kassa", "kayttaja",
     "käyttäjä", "kundtjanst", "kundtjänst", "operator", "root", "service", "steward", "test", "testi", "user", "vesi",
 })  # fmt: skip
+
+
+class Desk(Declared):
+    """The stewards' desk: who may say who sits there, and how that is proved (`desk.identity`).
+
+    secret: shared with the proxy that asks for the login; without it, and outside a demo, there is no desk.
+    trusted_proxy: addresses it calls from. header: where it writes the login; the signature is in the header of that
+    name with `-Signature` after it, good for `max_age_seconds`. demo: made-up people only, no proxy: whoever reaches
+    the page picks one of the roster.
+    """
+
+    trusted_proxy: tuple[IPvAnyNetwork, ...] = (
+        IPv4Network("127.0.0.1/32"), IPv6Network("::1/128"),
+    )  # fmt: skip
+    header: Annotated[Text, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = "X-Hub-User"
+    secret: Annotated[str, Field(min_length=32)] | None = Field(default=None, repr=False)
+    max_age_seconds: int = Field(default=60, ge=5, le=600)
+    demo: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return self.demo or self.secret is not None
 
 
 class Commitment(Declared):

@@ -23,25 +23,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    Field,
-    IPvAnyNetwork,
-    JsonValue,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 import pipelines
 from pipelines.contracts import Declared, RecipientContract, SourceConfig, Text
 from pipelines.notice import Notice
-from pipelines.roster import Roster
+from pipelines.roster import Desk, Roster
 from pipelines.strict_yaml import ConfigError, read_yaml
 
 if TYPE_CHECKING:
@@ -50,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigError",
+    "Desk",
     "Hub",
     "RecipientContract",
     "Settings",
@@ -123,28 +116,6 @@ class Refresh(Declared):
 
     patience_seconds: float = Field(default=5, gt=0, le=60)
     wait_seconds: float = Field(default=30, ge=0, le=300)
-
-
-class Desk(Declared):
-    """The stewards' desk: who may say who sits there, and how that is proved (`desk.identity`).
-
-    secret: shared with the proxy that asks for the login; without it, and outside a demo, there is no desk.
-    trusted_proxy: addresses it calls from. header: where it writes the login; the signature is in the header of that
-    name with `-Signature` after it, good for `max_age_seconds`. demo: made-up people only, no proxy: whoever reaches
-    the page picks one of the roster.
-    """
-
-    trusted_proxy: tuple[IPvAnyNetwork, ...] = (
-        IPv4Network("127.0.0.1/32"), IPv6Network("::1/128"),
-    )  # fmt: skip
-    header: Annotated[Text, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = "X-Hub-User"
-    secret: Annotated[str, Field(min_length=32)] | None = Field(default=None, repr=False)
-    max_age_seconds: int = Field(default=60, ge=5, le=600)
-    demo: bool = False
-
-    @property
-    def is_open(self) -> bool:
-        return self.demo or self.secret is not None
 
 
 class Hub(Declared):

@@ -481,7 +481,7 @@ def test_no_field_that_a_source_can_fill_is_ever_markup(father_and_son: Hub) -> 
         hub, "value_too_long", {n: EVIL.format(n) for n in ("family_name", "email", "www", EVIL)}
     )
     seat = hub.seat()
-    seat.opens(previewed(seat, "different", EVIL.format("reason")), "/pair/decide")
+    seat.opens(previewed(seat, "unsure", EVIL.format("reason")), "/pair/decide")
     found = search(seat, "script")
     customer = seat.opens(found, "/customer")
     pages = {
@@ -508,7 +508,7 @@ _CODES = frozenset({
     "party_type", "protection", "address_type", "role_type", "valid_from", "valid_to", "source", "rule", "field",
     "name_role", "delivery_channel", "person_key", "birth_key", "key_id", "row_hash", "business_id", "source_time",
     "death_date", "situation_date", "company_situation", "is_deceased", "tied_by", "demolition_date", "party_source_key",
-    "superseded_person_keys", "content_hash",
+    "superseded_person_keys", "content_hash", "protection_until", "stated_at", "field_times",
 })  # fmt: skip
 
 
