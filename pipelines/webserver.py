@@ -7,6 +7,7 @@ ending the process (`cli.operate`).
 
 import json
 import os
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
 from pathlib import Path
@@ -37,15 +38,21 @@ class Gate:
     """Pages and answers pass; GraphQL passes by POST and once it was read; nothing else that writes does.
 
     app: Dagster's application. say: the words for a reason, in the steward's language. desk: has every page under
-    /desk for itself; Dagster hears of none.
+    /desk for itself; Dagster hears of none. is_read_only: nothing is started or stopped from this page.
     """
 
     def __init__(
-        self, app: ASGIApp, say: Callable[[Reason], str], desk: ASGIApp | None = None
+        self,
+        app: ASGIApp,
+        say: Callable[[Reason], str],
+        desk: ASGIApp | None = None,
+        *,
+        is_read_only: bool = False,
     ) -> None:
         self._app = app
         self._say = say
         self._desk = desk
+        self._is_read_only = is_read_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
@@ -76,7 +83,9 @@ class Gate:
             await self._refuse("unreadable", [], scope, receive, send)
             return
         if asked:
-            reason = refusal(asked, known_of(await _answer(self._app, VOCABULARY)))
+            reason: Reason | None = "looking"
+            if not self._is_read_only:
+                reason = refusal(asked, known_of(await _answer(self._app, VOCABULARY)))
             if reason:
                 await self._refuse(reason, asked, scope, receive, send)
                 return
@@ -214,9 +223,10 @@ def serve() -> None:
     from dagster_webserver import app, cli
 
     build = app.create_app_from_workspace_process_context
+    looks = "--read-only" in sys.argv
 
     def guarded(*arguments: Any, **options: Any) -> Gate:
-        return Gate(build(*arguments, **options), _say, _Desk())
+        return Gate(build(*arguments, **options), _say, _Desk(), is_read_only=looks)
 
     # uvicorn would take the caller's address from a header that anybody on this machine can write
     os.environ["FORWARDED_ALLOW_IPS"] = ""
