@@ -35,9 +35,10 @@ from pipelines.desk.visit import Page, Visit, render
 from pipelines.errors import HubError, told
 from pipelines.house import House
 from pipelines.roster import Member, Roster, read_roster
+from pipelines.settings import ConfigError, shipped
 from pipelines.steps.look import Names
 from pipelines.store import access
-from pipelines.store.engine import transaction
+from pipelines.store.engine import StoreError, transaction
 from pipelines.texts import Texts
 
 PREFIX = "/desk"
@@ -75,7 +76,7 @@ class Desk:
         self._house: House | None = None
         self._opened = Lock()
         self._key = secrets.token_bytes(32)
-        self._tokens: Tokens | None = None
+        self._tokens = Tokens(self._key, lambda: self._open().clock())
         self._roster: tuple[int, Roster] | None = None
         self._names = Names()
 
@@ -112,6 +113,8 @@ class Desk:
             return _said(texts, f"away.{away.why}", 403)
         except FormRefused as wrong:
             return _said(texts, f"form.{wrong.why}", 403)
+        except ConfigError as wrong:  # a roster that can't be read lets nobody in
+            return _said(texts, "no", 503, line=str(wrong))
         if not isinstance(person, Member):
             return person
         return self._page(house, person, request, path, body)
@@ -130,12 +133,12 @@ class Desk:
             form: Mapping[str, str] = {}
             if request.method == "POST":
                 form = self._form(request, body, person.login, path, page)
-            visit = Visit(house, person, texts, path, form, self._the_tokens(house), self._names)
+            visit = Visit(house, person, texts, path, form, self._tokens, self._names)
             return page.show(visit)
         except FormRefused as wrong:
             return _said(texts, f"form.{wrong.why}", 403, person)
-        except HubError as no:
-            # what a step says no with names numbers and rules, no person (`errors`)
+        except (HubError, StoreError) as no:
+            # what a step or the store says no with names numbers and rules, no person (`errors`)
             return _said(texts, "no", 409, person, line=told(no))
         except Exception as error:  # noqa: BLE001 - its text may hold a person; kind and place don't
             _LOG.error("desk %s: %s", path, told(error))
@@ -147,7 +150,7 @@ class Desk:
         """The fields of a form of ours; raises FormRefused."""
         if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
             raise FormRefused("wrong")
-        if body is None or self._tokens is None:
+        if body is None:
             raise FormRefused("unreadable")
         form = read_form(request.headers.get("content-type", ""), body)
         if page is None or page.sealed is None:
@@ -163,7 +166,6 @@ class Desk:
         self, house: House, request: Request, path: str, body: bytes | None
     ) -> Member | Response:
         desk, now = house.settings.hub.desk, house.clock()
-        self._the_tokens(house)
         roster = self._the_roster(house).by_login
         if not desk.demo:
             asked = Asked(
@@ -182,7 +184,7 @@ class Desk:
 
     def _pick(self, house: House, roster: Mapping[str, Member]) -> Response:
         texts = Texts(house.settings.hub.language)
-        token = self._the_tokens(house).give("", "/demo")
+        token = self._tokens.give("", "/demo")
         return render("demo.html", texts, {"people": list(roster.values()), "token": token})
 
     def _picked(
@@ -204,7 +206,8 @@ class Desk:
 
     def _the_roster(self, house: House) -> Roster:
         """The roster as its file now is: who was taken out is out."""
-        path = house.settings.origins["roster.yml"]
+        site = house.home / "config" / "roster.yml"
+        path = site if site.is_file() else shipped("roster.yml")
         changed = path.stat().st_mtime_ns
         if self._roster is None or self._roster[0] != changed:
             self._roster = (changed, read_roster(path))
@@ -226,11 +229,6 @@ class Desk:
             if self._house is None:
                 self._house = self._opening()
             return self._house
-
-    def _the_tokens(self, house: House) -> Tokens:
-        if self._tokens is None:
-            self._tokens = Tokens(self._key, house.clock)
-        return self._tokens
 
 
 async def _whole(request: Request) -> bytes | None:

@@ -98,7 +98,7 @@ def decide(visit: Visit) -> Response:
             n=done.judgement_no,
             verdict=visit.texts.say(f"verdict.{visit.form['verdict']}"),
         ),
-        more=visit.texts.say("desk.pair.takes_effect"),
+        more=visit.texts.say("desk.pair.take_back"),
         back="/pairs",
         back_to=visit.texts.say("desk.pair.next"),
     )

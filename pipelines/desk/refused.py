@@ -6,11 +6,13 @@ answer does (`steps.decide`).
 
 from collections.abc import Mapping
 
+import pandas as pd
 from starlette.responses import Response
 
 from expectations.rules import MEANINGS, is_waivable
 from pipelines.desk import second
 from pipelines.desk.visit import EVERYBODY, PEOPLE, Page, Visit
+from pipelines.steps.around import Around
 from pipelines.steps.decide import drop, release
 from pipelines.steps.look import refused_record
 from pipelines.store import quarantine
@@ -19,6 +21,12 @@ from pipelines.store.engine import reading
 _SHOWN = 200
 # equality tokens, never shown (DESIGN 2)
 _SECRET = frozenset({"person_key", "birth_key", "key_id", "superseded_person_keys"})
+
+# of a protected customer's record: whatever else it holds may be a place, or lead to one (R56)
+_TELLS_NO_PLACE = frozenset({
+    "name", "family_name", "given_names", "called_name", "organisation_name", "party_type", "business_id", "phone",
+    "email", "language", "delivery_channel", "protection", "role_type",
+})  # fmt: skip
 
 
 def listed(visit: Visit) -> Response:
@@ -58,7 +66,7 @@ def preview(visit: Visit) -> Response:
     if not reason or answer not in ("release", "drop") or (answer == "release" and not may):
         return _laid_out(visit, is_missing=True)
     facts = {"number": str(visit.number("number")), "reason": reason}
-    wants_two = answer == "release" and content.get("protection") not in (None, "off", False)
+    wants_two = answer == "release" and _is_protected(visit, item, content)
     act = f"/refused/{'ask' if wants_two else answer}"
     return visit.page(
         "refusal_sure.html", number=facts["number"], answer=answer, reason=reason, facts=facts, act=act,
@@ -99,9 +107,11 @@ def _done(visit: Visit, state: str, number: int) -> Response:
 def _laid_out(visit: Visit, *, is_missing: bool = False) -> Response:
     number = visit.number("number")
     item, content = refused_record(visit.night, number, visit.who, visit.why)
-    rule = str(item["rule"])
+    rule, is_protected = str(item["rule"]), _is_protected(visit, item, content)
+    hidden = [visit.texts.say("review.hidden")]
     return visit.page(
         "refused.html",
+        is_protected=is_protected,
         status=422 if is_missing else 200,
         number=number,
         source=visit.title(item["source"]),
@@ -111,13 +121,27 @@ def _laid_out(visit: Visit, *, is_missing: bool = False) -> Response:
         state=str(item["state"]),
         is_waivable=is_waivable(rule),
         rows=[
-            (visit.code("field", name), _lines(visit, name, value), name == item["field"])
+            (
+                visit.code("field", name),
+                hidden
+                if is_protected and name not in _TELLS_NO_PLACE
+                else _lines(visit, name, value),
+                name == item["field"],
+            )
             for name, value in sorted(content.items())
             if name not in _SECRET
         ],
         is_missing=is_missing,
         filled=visit.form,
     )
+
+
+def _is_protected(visit: Visit, item: pd.Series, content: Mapping[str, object]) -> bool:
+    """Whether the record, or the customer it belongs to, is under a protective order, or may be."""
+    record = (str(item["source"]), str(item["source_key"]))
+    with reading(visit.house.engine) as conn:
+        held = Around(conn, [record]).is_protected(record)
+    return held or content.get("protection") not in (None, "off", "not_stated", False)
 
 
 def _lines(visit: Visit, name: str, value: object) -> list[str]:

@@ -24,30 +24,40 @@ def test_somebody_of_the_roster_comes_in_in_their_own_language(hub: Hub) -> None
     assert "Handläggarens bord" in hub.seat("bo.drift").get().words
 
 
-@pytest.mark.parametrize(
-    ("login", "says"),
-    [
-        ("nobody.here", "henkilöluettelossa"),
-        ("nils.ny", "Salassapitositoumustasi ei ole kirjattu"),
-        ("eva.ennen", "vasta myöhemmin"),
-        ("kalle.konsultti", "Käyttöoikeutesi on päättynyt"),
-    ],
-)
-def test_r49_r51_who_may_not_work_today_is_told_why_and_written_down(
-    hub: Hub, login: str, says: str
-) -> None:
-    """R49, R51: no commitment, one that begins later, an agreement that has ended."""
+def turned_away(hub: Hub, login: str) -> str:
+    """What somebody reads who proved a login and may not come in; it is written down."""
     answer = hub.seat(login).get()
     assert answer.status == 403
-    assert says in answer.words
     with reading(hub.register.engine) as conn:
         line = access.recent(conn, 1).iloc[0]
     assert (line["who"], line["operation"]) == (login, "desk refused")
+    return answer.words
 
 
-def test_the_last_day_of_an_agreement_is_still_a_day_of_work(hub: Hub) -> None:
+def test_who_is_not_in_the_roster_is_told_so_and_written_down(hub: Hub) -> None:
+    assert "henkilöluettelossa" in turned_away(hub, "nobody.here")
+
+
+def test_r49_without_a_signed_commitment_nobody_comes_in(hub: Hub) -> None:
+    """R49: nor before the day it was signed."""
+    assert "Salassapitositoumustasi ei ole kirjattu" in turned_away(hub, "nils.ny")
+    assert "vasta myöhemmin" in turned_away(hub, "eva.ennen")
+
+
+def test_r51_a_contractors_access_ends_with_the_agreement(hub: Hub) -> None:
+    """R51: the last day is still a day of work."""
+    assert "Käyttöoikeutesi on päättynyt" in turned_away(hub, "kalle.konsultti")
     hub.now[0] = MORNING - timedelta(days=1)
     assert hub.seat("kalle.konsultti").get().status == 200
+
+
+def test_r51_an_agreement_without_a_last_day_is_no_roster(tmp_path: Path) -> None:
+    """R51: whoever works for a contractor has one."""
+    (tmp_path / "config").mkdir()
+    endless = ROSTER.replace("    until: 2026-11-02\n", "")
+    (tmp_path / "config" / "roster.yml").write_text(endless, encoding="utf-8")
+    with pytest.raises(ConfigError, match="access ends"):
+        load_settings(tmp_path, {})
 
 
 def test_who_is_taken_out_of_the_roster_is_out_at_the_next_page(hub: Hub) -> None:
@@ -137,6 +147,19 @@ def test_a_header_sent_twice_lets_nobody_in(hub: Hub) -> None:
     with pytest.raises(TurnedAway, match="untrusted"):
         who_sits(settings.hub.desk, roster, twice, MORNING, "2026-11-03")
     assert seat.get().status == 200
+
+
+def test_a_roster_that_cannot_be_read_lets_nobody_in_and_names_the_line(hub: Hub) -> None:
+    seat = hub.seat()
+    assert seat.get().status == 200
+    broken = ROSTER.replace("role: operator", "role: king")
+    (hub.register.home / "config" / "roster.yml").write_text(broken, encoding="utf-8")
+    answer = seat.get()
+    assert (answer.status, "people.2.role" in answer.words, "Bo" in answer.text) == (
+        503,
+        True,
+        False,
+    )
 
 
 def test_without_a_secret_there_is_no_desk_and_it_says_what_to_set(hub: Hub) -> None:

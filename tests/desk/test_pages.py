@@ -445,6 +445,25 @@ def test_a_rule_that_protects_somebody_cannot_be_waived_and_the_page_says_so(hub
     assert state_of(hub, 1) == "open"
 
 
+def test_r56_of_a_protected_customers_refused_record_no_place_is_shown_and_two_let_it_on(
+    protected: Hub,
+) -> None:
+    """R56: by the record's own word, or the register's about its customer."""
+    place = {"addresses": [{"line": "Piilokuja 3"}], "property_id": "90100000000001"}
+    refuse(protected, "value_too_long", {"name": "Koski", "protection": "on", **place}, "k1")
+    refuse(protected, "value_too_long", {"name": "Mäki", **place}, "f1")
+    anna = protected.seat()
+    listed = anna.get("/quarantine")
+    for number in range(2):
+        one = anna.opens(listed, "/refused", number)
+        assert "Piilokuja" not in one.text and "90100000000001" not in one.text
+        sure = anna.opens(one, "/refused/preview", answer="drop", reason="kaksoiskappale")
+        assert sure.forms("/refused/drop"), "leaving it out tells nobody anything"
+        if 'value="release"' in one.text:
+            sure = anna.opens(one, "/refused/preview", answer="release", reason="tarkistettu")
+            assert sure.forms("/refused/ask") and not sure.forms("/refused/release")
+
+
 # ---- nothing that a source says is ever markup
 
 EVIL = "<script>alert('{}')</script>"
