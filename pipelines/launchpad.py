@@ -23,8 +23,8 @@ from graphql import (
 )
 
 # unreadable: no GraphQL we understand; deed: nothing this page is for; config: more than a request number;
-# words: a name that Dagster does not know; door: another way in than the page's own
-Reason = Literal["unreadable", "deed", "config", "words", "door"]
+# words: a name that Dagster does not know; door: another way in than the page's own; looking: a page only to look at
+Reason = Literal["unreadable", "deed", "config", "words", "door", "looking"]
 
 # Starting and stopping, by name. Whatever else there is describes, reports or rewrites what was, in free text.
 DEEDS = frozenset({

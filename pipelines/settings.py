@@ -33,6 +33,7 @@ from pydantic import Field, JsonValue, ValidationError, field_validator, model_v
 import pipelines
 from pipelines.contracts import Declared, RecipientContract, SourceConfig, Text
 from pipelines.notice import Notice
+from pipelines.roster import Desk, Roster
 from pipelines.strict_yaml import ConfigError, read_yaml
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigError",
+    "Desk",
     "Hub",
     "RecipientContract",
     "Settings",
@@ -135,6 +137,7 @@ class Hub(Declared):
     witnesses: Mapping[Annotated[str, Field(pattern="^[a-z0-9_]+$")], Witness] = Field(
         default_factory=dict
     )
+    desk: Desk = Desk()
 
     @field_validator("timezone")
     @classmethod
@@ -151,6 +154,12 @@ class Hub(Declared):
         if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError("sqlite:///PATH or postgresql+psycopg://…")
         return url
+
+    @model_validator(mode="after")
+    def _lets_nobody_pick_a_name_among_real_people(self) -> "Hub":
+        if self.desk.demo and not self.allow_test_identities:
+            raise ValueError("desk.demo: only where allow_test_identities is true: made-up people")
+        return self
 
 
 class Survivorship(Declared):
@@ -193,6 +202,7 @@ class Settings:
     recipients: Mapping[str, RecipientContract]
     survivorship_rules: Survivorship
     matching: Matching
+    roster: Roster
     origins: Mapping[str, Path]
     user: str | None = None
     overridden: tuple[str, ...] = ()
@@ -253,6 +263,7 @@ def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
         recipients=MappingProxyType(recipients),
         survivorship_rules=files.model("survivorship.yml", Survivorship, {}),
         matching=files.model("matching.yml", Matching, {}),
+        roster=files.model("roster.yml", Roster, {}),
         origins=MappingProxyType(files.origins),
         user=next((environ[v] for v in hub.user_from if environ.get(v)), None),
         overridden=tuple(sorted(files.variables.used)),

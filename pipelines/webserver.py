@@ -1,16 +1,19 @@
 """Dagster's web server behind a door that lets no word of anybody's through: `python -m pipelines.webserver`.
 
-Belongs here: standing in front of Dagster's application and answering for it when something is refused. Does
-not belong here: what is refused (`launchpad`), starting and ending the process (`cli.operate`).
+Belongs here: standing in front of Dagster's application and answering for it when something is refused, handing the
+desk what is the desk's. Does not belong here: what is refused (`launchpad`), the desk's pages (`desk`), starting and
+ending the process (`cli.operate`).
 """
 
 import json
 import os
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,17 +31,28 @@ from pipelines.launchpad import (
 )
 
 _GRAPHQL = "/graphql"
+_DESK = "/desk"
 
 
 class Gate:
     """Pages and answers pass; GraphQL passes by POST and once it was read; nothing else that writes does.
 
-    app: Dagster's application. say: the words for a reason, in the steward's language.
+    app: Dagster's application. say: the words for a reason, in the steward's language. desk: has every page under
+    /desk for itself; Dagster hears of none. is_read_only: nothing is started or stopped from this page.
     """
 
-    def __init__(self, app: ASGIApp, say: Callable[[Reason], str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        say: Callable[[Reason], str],
+        desk: ASGIApp | None = None,
+        *,
+        is_read_only: bool = False,
+    ) -> None:
         self._app = app
         self._say = say
+        self._desk = desk
+        self._is_read_only = is_read_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
@@ -46,6 +60,8 @@ class Gate:
             await self._app(scope, self._only_subscriptions(receive), send)
         elif scope["type"] != "http":  # starting and ending
             await self._app(scope, receive, send)
+        elif self._desk is not None and (scope["path"] + "/").startswith(f"{_DESK}/"):
+            await self._desk(scope, receive, send)
         elif scope["path"].rstrip("/") == _GRAPHQL:
             await self._graphql(scope, receive, send)
         elif scope["method"] in ("GET", "HEAD"):
@@ -67,7 +83,9 @@ class Gate:
             await self._refuse("unreadable", [], scope, receive, send)
             return
         if asked:
-            reason = refusal(asked, known_of(await _answer(self._app, VOCABULARY)))
+            reason: Reason | None = "looking"
+            if not self._is_read_only:
+                reason = refusal(asked, known_of(await _answer(self._app, VOCABULARY)))
             if reason:
                 await self._refuse(reason, asked, scope, receive, send)
                 return
@@ -178,6 +196,24 @@ def _say(reason: Reason) -> str:
     return Texts(settings.hub.language).say(f"refused.{reason}")
 
 
+class _Desk:
+    """The desk, imported when somebody first asks for it: Dagster's page comes up no later for it."""
+
+    def __init__(self) -> None:
+        self._made: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._made is None:
+            self._made = await run_in_threadpool(self._make)
+        await self._made(scope, receive, send)
+
+    def _make(self) -> ASGIApp:
+        from pipelines.desk.app import Desk
+        from pipelines.house import open_house
+
+        return Desk(lambda: open_house(Path(os.environ["HUB_HOME"]), os.environ))
+
+
 def serve() -> None:
     """`dagster-webserver` with its own options, behind the gate.
 
@@ -187,9 +223,13 @@ def serve() -> None:
     from dagster_webserver import app, cli
 
     build = app.create_app_from_workspace_process_context
+    looks = "--read-only" in sys.argv
 
     def guarded(*arguments: Any, **options: Any) -> Gate:
-        return Gate(build(*arguments, **options), _say)
+        return Gate(build(*arguments, **options), _say, _Desk(), is_read_only=looks)
+
+    # uvicorn would take the caller's address from a header that anybody on this machine can write
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
 
     cli.create_app_from_workspace_process_context = guarded  # type: ignore[attr-defined, assignment]
     cli.main()  # type: ignore[no-untyped-call]

@@ -131,7 +131,8 @@ def _show_profile(outcome: "Outcome", seconds: float) -> None:
 def ui(invocation: Invocation, port: int, read_only: bool, as_json: bool) -> None:
     """Dagster's web page and the daemon that keeps the schedule, on this machine only.
 
-    Open source Dagster knows no users: put a proxy that asks for a login in front of it (README,
+    The stewards' desk, where people are seen and decided on, is at /desk of the same address once hub.yml has a secret
+    for it and roster.yml the people. Open source Dagster knows no users: put a proxy that asks for a login in front of it (README,
     production). Ends with Ctrl-C or SIGTERM.
 
     \b
@@ -141,15 +142,19 @@ def ui(invocation: Invocation, port: int, read_only: bool, as_json: bool) -> Non
     """
     from pipelines.house import open_house
 
-    open_house(
-        invocation.home, invocation.environ, clock=invocation.clock
-    ).close()  # an unusable hub is said here, not in a traceback on a page
+    house = open_house(invocation.home, invocation.environ, clock=invocation.clock)
+    house.close()  # an unusable hub is said here, not in a traceback on a page
+    desk = house.settings.hub.desk.is_open
     home = invocation.home.absolute()
     dagster_home(home)
     if sys.stderr.isatty():
         click.echo("starting Dagster … (Ctrl-C ends it)", err=True)
     with DagsterProcesses(home, port, read_only=read_only) as processes:
-        answer(as_json, {"url": processes.url}, [f"Dagster: {processes.url}"])
+        address = processes.desk if desk else None
+        said = f"Desk: {address or 'off; it wants desk.secret in hub.yml, and roster.yml'}"
+        answer(
+            as_json, {"url": processes.url, "desk": address}, [f"Dagster: {processes.url}", said]
+        )
         sys.stdout.flush()  # whoever reads a pipe waits for the address
         processes.wait()
 
@@ -179,6 +184,7 @@ class DagsterProcesses:
                 raise HubError(f"port {port} is taken: --port 0 picks a free one") from None
             port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{port}"
+        self.desk = f"{self.url}/desk"
         self._log = home / "dagster" / "ui.log"
         self._read_only = read_only
         self._port = port

@@ -11,18 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pipelines.cli import Invocation, answer, json_option
-from pipelines.cli.pairs import (
-    decided_plain,
-    follows,
-    likely,
-    lines,
-    main_evidence,
-    party,
-    plain,
-    rules_in_short,
-    waiting_plain,
-)
+from pipelines.cli.pairs import decided_plain, lines, plain, waiting_plain
 from pipelines.cli.steward import acting, table
+from pipelines.pair_words import follows, likely, main_evidence, party, rules_in_short
 
 if TYPE_CHECKING:
     from pipelines.steps.judge import Verdict

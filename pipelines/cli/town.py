@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -266,8 +267,8 @@ def demo(
 ) -> None:
     """Nights of a small town's customer register, over real HTTP and SFTP on this machine.
 
-    Everything is made up and kept in ./.hub-demo (or HUB_HOME). On a terminal the Dagster UI stays open
-    until Enter.
+    Everything is made up and kept in ./.hub-demo (or HUB_HOME). On a terminal the desk and the Dagster UI stay
+    open until Enter.
 
     \b
     Examples:
@@ -286,6 +287,7 @@ def demo(
     home, town = base / "hub", base / "town"
     with serving(town, customers, seed) as addresses:
         point_at(home, addresses, finance)
+        seat_made_up_people(home)
         settings = load_settings(home, invocation.environ)
         mint(home, settings.hub.key_file)
         engine = open_engine(settings.hub.database_url)
@@ -313,7 +315,8 @@ def demo(
         if keep_open or (sys.stdin.isatty() and sys.stdout.isatty() and not as_json):
             dagster_home(home)
             with DagsterProcesses(home, 0) as processes:
-                click.echo(f"\nDagster: {processes.url}    letters: {home / 'letters'}")
+                click.echo(f"\nDesk: {processes.desk}    Dagster: {processes.url}")
+                click.echo(f"letters: {home / 'letters'}")
                 click.echo("Enter ends it." if sys.stdin.isatty() else "SIGTERM ends it.")
                 sys.stdout.flush()
                 if sys.stdin.isatty():
@@ -323,6 +326,25 @@ def demo(
     unclean = [night for night in ran if night["exit"]]
     if unclean:
         raise Failed(f"a night did not end clean: {unclean[0]['said']}")
+
+
+def seat_made_up_people(home: Path) -> None:
+    """Two made-up people at the desk, to be picked without a login (`settings.Desk.demo`)."""
+    import yaml
+
+    from pipelines.settings import read_yaml
+
+    path = home / "config" / "hub.yml"
+    hub = read_yaml(path)
+    hub["desk"] = {**hub["desk"], "demo": True}
+    signed = {"reference": "DEMO/1", "signed": date(2026, 1, 2)}
+    people = [
+        {"login": "aino.esimerkki", "name": "Aino Esimerkki", "role": "steward", "commitment": signed},
+        {"login": "otso.esimerkki", "name": "Otso Esimerkki", "role": "officer", "commitment": {**signed}},
+    ]  # fmt: skip
+    for file, content in ((path, hub), (path.with_name("roster.yml"), {"people": people})):
+        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+        file.write_text(f"# Written for the town in a box.\n{text}", encoding="utf-8")
 
 
 def _fresh_folder(invocation: Invocation) -> Path:

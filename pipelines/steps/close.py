@@ -78,26 +78,58 @@ def close(
     )
 
 
+@dataclass(frozen=True)
+class Morning:
+    """What a night left, for the letter and for the desk.
+
+    failures, attention: what somebody has to do, in sentences, what makes the night red first. register: counts of
+    the register, none while nobody has consolidated it. told: recipient → counts. unfit: proposals that wait. steps: step → counts.
+    """
+
+    status: Status
+    failures: tuple[str, ...]
+    attention: tuple[str, ...]
+    feeds: tuple[nights.FeedNight, ...]
+    register: Mapping[str, int]
+    told: Mapping[str, Mapping[str, int]]
+    unfit: int
+    steps: Mapping[str, Mapping[str, int]]
+
+
+def look_back(
+    night: Night, texts: Texts, conn: Connection, broken: Sequence[tuple[str, str]] = ()
+) -> Morning:
+    """What a night's steps left in the store, and what follows for a person."""
+    steps = nights.counts_of(conn, night.business_date)
+    failures, attention = _to_do(night, texts, conn)
+    failures = [texts.say("todo.broken", place=p, line=line) for p, line in broken] + failures
+    proposed = steps.get("propose", {})
+    return Morning(
+        status="failed" if failures else "attention" if attention else "ok",
+        failures=tuple(failures),
+        attention=tuple(attention),
+        feeds=tuple(nights.feeds_of(conn, night.business_date)),
+        register=steps.get("consolidate", {}),
+        told={
+            name: deliveries.totals(conn, name, night.business_date)
+            for name, contract in night.settings.recipients.items()
+            if contract.configured
+        },
+        unfit=sum(n for name, n in proposed.items() if name.startswith("proposals:")),
+        steps=steps,
+    )
+
+
 def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] = ()) -> Letter:
     """The letter about a night, from what its steps left in the store."""
     say = texts.say
     with transaction(night.engine) as conn:
-        feeds = nights.feeds_of(conn, night.business_date)
-        steps = nights.counts_of(conn, night.business_date)
-        failures, attention = _to_do(night, texts, conn)
-        failures = [say("todo.broken", place=p, line=line) for p, line in broken] + failures
-        told = {
-            name: deliveries.totals(conn, name, night.business_date)
-            for name, contract in night.settings.recipients.items()
-            if contract.configured
-        }
+        found = look_back(night, texts, conn, broken)
         log = _log(night, texts, conn)
-    status: Status = "failed" if failures else "attention" if attention else "ok"
-    register = steps.get("consolidate", {})
-    proposed = steps.get("propose", {})
-    unfit = sum(n for name, n in proposed.items() if name.startswith("proposals:"))
     lines = [
-        *_section(say("letter.todo"), [*failures, *attention] or [say("letter.nothing")]),
+        *_section(
+            say("letter.todo"), [*found.failures, *found.attention] or [say("letter.nothing")]
+        ),
         *_section(
             say("letter.sources"),
             [
@@ -108,33 +140,38 @@ def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] =
                     landed=f.landed,
                     faults=f.faults,
                 )
-                for f in feeds
+                for f in found.feeds
             ]
             + [
-                say("letter.answers", source=f.source, answers=_answers(texts, steps, f.source))
-                for f in feeds
-                if _answers(texts, steps, f.source)
+                say(
+                    "letter.answers",
+                    source=f.source,
+                    answers=_answers(texts, found.steps, f.source),
+                )
+                for f in found.feeds
+                if _answers(texts, found.steps, f.source)
             ]
-            + _corrected(texts, steps),
+            + _corrected(texts, found.steps),
         ),
         *_section(
             say("letter.register"),
             [
-                *([say("letter.register_line", **register)] if register else []),
-                *([say("letter.proposals", n=unfit)] if unfit else []),
+                *([say("letter.register_line", **found.register)] if found.register else []),
+                *([say("letter.proposals", n=found.unfit)] if found.unfit else []),
             ],
         ),
         *_section(
             say("letter.told"),
             [
                 say("letter.recipient", recipient=name, **_recipient_line(t))
-                for name, t in told.items()
+                for name, t in found.told.items()
             ],
         ),
         *_section(say("letter.log"), log),
     ]
-    subject = say("letter.subject", word=say(_WORD[status]), date=texts.day(night.business_date))
-    return Letter(status, subject, "\n".join(lines) + "\n")
+    word = say(_WORD[found.status])
+    subject = say("letter.subject", word=word, date=texts.day(night.business_date))
+    return Letter(found.status, subject, "\n".join(lines) + "\n")
 
 
 def _answers(texts: Texts, steps: Mapping[str, Mapping[str, int]], source: str) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from pipelines.domain.correction import flat, standard_fields
 from pipelines.domain.dealings import Balance, balance
 from pipelines.domain.fields import FIELDS
-from pipelines.domain.names import fold
+from pipelines.domain.name_search import NameIndex
 from pipelines.domain.points import OWN_REGISTER, golden_points
 from pipelines.domain.schemas import (
     ADDRESSES,
@@ -50,6 +50,7 @@ _NOT_OF_AN_ADDRESS = _WHENCE | {
     "address_no", "address_type", "street_name", "house", "stair", "apartment", "split", "stated_at",
 }  # fmt: skip
 _AS_CONTENT = {"street_line": "line", "party_source_key": "party", "point_source_key": "point"}
+_AT_MOST = 50
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,35 @@ class Customer:
     ambiguity: str | None = None
 
 
-def find(night: Night, words: str, who: str, purpose: str) -> pd.DataFrame:
-    """Customers whose name holds every word, in any order, å and ä as good as a; at most 50."""
-    wanted = fold(words).split()
+class Names:
+    """The words of all customers' names, kept between searches while the register stays as it is.
+
+    Held in memory by whoever searches often; read anew when a row of the register came, changed or went.
+    """
+
+    def __init__(self) -> None:
+        self._stamp: tuple[int, int] | None = None
+        self._index = NameIndex((), {})
+
+    def index(self, conn: Connection) -> NameIndex:
+        stamp = frames.stamp(conn, GOLDEN)
+        if stamp != self._stamp:
+            self._index = NameIndex.of(
+                frames.some_columns(conn, GOLDEN, ("party_id", "display_name"))
+            )
+            self._stamp = stamp
+        return self._index
+
+
+def find(
+    night: Night, words: str, who: str, purpose: str, names: Names | None = None
+) -> pd.DataFrame:
+    """Customers whose name holds every word (`domain.name_search`), the closest first; at most 50."""
     with transaction(night.engine) as conn:
-        customers = frames.read(conn, GOLDEN)
-        names = customers["display_name"].fillna("").map(fold)
-        hit = pd.Series(bool(wanted), index=names.index)
-        for word in wanted:
-            hit &= names.str.contains(word, regex=False)
-        found = customers[hit.astype(bool)].head(50)
+        parties = (names or Names()).index(conn).find(words, _AT_MOST)
+        order = pd.DataFrame({"party_id": pd.array(parties, dtype="Int64")})
+        held = frames.read_matching(conn, GOLDEN, order, ("party_id",))
+        found = order.merge(held, on="party_id")
         numbers = _own_numbers(
             frames.read_matching(conn, PARTY_RECORDS, found[["party_id"]], ("party_id",))
         )
@@ -94,6 +114,14 @@ def find(night: Night, words: str, who: str, purpose: str) -> pd.DataFrame:
             conn, night.now(), who, "customer find", list(found["party_id"]), purpose
         )
     return found.merge(numbers, on="party_id", how="left")
+
+
+def who_looked(night: Night, number: str, who: str, purpose: str) -> pd.DataFrame:
+    """Who of our own people saw or did what about a customer, oldest first: at, who, operation, purpose, detail."""
+    with transaction(night.engine) as conn:
+        party_id = party_of(conn, number)
+        access.record(conn, night.now(), who, "access log show", party_id, purpose)
+        return access.of_party(conn, party_id)
 
 
 def _own_numbers(records: pd.DataFrame) -> pd.DataFrame:

@@ -84,13 +84,17 @@ def waiting(night: Night, most: int) -> tuple[list[Waiting], int]:
     return listed, len(queue)
 
 
-def decided(night: Night, most: int, who: str) -> tuple[list[Decided], int]:
-    """The verdicts that stand, newest first, at most so many; and how many stand altogether.
+def decided(
+    night: Night, most: int, who: str, only: str | None = None
+) -> tuple[list[Decided], int]:
+    """The verdicts that stand, of one person when named, newest first, at most so many; and how many stand.
 
     What stewards gave as their reason may speak of somebody, so whoever reads it is logged.
     """
     with transaction(night.engine) as conn:
         standing = judgements.standing(conn)
+        if only is not None:
+            standing = standing[standing["decided_by"] == only]
         shown = standing.head(most)
         around = Around(conn, [r for _, row in shown.iterrows() for r in _records_of(row)])
         access.record(conn, night.now(), who, "review list", None, "decided pairs")

@@ -352,7 +352,9 @@ def states_of(conn: Connection, delivery_ids: Collection[str]) -> pd.DataFrame:
         )
         .order_by(disclosure_leaf.c.leaf_no),
     )
-    return found[[json.loads(leaf)["t"] in _STATES for leaf in found["leaf"]]]
+    says = [json.loads(leaf)["t"] in _STATES for leaf in found["leaf"]]
+    # of nobody an empty list would choose no columns
+    return found[pd.Series(says, found.index, dtype=bool)]
 
 
 def recent(conn: Connection, limit: int) -> pd.DataFrame:

@@ -107,6 +107,20 @@ def has_changed(conn: Connection, schema: Schema, step_run: int) -> bool:
     return conn.scalar(found) is not None
 
 
+def stamp(conn: Connection, schema: Schema) -> tuple[int, int]:
+    """How many rows there are and the latest stamp on one: the same while nothing came, changed or went."""
+    table = table_of(schema)
+    found = conn.execute(select(func.count(), func.max(table.c.step_run))).one()
+    return int(found[0]), int(found[1] or 0)
+
+
+def some_columns(conn: Connection, schema: Schema, columns: Sequence[str]) -> pd.DataFrame:
+    """Of every row only these columns, in the order of the key."""
+    table = table_of(schema)
+    order = [_in_byte_order(conn, table.c[name]) for name in schema.key]
+    return rows(conn, select(*(table.c[name] for name in columns)).order_by(*order))
+
+
 def crossing(
     conn: Connection, schema: Schema, dates: Sequence[str], after: str, until: str
 ) -> pd.DataFrame:

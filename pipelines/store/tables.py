@@ -48,7 +48,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0012"
+REVISION = "0013"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -378,6 +378,18 @@ refresh_request = _table(
     _may("answered", "json"),  # source → how it answered
     _may("changed", "json"),  # customer number → names of fields, no values
     _may("finished_at", "instant"),
+)
+second_request = _table(
+    "second_request",  # an act that wants a second person; what it is about goes when it is decided
+    _key("request_no", "integer", counted=True),
+    _must("act"),  # pair, notice, release
+    _may("facts", "json"),
+    _must("asked_by"),
+    _must("asked_at", "instant"),
+    _must("state"),  # waiting, approved, declined, lapsed
+    _may("decided_by"),
+    _may("decided_at", "instant"),
+    _may("decision_reason"),
 )
 proposal = _table(
     "proposal",  # what at a property does not fit together: ids and dates, no name, no address

@@ -4,7 +4,9 @@ Belongs here: the search. Does not belong here: who is planted where (`tests.can
 to fail (`failing_nights`).
 """
 
+import io
 import json
+import logging
 import os
 import re
 import shutil
@@ -33,6 +35,8 @@ from tests.canaries import (
     run,
     tokens_in,
 )
+from tests.desk.conftest import ROSTER, opened
+from tests.desk.conftest import Answer as Page
 from tests.leaks.failing_nights import NIGHTS
 
 OPEN_TO_ALL = ("dagster", "letters")
@@ -301,6 +305,105 @@ def test_r56_no_place_of_somebody_compared_with_a_protected_customer_is_shown(
     _, shown, _ = reviewed
     assert found_in(b"".join(said.all for said in shown[:2]), places), "an ordinary pair shows them"
     assert found_in(b"".join(said.all for said in shown[2:]), places) == []
+
+
+# --- somebody sits at the desk -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def seated(
+    lived_in: LivedIn, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Page], bytes]:
+    """A copy of the hub after a steward looked at everything at the desk; the pages, and what the process logged."""
+    home = tmp_path_factory.mktemp("seated") / "hub"
+    shutil.copytree(lived_in.home, home)
+    (home / "config" / "roster.yml").write_text(ROSTER, encoding="utf-8")
+    logged = io.StringIO()
+    listening = logging.StreamHandler(logged)
+    logging.getLogger().addHandler(listening)
+    pages: dict[str, Page] = {}
+    try:
+        for hub in opened(home):
+            seat = hub.seat()
+            for path in (
+                "",
+                "/pairs",
+                "/customers",
+                "/quarantine",
+                "/deliveries",
+                "/mine",
+                "/seconds",
+            ):
+                pages[f"GET {path}"] = seat.get(path)
+            found = seat.opens(
+                pages["GET /customers"], "/customers", words="vartiotar", purpose="call"
+            )
+            customer = seat.opens(found, "/customer")
+            pages |= {
+                "found": found,
+                "customer": customer,
+                "told": seat.opens(customer, "/customer/told"),
+                "looked": seat.opens(customer, "/customer/looked"),
+                "refresh": seat.opens(customer, "/customer/refresh"),
+                "notice": seat.opens(
+                    customer, "/customer/notice", received="2026-11-02", channel="phone",
+                    phone="505557391", email="", line="", address_type="postal", valid_from="", postal_code="",
+                    post_office="", evidence="",
+                ),
+                "bad notice": seat.opens(
+                    customer, "/customer/notice", received="Vartiotar", channel="phone", line="Lintuhaakinpolku 77",
+                    phone="", email="", address_type="postal", valid_from="", postal_code="", post_office="", evidence="",
+                ),
+                "unfound": seat.opens(
+                    pages["GET /customers"], "/customers", words="Lintuhaakinpolku", purpose="call"
+                ),
+                "delivery": seat.opens(pages["GET /deliveries"], "/delivery"),
+                "in an address": seat.get("/customers", query="words=Vartiotar"),
+                "no such page": seat.get("/Vartiotar"),
+                "forged": seat.post("/customers", {"words": "Vartiotar", "token": "Vartiotar"}),
+            }  # fmt: skip
+            for n in range(len(pages["GET /quarantine"].forms("/refused"))):
+                pages[f"refused {n}"] = seat.opens(pages["GET /quarantine"], "/refused", n)
+            if pages["GET /pairs"].forms("/pair"):
+                pages["pair"] = seat.opens(pages["GET /pairs"], "/pair")
+    finally:
+        logging.getLogger().removeHandler(listening)
+    return home, pages, logged.getvalue().encode()
+
+
+def test_the_desk_shows_people_on_the_pages_that_are_for_it_and_no_token_anywhere(
+    seated: tuple[Path, dict[str, Page], bytes],
+) -> None:
+    home, pages, _ = seated
+    everything = "".join(page.text for page in pages.values()).encode()
+    assert {"kanariitta", "notisanpolku", "vartiotar"} <= set(found_in(everything, FORBIDDEN))
+    assert found_in(everything, tokens_in(home)) == []
+    assert identity_codes_in(everything) == 0
+    for name in ("customer", "notice", "found", "told"):
+        assert pages[name].status == 200, pages[name].words[:200]
+
+
+def test_nobody_is_on_a_page_that_lists_or_refuses_nor_in_what_any_answer_is_sent_with(
+    seated: tuple[Path, dict[str, Page], bytes],
+) -> None:
+    home, pages, _ = seated
+    for name, page in pages.items():
+        assert leaks(str(page.headers).encode(), home) == [], name
+        if name.startswith("GET ") or name in (
+            "in an address",
+            "no such page",
+            "forged",
+            "refresh",
+        ):
+            assert leaks(page.text.encode(), home) == [], name
+
+
+def test_nobody_is_in_what_the_desk_logs_or_leaves_behind(
+    seated: tuple[Path, dict[str, Page], bytes],
+) -> None:
+    home, _, logged = seated
+    assert leaks(logged, home) == []
+    assert leaks(outside_the_register(home), home) == []
 
 
 # --- Dagster itself ----------------------------------------------------------------------------------

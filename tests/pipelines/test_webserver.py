@@ -47,6 +47,9 @@ def ask(
     body: bytes = b"",
     content_type: str = "application/json",
     query: bytes = b"",
+    desk: FakeDagster | None = None,
+    *,
+    is_read_only: bool = False,
 ) -> tuple[int, str]:
     """One HTTP request through the gate, its body in two pieces; status and answer."""
     pieces = [
@@ -65,7 +68,8 @@ def ask(
         "type": "http", "method": method, "path": path, "query_string": query,
         "headers": [(b"content-type", content_type.encode()), (b"Content-Length", b"5")],
     }  # fmt: skip
-    asyncio.run(Gate(dagster, lambda reason: f"refused: {reason}")(scope, receive, send))
+    gate = Gate(dagster, lambda reason: f"refused: {reason}", desk, is_read_only=is_read_only)
+    asyncio.run(gate(scope, receive, send))
     text = b"".join(m.get("body", b"") for m in said).decode()
     return said[0]["status"], text
 
@@ -199,6 +203,34 @@ def test_a_web_socket_listens_and_does_nothing_else(frame: object, *, passes: bo
     asyncio.run(Gate(dagster, str)(scope, receive, send))
     heard = [what for _, _, what in dagster.reached]
     assert heard == ([frame, "websocket.disconnect"] if passes else ["websocket.disconnect"])
+
+
+def test_a_page_to_look_at_refuses_whatever_would_be_done_and_answers_questions() -> None:
+    dagster = FakeDagster()
+    asked = {"query": LAUNCH, "variables": {"p": {"mode": "default"}}}
+    body = json.dumps(asked).encode()
+    status, text = ask(dagster, "POST", "/graphql", body, is_read_only=True)
+    assert (status, dagster.reached) == (200, [])
+    assert json.loads(text)["data"]["launchRun"]["message"] == "refused: looking"
+    question = json.dumps({"query": "{ version }"}).encode()
+    assert ask(dagster, "POST", "/graphql", question, is_read_only=True) == (200, '"dagster"')
+
+
+@pytest.mark.parametrize("path", ["/desk", "/desk/", "/desk/pairs", "/desk/desk.css"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_every_page_of_the_desk_is_the_desks_and_dagster_hears_of_none(
+    path: str, method: str
+) -> None:
+    dagster, desk = FakeDagster(), FakeDagster()
+    assert ask(dagster, method, path, desk=desk)[0] == 200
+    assert ([r[:2] for r in desk.reached], dagster.reached) == ([(method, path)], [])
+
+
+@pytest.mark.parametrize("path", ["/desks", "/deskx/pairs", "/", "/assets/desk", "/Desk"])
+def test_the_desk_hears_of_nothing_else(path: str) -> None:
+    dagster, desk = FakeDagster(), FakeDagster()
+    ask(dagster, "GET", path, desk=desk)
+    assert ([r[1] for r in dagster.reached], desk.reached) == ([path], [])
 
 
 def test_starting_and_ending_pass() -> None:

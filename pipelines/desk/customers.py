@@ -1,0 +1,335 @@
+"""Asiakkaat: finding somebody, what is held of them and from where, their notice, a refresh, who was told and who looked.
+
+Belongs here: laying a customer out for a browser, reading a notice's form. Does not belong here: what of a customer may
+be seen (`steps.look`), taking a notice (`steps.decide`), whom to ask (`steps.refresh_address`).
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from starlette.responses import Response
+
+from pipelines.desk import second
+from pipelines.desk.forms import FormRefused
+from pipelines.desk.visit import PEOPLE, Page, Visit, plain
+from pipelines.domain.schemas import GOLDEN
+from pipelines.errors import HubError
+from pipelines.statement import document
+from pipelines.steps.account_for import person as account_for
+from pipelines.steps.answer_request import in_words
+from pipelines.steps.around import NotFound
+from pipelines.steps.decide import take_notice
+from pipelines.steps.look import Customer, find, show, who_looked
+from pipelines.steps.refresh_address import Refreshed, refresh
+from pipelines.store.lock import RunLock
+
+CHANNELS = ("phone", "email", "letter", "visit", "form")
+_ADDRESS = ("line", "postal_code", "post_office", "valid_from", "address_type")
+_NOTICE = (
+    "number",
+    "purpose",
+    "received",
+    "channel",
+    "evidence",
+    "phone",
+    "email",
+    "corrects",
+    *_ADDRESS,
+)
+
+
+class Busy(HubError):
+    """Somebody else holds the run lock."""
+
+
+def search(visit: Visit) -> Response:
+    """GET /customers: the form."""
+    return visit.page("customers.html", words="", found=None)
+
+
+def results(visit: Visit) -> Response:
+    """POST /customers: by name, or straight to a number."""
+    words = visit.form.get("words", "")[:200]
+    if words.removeprefix("P").removeprefix("p").isdigit():
+        try:
+            return _shown(visit, show(visit.night, words, visit.who, visit.why), words)
+        except NotFound:
+            return visit.page("customers.html", words=words, found=[])
+    found = find(visit.night, words, visit.who, visit.why, visit.names)
+    rows = [
+        {
+            "number": f"P{row['party_id']}",
+            "name": plain(row["display_name"]),
+            "numbers": plain(row["customer_numbers"]),
+            "place": ", ".join(
+                part for part in (
+                    plain(row["street_line"]),
+                    f"{plain(row['postal_code'])} {plain(row['post_office'])}".strip(),
+                ) if part
+            ),
+            "is_protected": row["protection"] == "on",
+        }
+        for row in found.to_dict("records")
+    ]  # fmt: skip
+    return visit.page("customers.html", words=words, found=rows)
+
+
+def one(visit: Visit) -> Response:
+    """POST /customer: everything that is held of one customer."""
+    number = _number(visit)
+    return _shown(visit, show(visit.night, number, visit.who, visit.why), number)
+
+
+def told(visit: Visit) -> Response:
+    """POST /customer/told: who was told what about them."""
+    account = account_for(visit.night, _number(visit), visit.who, visit.why)
+    laid = document(account, visit.house.settings, visit.texts.language)
+    return visit.page("told.html", laid=laid, number=f"P{account.party_id}")
+
+
+def looked(visit: Visit) -> Response:
+    """POST /customer/looked: who of our own people saw or did what."""
+    number = _number(visit)
+    lines = who_looked(visit.night, number, visit.who, visit.why)
+    rows = [
+        {
+            "at": visit.moment(row["at"]),
+            "what": visit.code("operation", plain(row["operation"]).replace(" ", "_")),
+            **{k: plain(row[k]) for k in ("who", "purpose", "detail")},
+        }
+        for row in lines.iloc[::-1].to_dict("records")
+    ]
+    return visit.page("looked.html", rows=rows, number=number)
+
+
+# ---- a notice
+
+
+def preview(visit: Visit) -> Response:
+    """POST /customer/notice: what would be taken down, before it is."""
+    number = _number(visit)
+    held = show(visit.night, number, visit.who, visit.why)
+    facts = {name: visit.form[name] for name in _NOTICE if visit.form.get(name)}
+    wrong = list(_wrong(facts, visit.house.today()))
+    if wrong:
+        return _shown(visit, held, number, wrong=wrong, filled=facts)
+    content = _content(facts)
+    now = {row["field"]: plain(row["value"]) for row in held.values.to_dict("records")}
+    changes = [
+        (name, now.get(name, ""), content[name]) for name in ("phone", "email") if name in content
+    ]
+    is_protected = held.golden["protection"] == "on"
+    act = "/customer/notice/ask" if is_protected else "/customer/notice/take"
+    return visit.page(
+        "notice.html", number=number, name=plain(held.golden["display_name"]), facts=facts, changes=changes,
+        address=content.get("addresses", [None])[0], act=act, address_now=", ".join(
+            part for part in (
+                plain(held.golden["street_line"]),
+                f"{plain(held.golden['postal_code'])} {plain(held.golden['post_office'])}".strip(),
+            ) if part
+        ), is_protected=is_protected,
+        seal=visit.seal(act, facts),
+    )  # fmt: skip
+
+
+def take(visit: Visit) -> Response:
+    """POST /customer/notice/take: the notice as it was previewed."""
+    if show(visit.night, _number(visit), visit.who, visit.why).golden["protection"] == "on":
+        raise Busy(visit.texts.say("desk.second.wanted"))  # an order came in since the preview
+    taken = take_notice(visit.night, **_notice(visit), who=visit.who)
+    return visit.page(
+        "done.html",
+        line=visit.texts.say("desk.notice.taken", n=taken),
+        more=visit.texts.say("desk.pair.takes_effect"),
+        back="/customers",
+        back_to=visit.texts.say("desk.customers.back"),
+    )
+
+
+def ask(visit: Visit) -> Response:
+    """POST /customer/notice/ask: of a protected customer a second person decides."""
+    held = show(visit.night, _number(visit), visit.who, visit.why)
+    party = int(held.golden["party_id"])
+    return second.ask(visit, "notice", {"notice": _notice(visit), "party_id": party})
+
+
+def _notice(visit: Visit) -> dict[str, Any]:
+    facts = visit.form
+    return {
+        "number": _number(visit), "content": _content(dict(facts)), "received": facts["received"],
+        "channel": facts["channel"], "evidence": facts.get("evidence"), "corrects": facts.get("corrects") == "yes",
+    }  # fmt: skip
+
+
+def _content(facts: dict[str, str]) -> dict[str, Any]:
+    content: dict[str, Any] = {name: facts[name] for name in ("phone", "email") if name in facts}
+    if "line" in facts:
+        content["addresses"] = [{name: facts[name] for name in _ADDRESS if name in facts}]
+    return content
+
+
+def _wrong(facts: dict[str, str], today: str) -> Iterator[str]:
+    """What of a notice can't be taken down, by the name of its text."""
+    if not {"line", "phone", "email"} & set(facts):
+        yield "nothing"
+    if "line" in facts and not {"postal_code", "post_office"} <= set(facts):
+        yield "address"
+    if "postal_code" in facts and not (
+        facts["postal_code"].isascii() and facts["postal_code"].isdigit() and len(facts["postal_code"]) == 5
+    ):  # fmt: skip
+        yield "postal_code"
+    if facts.get("channel") not in CHANNELS:
+        yield "channel"
+    if facts.get("address_type", "postal") not in ("postal", "contact"):
+        yield "address"
+    if not _is_day(facts.get("received", "")) or facts["received"] > today:
+        yield "received"
+    if "valid_from" in facts and not _is_day(facts["valid_from"]):
+        yield "valid_from"
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+# ---- a refresh
+
+
+def ask_now(visit: Visit) -> Response:
+    """POST /customer/refresh: every register that applies, now, under the run lock."""
+    number, house = _number(visit), visit.house
+    lock = RunLock(house.engine, house.home)  # of this thread's own
+    if not lock.acquire(house.settings.hub.refresh.wait_seconds):
+        raise Busy(visit.texts.say("desk.refresh.busy"))
+    try:
+        found = refresh(visit.night, [number], house.source, visit.who, visit.why)
+    finally:
+        lock.release()
+    (customer,) = found.customers
+    sources = [
+        s for s in house.settings.sources if any(s in says for says in customer.compared["says"])
+    ]
+    return visit.page(
+        "refreshed.html",
+        number=f"P{customer.party_id}",
+        customer=customer,
+        heard=[in_words(visit.night, visit.texts, h) for h in found.heard],
+        is_partial=found.is_partial,
+        is_empty=found.is_empty,
+        sources=[(s, visit.title(s)) for s in sources],
+        rows=list(_compared(visit, customer, sources)),
+        tonight=[
+            (visit.title(name), seen.state, len(seen.events),
+             [visit.texts.say(f"held.{reason}") for reason in seen.held["reason"]])
+            for name, seen in customer.tonight.items()
+        ],
+    )  # fmt: skip
+
+
+def _compared(visit: Visit, one: Refreshed, sources: list[str]) -> Iterator[dict[str, object]]:
+    changed = one.changed
+    for row in one.compared.to_dict("records"):
+        name = row["field"]
+        rule = row["rule"] if isinstance(row["rule"], str) else None
+        yield {
+            "field": visit.code("field", name),
+            "before": visit.word(name, row["before"]),
+            "now": visit.word(name, row["now"]),
+            "says": [
+                " / ".join(visit.word(name, v) for v in row["says"].get(s, [])) for s in sources
+            ],
+            "why": f"{visit.title(row['source'])}: {visit.texts.say(f'rule.{rule}')}"
+            if rule
+            else "",
+            "is_changed": name in changed,
+        }
+
+
+# ---- laying out
+
+
+def _shown(
+    visit: Visit,
+    held: Customer,
+    number: str,
+    *,
+    wrong: list[str] | None = None,
+    filled: dict[str, str] | None = None,
+) -> Response:
+    say, golden = visit.texts.say, held.golden
+    own = held.records.loc[held.records["source"] == "registrations", "source_key"]
+    facts = {"number": f"P{golden['party_id']}", "purpose": visit.why}
+    order = {name: place for place, name in enumerate(GOLDEN.columns)}
+    return visit.page(
+        "customer.html",
+        status=422 if wrong else 200,
+        number=facts["number"],
+        name=plain(golden["display_name"]),
+        is_protected=golden["protection"] == "on",
+        own=list(own),
+        handles=held.handles,
+        values=[
+            {
+                "field": visit.code("field", row["field"]),
+                "value": visit.word(row["field"], row["value"]),
+                "source": visit.title(row["source"]),
+                "since": visit.day(row["source_time"]),
+                "rule": visit.code("rule", row["rule"]),
+            }
+            for row in sorted(
+                held.values.to_dict("records"), key=lambda row: order.get(row["field"], len(order))
+            )
+        ],
+        roles=[
+            {
+                "role": say(f"role.{row['role_type']}"),
+                "point": plain(row["point_ref"]),
+                "from": visit.day(row["valid_from"]),
+                "until": visit.day(row["valid_to"]),
+                "source": visit.title(row["source"]),
+            }
+            for row in held.roles.to_dict("records")
+        ],
+        points=[
+            {
+                "point": plain(row["point_ref"]),
+                "field": visit.code("field", row["field"]),
+                "value": visit.word(row["field"], row["value"]),
+                "source": visit.title(row["source"]),
+                "since": visit.day(row["source_time"]),
+                "is_overruled": row["rule"] == "overruled",
+            }
+            for row in held.points.to_dict("records")
+        ],
+        facts=facts,
+        refresh=visit.seal("/customer/refresh", facts),
+        channels=CHANNELS,
+        today=visit.house.today(),
+        wrong=wrong or [],
+        filled=filled or {},
+    )
+
+
+def _number(visit: Visit) -> str:
+    """A customer's number; raises FormRefused."""
+    number = visit.form.get("number", "")
+    if not number.isascii() or not number.isalnum() or len(number) > 20:
+        raise FormRefused("unreadable")
+    return number
+
+
+PAGES = (
+    Page("GET", "/customers", PEOPLE, search),
+    Page("POST", "/customers", PEOPLE, results),
+    Page("POST", "/customer", PEOPLE, one),
+    Page("POST", "/customer/told", PEOPLE, told),
+    Page("POST", "/customer/looked", PEOPLE, looked),
+    Page("POST", "/customer/notice", PEOPLE, preview),
+    Page("POST", "/customer/notice/take", PEOPLE, take, _NOTICE),
+    Page("POST", "/customer/notice/ask", PEOPLE, ask, _NOTICE),
+    Page("POST", "/customer/refresh", PEOPLE, ask_now, ("number", "purpose")),
+)

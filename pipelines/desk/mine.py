@@ -1,0 +1,63 @@
+"""Omat päätökseni: the verdicts that stand in one's own name, and taking one back.
+
+Belongs here: whose they are, undoing one. Does not belong here: what undoing does (`steps.judge`).
+"""
+
+from starlette.responses import Response
+
+from pipelines.desk.forms import FormRefused
+from pipelines.desk.visit import PEOPLE, Page, Visit
+from pipelines.steps.around import NotFound
+from pipelines.steps.judge import undo
+from pipelines.steps.review import Decided, decided
+
+_SHOWN = 200
+
+
+def listed(visit: Visit) -> Response:
+    """GET /mine: verdicts of whoever asks, newest first; records are named as a steward writes them."""
+    return visit.page("mine.html", rows=_own(visit))
+
+
+def sure(visit: Visit) -> Response:
+    """POST /mine/undo: what taking back does, and why it is done."""
+    number, reason = visit.number("number"), visit.form.get("reason", "")
+    (one,) = [d for d in _own(visit) if d.judgement_no == number] or _nothing(number)
+    facts = {"number": str(number), "reason": reason}
+    act = "/mine/undone"
+    return visit.page(
+        "undo.html", one=one, reason=reason, facts=facts, act=act, seal=visit.seal(act, facts)
+    )
+
+
+def take_back(visit: Visit) -> Response:
+    """POST /mine/undone."""
+    number, reason = visit.number("number"), visit.form.get("reason", "")
+    if not reason:
+        raise FormRefused("unreadable")
+    if not any(d.judgement_no == number for d in _own(visit)):
+        _nothing(number)
+    done = undo(visit.night, number, who=visit.who, why=reason)
+    return visit.page(
+        "done.html",
+        line=visit.texts.say("review.undone", n=number, by=done.judgement_no),
+        more=visit.texts.say("review.after_undoing"),
+        back="/mine",
+        back_to=visit.texts.say("desk.page.mine"),
+    )
+
+
+def _own(visit: Visit) -> list[Decided]:
+    found, _ = decided(visit.night, _SHOWN, visit.who, only=visit.who)
+    return found
+
+
+def _nothing(number: int) -> list[Decided]:
+    raise NotFound(f"no decision {number} stands in your name")
+
+
+PAGES = (
+    Page("GET", "/mine", PEOPLE, listed),
+    Page("POST", "/mine/undo", PEOPLE, sure),
+    Page("POST", "/mine/undone", PEOPLE, take_back, ("number", "reason")),
+)

@@ -1,0 +1,96 @@
+"""Four eyes: what one person asks for, and an officer who is somebody else lets happen.
+
+Belongs here: showing a request with everything that decides it, carrying out the approved one. Does not belong here: that
+there are two people (`steps.second_person`), which acts want them (the pages that ask).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from pipelines.desk.visit import OFFICER, PEOPLE, Page, Visit
+from pipelines.steps import second_person
+from pipelines.steps.decide import release, take_notice
+from pipelines.steps.judge import judge
+from pipelines.store.seconds import Request
+
+
+def ask(visit: Visit, act: str, facts: Mapping[str, object]) -> Response:
+    """Write an act down for a second person, and say so."""
+    number = second_person.ask(visit.night, act, facts, visit.who)
+    return visit.page(
+        "done.html",
+        line=visit.texts.say("desk.second.asked", n=number),
+        more=visit.texts.say("desk.second.what_now"),
+        back="/seconds",
+        back_to=visit.texts.say("desk.second.list"),
+    )
+
+
+def listed(visit: Visit) -> Response:
+    """GET /seconds: what waits for a second person, without anybody's name."""
+    return visit.page("seconds.html", found=second_person.waiting(visit.night))
+
+
+def one(visit: Visit) -> Response:
+    """POST /second: one request, whole."""
+    number = visit.number("number")
+    found = second_person.open_request(visit.night, number, visit.who)
+    facts = {"number": str(number)}
+    return visit.page(
+        "second.html",
+        found=found,
+        facts=facts,
+        is_own=found.asked_by == visit.who,
+        may=visit.person.role in OFFICER,
+        yes=visit.seal("/second/approve", facts),
+        no=visit.seal("/second/decline", facts),
+    )
+
+
+def approve(visit: Visit) -> Response:
+    """POST /second/approve."""
+    number = visit.number("number")
+    second_person.approve(visit.night, number, visit.who, "", lambda r: _carry_out(visit, r))
+    return _done(visit, "approved", number)
+
+
+def decline(visit: Visit) -> Response:
+    """POST /second/decline."""
+    number = visit.number("number")
+    second_person.decline(visit.night, number, visit.who, "")
+    return _done(visit, "declined", number)
+
+
+def _done(visit: Visit, state: str, number: int) -> Response:
+    return visit.page(
+        "done.html",
+        line=visit.texts.say(f"desk.second.{state}", n=number),
+        more="",
+        back="/seconds",
+        back_to=visit.texts.say("desk.second.list"),
+    )
+
+
+def _carry_out(visit: Visit, request: Request) -> None:
+    """What was asked for, in its asker's name; the approver stands in the access log beside it."""
+    facts: Mapping[str, Any] = request.facts or {}
+    night, who = visit.night, request.asked_by
+    if request.act == "pair":
+        judge(
+            night, int(facts["number"]), None, facts["verdict"],
+            who=who, why=facts["reason"], authority=facts.get("authority"),
+        )  # fmt: skip
+    elif request.act == "notice":
+        take_notice(night, **facts["notice"], who=who)
+    else:
+        release(night, int(facts["number"]), who, facts["reason"])
+
+
+PAGES = (
+    Page("GET", "/seconds", PEOPLE, listed),
+    Page("POST", "/second", PEOPLE, one),
+    Page("POST", "/second/approve", OFFICER, approve, ("number",)),
+    Page("POST", "/second/decline", PEOPLE, decline, ("number",)),
+)

@@ -1,0 +1,76 @@
+"""What a verdict on a pair would do, tried out whole and undone: the register after it, and tonight's bills.
+
+Belongs here: the rehearsal, who looked. Does not belong here: the run lock (whoever calls holds it), the verdict
+(`judge`), words.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipelines.domain.schemas import PARTY_RECORDS
+from pipelines.steps.around import RECORD, NotFound
+from pipelines.steps.consolidate import consolidate
+from pipelines.steps.judge import Judged, Verdict, judge
+from pipelines.steps.match import match
+from pipelines.steps.night import Night
+from pipelines.steps.prepare_extract import Foreseen, foresee
+from pipelines.store import access, frames, judgements
+from pipelines.store.engine import rehearsal, transaction
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """parties: the customers the two records would belong to, ascending. tonight, as_it_is: recipient of bills → what
+    would go there of everybody the verdict concerns, with it and without.
+    """
+
+    judged: Judged
+    parties: tuple[int, ...]
+    tonight: Mapping[str, Foreseen]
+    as_it_is: Mapping[str, Foreseen]
+
+
+def foresee_verdict(
+    night: Night, review_no: int, verdict: Verdict, *, who: str, why: str, authority: str | None
+) -> Outcome:
+    """Judge, match, consolidate and look at what would be told, with nothing done but the access log.
+
+    Raises NotFound and Undecidable as `judge` does.
+    """
+    with rehearsal(night.engine):
+        done = judge(night, review_no, None, verdict, who=who, why=why, authority=authority)
+        before = done.outlook.parties
+        as_it_is = _told(night, before)
+        match(night)
+        consolidate(night)
+        parties = _parties_of(night, done.judgement_no)
+        tonight = _told(night, sorted({*before, *parties}))
+    with transaction(night.engine) as conn:
+        for party in before:
+            detail = f"pair {review_no}"
+            access.record(conn, night.now(), who, "review preview", party, verdict, detail)
+    return Outcome(done, parties, tonight, as_it_is)
+
+
+def _told(night: Night, parties: Sequence[int]) -> dict[str, Foreseen]:
+    return {
+        name: foresee(night, contract, parties)
+        for name, contract in night.settings.recipients.items()
+        if contract.configured and contract.population.rule == "payers_of_points" and parties
+    }
+
+
+def _parties_of(night: Night, judgement_no: int) -> tuple[int, ...]:
+    """The customers of a judged pair's two records as they now stand."""
+    with transaction(night.engine) as conn:
+        pair = judgements.given(conn, judgement_no)
+        if pair is None:
+            raise NotFound(f"decision {judgement_no} is not there")
+        sides = [
+            {"source": pair[f"{side}_source"], "source_key": pair[f"{side}_key"]}
+            for side in ("left", "right")
+        ]
+        held = frames.read_matching(conn, PARTY_RECORDS, pd.DataFrame(sides), RECORD)
+    return tuple(sorted(set(held["party_id"].astype(int))))

@@ -1,0 +1,75 @@
+"""Ask for a second person, and be one: nothing that touches a protective order is done by one alone (R56).
+
+Belongs here: that asker and approver are two, that what was asked is what is done. Does not belong here: who may be the
+second person (the roster's officers; the desk asks), what an act does.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from pipelines.steps.around import NotFound
+from pipelines.steps.decide import Undecidable
+from pipelines.steps.night import Night, instant
+from pipelines.store import access, seconds
+from pipelines.store.engine import transaction
+from pipelines.store.seconds import Request
+
+# so long a request waits; the matter may have changed since
+KEPT_FOR = timedelta(days=14)
+
+
+def ask(night: Night, act: str, facts: Mapping[str, object], who: str) -> int:
+    """Write down what a second person is asked to approve; returns its number.
+
+    facts: what the act needs, and party_id where it is about one customer.
+    """
+    with transaction(night.engine) as conn:
+        number = seconds.record(conn, act, facts, who, night.now())
+        access.record(conn, night.now(), who, "second asked", None, act, f"request {number}")
+    return number
+
+
+def waiting(night: Night) -> list[Request]:
+    """What waits, oldest first; what has waited too long is over."""
+    with transaction(night.engine) as conn:
+        seconds.lapse(conn, instant(night.clock() - KEPT_FOR))
+        return seconds.waiting(conn)
+
+
+def open_request(night: Night, number: int, who: str) -> Request:
+    """A request that waits, shown to somebody who is written down; NotFound when none of that number does."""
+    with transaction(night.engine) as conn:
+        found = seconds.read(conn, number)
+        if found is None or found.state != "waiting":
+            raise NotFound(f"no request {number} waits for a second person")
+        party = (found.facts or {}).get("party_id")
+        detail = f"request {number}"
+        access.record(conn, night.now(), who, "second opened", party, found.act, detail)
+    return found
+
+
+def approve(
+    night: Night, number: int, who: str, why: str, do: Callable[[Request], object]
+) -> Request:
+    """Take the approval down, then do what was asked, as its asker; Undecidable for who asked it.
+
+    The approval comes first and only once: an act that then fails is asked for anew, none is done twice.
+    """
+    found = open_request(night, number, who)
+    if found.asked_by == who:
+        raise Undecidable("a second person is somebody else than who asked")
+    _answer(night, number, "approved", who, why)
+    do(found)
+    return found
+
+
+def decline(night: Night, number: int, who: str, why: str) -> None:
+    """Say no; who asked may take it back so too."""
+    open_request(night, number, who)
+    _answer(night, number, "declined", who, why)
+
+
+def _answer(night: Night, number: int, state: seconds.State, who: str, why: str) -> None:
+    with transaction(night.engine) as conn:
+        seconds.decide(conn, number, state, who, why, night.now())
+        access.record(conn, night.now(), who, f"second {state}", None, None, f"request {number}")
