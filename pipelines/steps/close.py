@@ -272,7 +272,7 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
                 since = texts.day(late.business_date)
                 attention.append(say("todo.question_overdue", source=name, since=since))
     done = nights.counts_of(conn, night.business_date)
-    expected = ["standardise", "match", "consolidate", "propose"]
+    expected = ["standardise", "match", "consolidate"]
     failures += [say("todo.step_missing", step=step) for step in expected if step not in done]
     for row in quarantine.open_counts(conn):
         meaning = (
