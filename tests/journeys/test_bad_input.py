@@ -512,14 +512,14 @@ def test_the_same_register_as_workbooks_says_nothing_new_and_a_bomb_is_refused(
     rows: Rows,
 ) -> None:
     living = rows.living
-    landed = living.table(LANDED).set_index(["kind", "source_key"])["content_hash"]
+    landed = living.table(LANDED).set_index(["source", "kind", "source_key"])["content_hash"]
     files = {table: {"pattern": f"{table}_{{date}}.xlsx"} for table in own_register.TABLES}
     living.configure("sources/registrations.yml", format="xlsx", files=files)
     stamp = next_day(living)
     written(living, as_workbooks(living.town._founded.register.tables(), stamp))
     result = hear(living, OWN)
     assert living.feed(OWN).status == "ok"
-    now = living.table(LANDED).set_index(["kind", "source_key"])["content_hash"]
+    now = living.table(LANDED).set_index(["source", "kind", "source_key"])["content_hash"]
     assert now[landed.index].equals(landed)
     # people without a role are read from each new export, and gone by the morning
     assert result.counts["landed"] == len(rows.mended.truth["non_customers"])
