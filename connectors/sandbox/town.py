@@ -90,7 +90,7 @@ class Town:
             "finance": Bookkeepers(self._ledger),
             "municipality": self._municipality,
             "building_control": self._inspectors,
-            "postal": Post(scene),
+            "postal": Post(),
         }
         self._folders = {
             where: Folders(directory / where, office) for where, office in self._offices.items()

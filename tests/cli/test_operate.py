@@ -113,7 +113,7 @@ def test_a_hub_without_tables_says_what_to_do(
     assert told.err.rstrip().endswith("run `hub migrate`")
     assert one_line(told.err)
     assert empty("migrate", "--json").json == {
-        "applied": ["0001", "0002", "0003", "0004", "0005", "0006"]
+        "applied": ["0001", "0002", "0003", "0004", "0005", "0006", "0008"]
     }
     assert empty("migrate").out == "the schema is up to date\n"
 
