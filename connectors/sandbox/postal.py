@@ -9,7 +9,6 @@ from datetime import date, timedelta
 
 from connectors.sandbox import names
 from connectors.sandbox.finance import Delivery
-from connectors.sandbox.scene import Scene
 
 _UNHEARD_OF = 19  # one street in so many is too new for it
 _NUMBERLESS = 7  # one in so many has no numbers, as in the country
@@ -22,9 +21,6 @@ class Post:
     """The post's address files."""
 
     takes: tuple[str, ...] = ()
-
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
 
     def export(self, stamp: str, spoiled_by: list[str]) -> dict[str, bytes]:
         """The day's postal codes and the last Saturday's streets; a spoiled day spoils the streets.

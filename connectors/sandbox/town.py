@@ -97,7 +97,7 @@ class Town:
             "finance": self._bookkeepers,
             "municipality": self._municipality,
             "building_control": self._inspectors,
-            "postal": Post(scene),
+            "postal": Post(),
             "address_batch": self._address_company,
             "order_desk": self._order_desk,
             "contractor": self._contractor,

@@ -35,9 +35,11 @@ _FORMER = re.compile(
 _INITIALS = re.compile(r"\(?O\.\s?S")
 # How forms and clerks mark the name somebody is called by.
 _CALLED = re.compile(
-    r"(?<![\w*])(?:\*(?P<star>[^\W_]+)\*?|(?P<after>[^\W_]+)\*|_(?P<line>[^\W_]+)_|"
-    r"[\"“”„](?P<quoted>[^\W_]+)[\"“”])(?![\w*])"
+    r"(?<![\w*])(?:\*(?P<star>[^\W_]+)\*?|(?P<after>[^\W_]+)\*|_(?P<line>[^\W_]+)_)(?![\w*])"
 )
+_QUOTED = re.compile(
+    r"(?<!\w)[\"“”„]([^\W_]+)[\"“”](?!\w)"
+)  # maybe no given name: it stays as written
 _HALF_SPACED = re.compile(r"^([^\W\d_]+)(?:\s[-‐‑]|[-‐‑]\s)([^\W\d_]+)(?=[\s,]+[^\W\d_])")
 _ODD_HYPHENS = re.compile(r"(?<=[^\W\d_])[‐‑](?=[^\W\d_])")
 _MARKS = (_FORMER, _CALLED, _HALF_SPACED)
@@ -310,6 +312,7 @@ def _without_marks(text: str) -> tuple[str, str | None]:
 
     while (bare := _CALLED.sub(unmarked, text)) != text:
         text = bare
+    marked += _QUOTED.findall(text)
     return text, marked[0] if len(marked) == 1 else None
 
 

@@ -79,6 +79,8 @@ def test_r12_a_customer_is_shown_value_by_value_with_its_origin(desk: Desk) -> N
         "protected",
         "values",
         "addresses",
+        "postal_check",
+        "ambiguity",
         "roles",
         "points",
         "customer_numbers",

@@ -5,11 +5,10 @@ from datetime import date
 from connectors.sandbox import names
 from connectors.sandbox.postal import Post
 from connectors.sandbox.town import Town
-from tests.sandbox.test_municipality import scene
 
 
 def test_records_have_the_widths_of_the_format_and_the_date_of_their_file() -> None:
-    files = Post(scene()).export("20261102", [])
+    files = Post().export("20261102", [])
     assert list(files) == ["PCF_20261102.dat", "BAF_20261031.dat"]
     for (name, payload), width in zip(files.items(), (220, 256), strict=True):
         lines = payload.decode("iso-8859-1").splitlines()
@@ -19,9 +18,7 @@ def test_records_have_the_widths_of_the_format_and_the_date_of_their_file() -> N
 
 
 def test_most_streets_are_known_with_both_sides_some_without_numbers_and_some_not_at_all() -> None:
-    lines = (
-        Post(scene()).export("20261102", [])["BAF_20261031.dat"].decode("iso-8859-1").splitlines()
-    )
+    lines = Post().export("20261102", [])["BAF_20261031.dat"].decode("iso-8859-1").splitlines()
     sides: dict[str, str] = {}
     for line in lines:
         sides[line[102:132].strip()] = sides.get(line[102:132].strip(), "") + line[186]

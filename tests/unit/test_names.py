@@ -231,14 +231,18 @@ def test_a_former_name_keeps_its_particle_and_its_hyphen():
         "Virtanen Matti Juhani*",
         "Virtanen, Matti *Juhani*",
         "Virtanen Matti _Juhani_",
-        'Virtanen Matti "Juhani"',
-        "Virtanen Matti ”Juhani”",
         "VIRTANEN MATTI *JUHANI",
     ],
 )
 def test_the_mark_of_the_called_name_leaves_the_given_names(line):
     name = person_name(line)
     assert (name.given_names, name.called_name) == ("Matti Juhani", "Juhani")
+
+
+def test_a_name_in_quotes_is_what_one_is_called_and_stays_as_it_was_written():
+    for line in ('Virtanen "Ville" Matti', "Virtanen ”Ville” Matti"):
+        name = person_name(line)
+        assert (name.given_names, name.called_name) == (line.partition(" ")[2], "Ville")
 
 
 def test_a_mark_on_another_name_or_on_several_says_nothing_of_what_one_is_called():
