@@ -88,8 +88,10 @@ def test_r38_a_customer_is_told_who_was_told_what(desk: Desk) -> None:
     """R38: recipients by name, with dates and data in words, look-ups at registers too."""
     told = desk("disclosures", "person", desk.planted.customer, "--json").json
     assert {row["receivercode"] for row in told["usage"]} == {
-        "building_control", "dvv", "finance", "municipality", "own_register",
+        "address_batch", "building_control", "dvv", "finance", "municipality", "own_register",
     }  # fmt: skip
+    asked = next(row for row in told["usage"] if row["receivercode"] == "address_batch")
+    assert "street_line" in asked["fields"]
     billed = next(row for row in told["usage"] if row["receivercode"] == "finance")
     assert (billed["ground"], billed["outcome"]) == ("billing", "acknowledged")
     assert "street_line" in billed["fields"]

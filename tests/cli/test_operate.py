@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines import store
 from pipelines.cli.operate import DagsterProcesses
 from pipelines.errors import HubError
 from pipelines.settings import site_files
@@ -23,6 +24,11 @@ from pipelines.store.lock import RunLock
 from pipelines.store.tables import REVISION
 from tests.canaries import FORBIDDEN, LivedIn, found_in, hub
 from tests.cli.conftest import MORNING, Desk, copied
+
+MIGRATIONS = sorted(
+    file.name[:4]
+    for file in (Path(store.__file__).parent / "migrations" / "versions").glob("[0-9]*.py")
+)
 
 
 def one_line(text: str) -> bool:
@@ -113,9 +119,7 @@ def test_a_hub_without_tables_says_what_to_do(
     assert told.code == 1
     assert told.err.rstrip().endswith("run `hub migrate`")
     assert one_line(told.err)
-    assert empty("migrate", "--json").json == {
-        "applied": [f"{n:04}" for n in range(1, int(REVISION) + 1)]
-    }
+    assert empty("migrate", "--json").json == {"applied": MIGRATIONS}
     assert empty("migrate").out == "the schema is up to date\n"
 
 
