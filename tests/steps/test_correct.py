@@ -3,6 +3,7 @@
 Nights of landing, reading, matching and consolidating over a few records that a source says; no town.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ import pytest
 from sqlalchemy import Engine
 
 from connectors.base import Batch, Fault, Record
+from expectations.rules.rule import Rule
 from pipelines.domain.schemas import ADDRESSES, GOLDEN, LANDED, PARTIES, ROLES
 from pipelines.notification_letter import letter
 from pipelines.settings import load_settings
@@ -37,8 +39,41 @@ from tests.steps.logged import NAME, SIGNING, VAULT
 
 OWN, TOWN = "registrations", "municipality"
 CODE = "addresses.postal.postal_code"
-ON_ONE = pytest.mark.parametrize("database", ["sqlite"])
-"""What follows from rows that other tests try on both databases."""
+
+
+def ON_ONE(test: Any) -> Any:
+    """What follows from rows that other tests try on both databases, and with Great Expectations itself."""
+    on_sqlite = pytest.mark.parametrize("database", ["sqlite"])
+    return on_sqlite(pytest.mark.usefixtures("plain_rule_book")(test))
+
+
+@pytest.fixture
+def plain_rule_book(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every rule of the house, asked by hand: Great Expectations takes a second for what a loop does at once."""
+    broken = {
+        "present": lambda rule, value: value is None,
+        "absent": lambda rule, value: value is not None,
+        "matches": lambda rule, value: value is not None and not re.search(rule.pattern, value),
+        "avoids": lambda rule, value: value is not None and bool(re.search(rule.pattern, value)),
+        "at_most": lambda rule, value: value is not None and len(value) > rule.length,
+    }
+
+    def ask(rules: Sequence[Rule], batch: pd.DataFrame) -> list[dict[str, object]]:
+        told: list[dict[str, object]] = []
+        for number, rule in enumerate(rules):
+            values = batch[f"asked_{number}"].astype(object)
+            found = [
+                {"record_id": [row]}
+                for row, value in zip(
+                    batch["record_id"], values.where(values.notna(), None), strict=True
+                )
+                if broken[rule.demand](rule, value)
+            ]
+            result = {"unexpected_index_list": found, "unexpected_count": len(found)}
+            told.append({"number": number, "result": result})
+        return told
+
+    monkeypatch.setattr("expectations.run._ask", ask)
 
 
 def person(name: str = "Laine Aino", code: str = "31640", **more: Any) -> dict[str, Any]:
