@@ -11,7 +11,7 @@ number only. Importing it takes three seconds and happens when there is somethin
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -90,9 +90,9 @@ def get_ready() -> None:
 
 def answers(rules: Sequence[Rule], rows: pd.DataFrame) -> list[Mapping[str, object]]:
     """What Great Expectations says of the rules, in its own words and any order; row numbers, no values."""
-    alike: dict[tuple[str, str, int], list[int]] = {}
+    alike: dict[tuple[str, str], list[int]] = {}
     for number, rule in enumerate(rules):
-        alike.setdefault((rule.demand, rule.pattern, rule.length), []).append(number)
+        alike.setdefault((rule.demand, rule.pattern), []).append(number)
     groups = list(alike.values())
     asked = [rules[group[0]] for group in groups]
     height = max(map(len, groups), default=0) * len(rows)
@@ -118,8 +118,16 @@ def answers(rules: Sequence[Rule], rows: pd.DataFrame) -> list[Mapping[str, obje
 def _stacked(rules: Sequence[Rule], rows: pd.DataFrame, height: int) -> pd.Series:
     """What the rules look at, one below the other, and below them what none of them minds."""
     harmless = "ok" if rules[0].demand == "present" else None
-    values = [value for rule in rules for value in rule.values(rows)]
+    values = [value for rule in rules for value in _looked_at(rule, rows)]
     return pd.Series([*values, *[harmless] * (height - len(values))], dtype=object)
+
+
+def _looked_at(rule: Rule, rows: pd.DataFrame) -> Iterable[object]:
+    """The rule's values; of one about length what stands beyond it, so that all lengths are one question."""
+    values = rule.values(rows)
+    if rule.demand != "at_most":
+        return values
+    return (None if value is None else str(value)[rule.length :] for value in values)
 
 
 def _apart(
@@ -205,9 +213,7 @@ def _question(number: int, rule: Rule) -> object:
                 column=column, regex=rule.pattern, meta=meta
             )
         case "at_most":
-            return gxe.ExpectColumnValueLengthsToBeBetween(
-                column=column, max_value=rule.length, meta=meta
-            )
+            return gxe.ExpectColumnValueLengthsToBeBetween(column=column, max_value=0, meta=meta)
 
 
 def _column(number: int) -> str:

@@ -37,6 +37,12 @@ def test_rules_that_demand_the_same_are_one_question_and_each_has_its_own_answer
     assert [answer["number"] for answer in told] == [0, 1, 2, 3]
 
 
+def test_lengths_are_one_question_each_to_its_own_measure():
+    lengths = [Rule(f"r{n}", "a", "critical", "at_most", length=n) for n in (1, 2, 3)]
+    rows = _rows(["1", "ää", None, "1234"], [None] * 4)
+    assert positions(lengths, answers(lengths, rows)) == [[1, 3], [3], [3]]
+
+
 def test_a_column_of_nulls_is_answered_too():
     rows = _rows([None, None], [None, None])
     assert positions(RULES, answers(RULES, rows)) == [[0, 1], [], [], [], [], []]
