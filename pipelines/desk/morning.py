@@ -32,7 +32,7 @@ def show(visit: Visit) -> Response:
         if last is None:
             return visit.page("morning.html", last=None)
         night = visit.house.night(last.business_date)
-        found = look_back(night, visit.texts, conn)
+        found = look_back(night, visit.texts, conn, is_day=True)
         told = waiting(conn, night)
         queues = (
             Queue("quarantine", sum(c.n for c in quarantine.open_counts(conn)), "/quarantine"),

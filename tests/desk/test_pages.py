@@ -241,6 +241,18 @@ def test_an_officer_who_is_somebody_else_approves_and_it_is_done_once_in_the_ask
     assert (decided.state, decided.facts) == ("approved", None), "what it was about is forgotten"
 
 
+def test_a_verdict_on_a_protected_pair_is_not_taken_back_by_one_alone(protected: Hub) -> None:
+    anna, olli = protected.seat(), protected.seat("olli.vastaava")
+    asked(protected, anna)
+    olli.opens(olli.opens(olli.get("/seconds"), "/second"), "/second/approve")
+    sure = anna.opens(anna.get("/mine"), "/mine/undo", reason="väärä pari")
+    assert not sure.forms("/mine/undone")
+    anna.opens(sure, "/mine/ask")
+    assert len(standing(protected)) == 1
+    olli.opens(olli.opens(olli.get("/seconds"), "/second"), "/second/approve")
+    assert standing(protected) == []
+
+
 def test_a_declined_request_does_nothing(protected: Hub) -> None:
     asked(protected, protected.seat())
     olli = protected.seat("olli.vastaava")
@@ -565,7 +577,7 @@ def test_what_the_desk_says_has_words_for_each_thing_it_can_be() -> None:
         "form": get_args(Wrong), "role": get_args(Role), "purpose": visit.PURPOSES, "channel": CHANNELS,
         "away": (*get_args(Bar), "untrusted", "stale"), "mode": get_args(Mode),
         "status": ("ok", "attention", "failed", "running"), "feed": ("ok", "unchanged", "down", "refused", "held"),
-        "second.of": ("pair", "notice", "release"), "event": ("new", "changed", "ended", "merged", "split"),
+        "second.of": ("pair", "undo", "notice", "release"), "event": ("new", "changed", "ended", "merged", "split"),
     }  # fmt: skip
     assert set(get_args(Refusal.__args__[0])) == {"untrusted", "stale"}
     missing = [
