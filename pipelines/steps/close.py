@@ -21,6 +21,7 @@ from pipelines.settings import RecipientContract
 from pipelines.steps.night import Night, Status, StepResult, instant
 from pipelines.steps.notify import waiting
 from pipelines.steps.seal import is_unseen
+from pipelines.steps.second_person import KEPT_FOR
 from pipelines.store import (
     checkpoints,
     deliveries,
@@ -31,6 +32,7 @@ from pipelines.store import (
     quarantine,
     reconciliation,
     requests,
+    seconds,
 )
 from pipelines.store.engine import transaction
 from pipelines.texts import Texts
@@ -66,6 +68,7 @@ def close(
         nights.close_night(conn, night.business_date, letter.status, night.now())
         old = instant(night.clock() - REQUESTS_KEPT_FOR)
         forgotten = requests.forget_customers(conn, old)
+        seconds.lapse(conn, instant(night.clock() - KEPT_FOR))
     night.reached("close:written")
     mailed = _mail(letter, night.settings.hub.letter)
     nights.tidy(night.engine)

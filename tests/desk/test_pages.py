@@ -23,7 +23,7 @@ from pipelines.domain.schemas import (
 )
 from pipelines.roster import Role
 from pipelines.steps.night import executing
-from pipelines.store import frames, judgements, quarantine, seconds
+from pipelines.store import frames, judgements, nights, quarantine, seconds
 from pipelines.store.engine import reading, transaction
 from pipelines.texts import catalogue
 from tests.desk.conftest import Answer, Hub, Seat, opened, settled
@@ -91,6 +91,22 @@ def standing(hub: Hub) -> list[tuple[str, str, str]]:
 
 def test_before_the_first_night_the_morning_says_how_to_run_it(hub: Hub) -> None:
     assert "hub night" in hub.seat().get().words
+
+
+def test_the_morning_counts_what_waits_and_points_to_it_and_names_nobody(protected: Hub) -> None:
+    refuse(protected, "value_too_long", {"family_name": "Salainenkoski"})
+    with transaction(protected.register.engine) as conn:
+        nights.open_night(conn, "2026-11-03", "2026-11-02T23:30:00Z")
+        nights.close_night(conn, "2026-11-03", "ok", "2026-11-02T23:31:00Z")
+    anna = protected.seat()
+    anna.opens(previewed(anna, "different"), "/pair/ask")
+    morning = anna.get()
+    for said in ("1 tietuetta karanteenissa", "1 paria odottaa", "1 pyyntöä odottaa toista"):
+        assert said in morning.words
+    assert 'href="/desk/pairs"' in morning.text
+    assert "Petäjä" not in morning.text and "Salainenkoski" not in morning.text
+    operator = protected.seat("bo.drift").get()
+    assert "1 poster i karantän" in operator.words and 'href="/desk/seconds"' not in operator.text
 
 
 # ---- pairs
