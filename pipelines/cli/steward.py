@@ -97,7 +97,7 @@ def customer() -> None:
 @json_option
 @click.pass_obj
 def find(invocation: Invocation, words: tuple[str, ...], why: str, as_json: bool) -> None:
-    """Customers by name: words in any order, å and ä as good as a.
+    """Customers by name: words in any order, å and ä as good as a, one typing error forgiven.
 
     \b
     Examples:

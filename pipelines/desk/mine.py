@@ -5,11 +5,13 @@ Belongs here: whose they are, undoing one. Does not belong here: what undoing do
 
 from starlette.responses import Response
 
+from pipelines.desk import second
 from pipelines.desk.forms import FormRefused
 from pipelines.desk.visit import PEOPLE, Page, Visit
 from pipelines.steps.around import NotFound
+from pipelines.steps.decide import Undecidable
 from pipelines.steps.judge import undo
-from pipelines.steps.review import Decided, decided
+from pipelines.steps.review import Decided, decided, show
 
 _SHOWN = 200
 
@@ -24,10 +26,12 @@ def sure(visit: Visit) -> Response:
     number, reason = visit.number("number"), visit.form.get("reason", "")
     (one,) = [d for d in _own(visit) if d.judgement_no == number] or _nothing(number)
     facts = {"number": str(number), "reason": reason}
-    act = "/mine/undone"
+    is_protected = _is_protected(visit, one)
+    act = "/mine/ask" if is_protected else "/mine/undone"
     return visit.page(
-        "undo.html", one=one, reason=reason, facts=facts, act=act, seal=visit.seal(act, facts)
-    )
+        "undo.html", one=one, reason=reason, facts=facts, act=act, is_protected=is_protected,
+        seal=visit.seal(act, facts),
+    )  # fmt: skip
 
 
 def take_back(visit: Visit) -> Response:
@@ -35,8 +39,9 @@ def take_back(visit: Visit) -> Response:
     number, reason = visit.number("number"), visit.form.get("reason", "")
     if not reason:
         raise FormRefused("unreadable")
-    if not any(d.judgement_no == number for d in _own(visit)):
-        _nothing(number)
+    (one,) = [d for d in _own(visit) if d.judgement_no == number] or _nothing(number)
+    if _is_protected(visit, one):  # an order has come in since the preview
+        raise Undecidable(visit.texts.say("desk.second.wanted"))
     done = undo(visit.night, number, who=visit.who, why=reason)
     return visit.page(
         "done.html",
@@ -45,6 +50,15 @@ def take_back(visit: Visit) -> Response:
         back="/mine",
         back_to=visit.texts.say("desk.page.mine"),
     )
+
+
+def ask(visit: Visit) -> Response:
+    """POST /mine/ask: of a pair with a protective order a second person decides, on taking back too."""
+    return second.ask(visit, "undo", dict(visit.form))
+
+
+def _is_protected(visit: Visit, one: Decided) -> bool:
+    return show(visit.night, None, (one.left, one.right), visit.who, visit.why).is_protected
 
 
 def _own(visit: Visit) -> list[Decided]:
@@ -60,4 +74,5 @@ PAGES = (
     Page("GET", "/mine", PEOPLE, listed),
     Page("POST", "/mine/undo", PEOPLE, sure),
     Page("POST", "/mine/undone", PEOPLE, take_back, ("number", "reason")),
+    Page("POST", "/mine/ask", PEOPLE, ask, ("number", "reason")),
 )

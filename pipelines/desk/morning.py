@@ -10,7 +10,7 @@ from starlette.responses import Response
 from pipelines.desk.visit import EVERYBODY, Page, Visit
 from pipelines.steps.close import look_back
 from pipelines.steps.notify import waiting
-from pipelines.store import holdings, judgements, nights, quarantine
+from pipelines.store import holdings, judgements, nights, quarantine, seconds
 from pipelines.store.engine import reading
 
 
@@ -32,12 +32,13 @@ def show(visit: Visit) -> Response:
         if last is None:
             return visit.page("morning.html", last=None)
         night = visit.house.night(last.business_date)
-        found = look_back(night, visit.texts, conn)
+        found = look_back(night, visit.texts, conn, is_day=True)
         told = waiting(conn, night)
         queues = (
             Queue("quarantine", sum(c.n for c in quarantine.open_counts(conn)), "/quarantine"),
             Queue("pairs", judgements.queue_length(conn), "/pairs"),
             Queue("held", sum(holdings.held_count(conn, n) for n in configured), "/deliveries"),
+            Queue("seconds", len(seconds.waiting(conn)), "/seconds"),
             Queue("recalls", told.recalls + told.notices, None),
             Queue("proposals", found.unfit, None),
         )

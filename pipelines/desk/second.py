@@ -12,7 +12,7 @@ from starlette.responses import Response
 from pipelines.desk.visit import OFFICER, PEOPLE, Page, Visit
 from pipelines.steps import second_person
 from pipelines.steps.decide import release, take_notice
-from pipelines.steps.judge import judge
+from pipelines.steps.judge import judge, undo
 from pipelines.store.seconds import Request
 
 
@@ -82,6 +82,8 @@ def _carry_out(visit: Visit, request: Request) -> None:
             night, int(facts["number"]), None, facts["verdict"],
             who=who, why=facts["reason"], authority=facts.get("authority"),
         )  # fmt: skip
+    elif request.act == "undo":
+        undo(night, int(facts["number"]), who=who, why=facts["reason"])
     elif request.act == "notice":
         take_notice(night, **facts["notice"], who=who)
     else:

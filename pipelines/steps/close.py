@@ -22,6 +22,7 @@ from pipelines.steps import ask_in_batches
 from pipelines.steps.night import Night, Status, StepResult, instant
 from pipelines.steps.notify import waiting
 from pipelines.steps.seal import is_unseen
+from pipelines.steps.second_person import KEPT_FOR
 from pipelines.store import (
     checkpoints,
     deliveries,
@@ -33,6 +34,7 @@ from pipelines.store import (
     questions,
     reconciliation,
     requests,
+    seconds,
 )
 from pipelines.store.engine import transaction
 from pipelines.texts import Texts
@@ -68,6 +70,7 @@ def close(
         nights.close_night(conn, night.business_date, letter.status, night.now())
         old = instant(night.clock() - REQUESTS_KEPT_FOR)
         forgotten = requests.forget_customers(conn, old)
+        seconds.lapse(conn, instant(night.clock() - KEPT_FOR))
     night.reached("close:written")
     mailed = _mail(letter, night.settings.hub.letter)
     nights.tidy(night.engine)
@@ -97,11 +100,19 @@ class Morning:
 
 
 def look_back(
-    night: Night, texts: Texts, conn: Connection, broken: Sequence[tuple[str, str]] = ()
+    night: Night,
+    texts: Texts,
+    conn: Connection,
+    broken: Sequence[tuple[str, str]] = (),
+    *,
+    is_day: bool = False,
 ) -> Morning:
-    """What a night's steps left in the store, and what follows for a person."""
+    """What a night's steps left in the store, and what follows for a person.
+
+    is_day: seen after the night, when look-ups made since wait for tonight's seal, which is no fault.
+    """
     steps = nights.counts_of(conn, night.business_date)
-    failures, attention = _to_do(night, texts, conn)
+    failures, attention = _to_do(night, texts, conn, is_day=is_day)
     failures = [texts.say("todo.broken", place=p, line=line) for p, line in broken] + failures
     proposed = steps.get("propose", {})
     return Morning(
@@ -215,11 +226,13 @@ def _log(night: Night, texts: Texts, conn: Connection) -> list[str]:
     return [f"{line}\n\n{head.note.rstrip()}"]
 
 
-def _log_to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], list[str]]:
+def _log_to_do(
+    night: Night, texts: Texts, conn: Connection, *, is_day: bool
+) -> tuple[list[str], list[str]]:
     """What the log needs a person for: failures, and what may wait."""
     say, hub = texts.say, night.settings.hub
     failures = []
-    if unsealed := checkpoints.unsealed(conn):
+    if not is_day and (unsealed := checkpoints.unsealed(conn)):
         failures.append(say("todo.unsealed", n=unsealed))
     for name, contract in night.settings.recipients.items():
         if contract.configured and is_unseen(conn, night, contract.seal_max_age_hours):
@@ -246,7 +259,9 @@ def _recipient_line(totals: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], list[str]]:
+def _to_do(
+    night: Night, texts: Texts, conn: Connection, *, is_day: bool
+) -> tuple[list[str], list[str]]:
     """What a person has to do: what makes the night red, and what waits for a steward."""
     say = texts.say
     failures: list[str] = []
@@ -325,7 +340,7 @@ def _to_do(night: Night, texts: Texts, conn: Connection) -> tuple[list[str], lis
     unlogged, broken = reconciliation.unlogged_rows(conn), reconciliation.leaves_out_of_line(conn)
     if unlogged or broken:
         failures.append(say("todo.log_broken", detail=f"{unlogged}/{broken}"))
-    wrong, waiting_ones = _log_to_do(night, texts, conn)
+    wrong, waiting_ones = _log_to_do(night, texts, conn, is_day=is_day)
     return failures + wrong, attention + waiting_ones
 
 

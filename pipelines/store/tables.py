@@ -382,7 +382,7 @@ refresh_request = _table(
 second_request = _table(
     "second_request",  # an act that wants a second person; what it is about goes when it is decided
     _key("request_no", "integer", counted=True),
-    _must("act"),  # pair, notice, release
+    _must("act"),  # pair, undo, notice, release
     _may("facts", "json"),
     _must("asked_by"),
     _must("asked_at", "instant"),

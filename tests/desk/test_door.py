@@ -329,7 +329,7 @@ def test_nothing_is_done_by_following_a_link(hub: Hub) -> None:
     acts = {p.path for p in app.PAGES.values() if p.sealed is not None}
     assert acts == {
         "/pair/decide", "/pair/ask", "/customer/notice/take", "/customer/notice/ask", "/customer/refresh",
-        "/refused/release", "/refused/drop", "/refused/ask", "/mine/undone", "/second/approve", "/second/decline",
+        "/refused/release", "/refused/drop", "/refused/ask", "/mine/undone", "/mine/ask", "/second/approve", "/second/decline",
     }  # fmt: skip
     for path in acts:
         assert hub.seat().get(path).status == 405

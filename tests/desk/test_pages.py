@@ -23,7 +23,7 @@ from pipelines.domain.schemas import (
 )
 from pipelines.roster import Role
 from pipelines.steps.night import executing
-from pipelines.store import frames, judgements, quarantine, seconds
+from pipelines.store import frames, judgements, nights, quarantine, seconds
 from pipelines.store.engine import reading, transaction
 from pipelines.texts import catalogue
 from tests.desk.conftest import Answer, Hub, Seat, opened, settled
@@ -91,6 +91,22 @@ def standing(hub: Hub) -> list[tuple[str, str, str]]:
 
 def test_before_the_first_night_the_morning_says_how_to_run_it(hub: Hub) -> None:
     assert "hub night" in hub.seat().get().words
+
+
+def test_the_morning_counts_what_waits_and_points_to_it_and_names_nobody(protected: Hub) -> None:
+    refuse(protected, "value_too_long", {"family_name": "Salainenkoski"})
+    with transaction(protected.register.engine) as conn:
+        nights.open_night(conn, "2026-11-03", "2026-11-02T23:30:00Z")
+        nights.close_night(conn, "2026-11-03", "ok", "2026-11-02T23:31:00Z")
+    anna = protected.seat()
+    anna.opens(previewed(anna, "different"), "/pair/ask")
+    morning = anna.get()
+    for said in ("1 tietuetta karanteenissa", "1 paria odottaa", "1 pyyntöä odottaa toista"):
+        assert said in morning.words
+    assert 'href="/desk/pairs"' in morning.text
+    assert "Petäjä" not in morning.text and "Salainenkoski" not in morning.text
+    operator = protected.seat("bo.drift").get()
+    assert "1 poster i karantän" in operator.words and 'href="/desk/seconds"' not in operator.text
 
 
 # ---- pairs
@@ -239,6 +255,18 @@ def test_an_officer_who_is_somebody_else_approves_and_it_is_done_once_in_the_ask
         decided = seconds.read(conn, 1)
     assert decided is not None
     assert (decided.state, decided.facts) == ("approved", None), "what it was about is forgotten"
+
+
+def test_a_verdict_on_a_protected_pair_is_not_taken_back_by_one_alone(protected: Hub) -> None:
+    anna, olli = protected.seat(), protected.seat("olli.vastaava")
+    asked(protected, anna)
+    olli.opens(olli.opens(olli.get("/seconds"), "/second"), "/second/approve")
+    sure = anna.opens(anna.get("/mine"), "/mine/undo", reason="väärä pari")
+    assert not sure.forms("/mine/undone")
+    anna.opens(sure, "/mine/ask")
+    assert len(standing(protected)) == 1
+    olli.opens(olli.opens(olli.get("/seconds"), "/second"), "/second/approve")
+    assert standing(protected) == []
 
 
 def test_a_declined_request_does_nothing(protected: Hub) -> None:
@@ -565,7 +593,7 @@ def test_what_the_desk_says_has_words_for_each_thing_it_can_be() -> None:
         "form": get_args(Wrong), "role": get_args(Role), "purpose": visit.PURPOSES, "channel": CHANNELS,
         "away": (*get_args(Bar), "untrusted", "stale"), "mode": get_args(Mode),
         "status": ("ok", "attention", "failed", "running"), "feed": ("ok", "unchanged", "down", "refused", "held"),
-        "second.of": ("pair", "notice", "release"), "event": ("new", "changed", "ended", "merged", "split"),
+        "second.of": ("pair", "undo", "notice", "release"), "event": ("new", "changed", "ended", "merged", "split"),
     }  # fmt: skip
     assert set(get_args(Refusal.__args__[0])) == {"untrusted", "stale"}
     missing = [
