@@ -21,7 +21,6 @@ from pipelines.errors import HubError
 from pipelines.settings import site_files
 from pipelines.store.engine import open_engine
 from pipelines.store.lock import RunLock
-from pipelines.store.tables import REVISION
 from tests.canaries import FORBIDDEN, LivedIn, found_in, hub
 from tests.cli.conftest import MORNING, Desk, copied
 
