@@ -194,6 +194,19 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
+def _postgresql_template() -> Iterator[str]:
+    """The name of a migrated database that others are made of."""
+    from pipelines.store.engine import migrate, open_engine
+    from tests.postgres import Database
+
+    with Database() as url:
+        opened = open_engine(url)
+        migrate(opened)
+        opened.dispose()
+        yield url.rsplit("/", 1)[-1]
+
+
+@pytest.fixture(scope="session")
 def _kept_postgres() -> "Iterator[Kept]":
     """A database of this process that every test in turn begins with: making one takes half a second."""
     from tests.postgres import Kept
