@@ -54,4 +54,7 @@ class Texts:
     def counted(self, name: str) -> str:
         """What a check counted: how often a rule was broken, by its meaning, or a count."""
         told = MEANINGS.get(name) or feeds.MEANINGS.get(name)
-        return told[self.language] if told else self.count(name)
+        if told:
+            return told[self.language]
+        unread = f"fault.{name}"  # what a connector could not read
+        return self.say(unread) if unread in catalogue() else self.count(name)

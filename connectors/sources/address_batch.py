@@ -45,6 +45,8 @@ from connectors.tabular import Table, read_table
 
 REFERENCE = "reference"
 GRADES = frozenset({"match", "moved", "deceased", "unknown", "ambiguous", "refused"})
+FAULTS = ("answered_twice", "death_unconfirmed", "other_name")
+"""Rules a row breaks that could be read as a row."""
 # what becomes of a reference whose row says none of them
 _UNREADABLE, _CONTRADICTORY, _UNANSWERED = "unreadable", "contradictory", "unanswered"
 _ADDRESS = "addresses.permanent"

@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from connectors import tabular
-from connectors.sources.address_batch import GRADES
+from connectors.sources.address_batch import FAULTS, GRADES
 from expectations import feeds
 from expectations.rules import BY_TABLE, MEANINGS
 from pipelines.assets.stage import GROUPS
@@ -202,7 +202,7 @@ def test_no_check_is_shown_that_no_step_answers_and_back() -> None:
         ("rule", RULES),
         ("field", COMPARED),
         ("matters", REASONS_TO_LOOK),
-        ("fault", tuple({*tabular._REASONS, "duplicate_key"} - set(MEANINGS))),
+        ("fault", tuple({*tabular._REASONS, *FAULTS, "duplicate_key"} - set(MEANINGS))),
         ("quarantine", get_args(Way)),
         ("guard", tuple(GUARDS)),
         ("guard_in_short", tuple(GUARDS)),
