@@ -37,6 +37,7 @@ STEPS = (
     ),
     "standardise", "match", "consolidate",
     *(f"extract:{r}" for r in RECIPIENTS),
+    "propose",
 )  # fmt: skip
 BOUNDARIES = (
     *(f"{step}:{moment}" for step in STEPS for moment in ("begin", "uncommitted", "committed")),
@@ -54,7 +55,6 @@ BOUNDARIES = (
     ),
     "log:sealed",
     "log:shown",
-    *(f"propose:{moment}" for moment in ("begin", "uncommitted", "committed")),
     "close:written",
 )
 # Between the end of one step and the beginning of the next nothing is written: one death covers both.
