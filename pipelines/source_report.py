@@ -7,11 +7,10 @@ Belongs here: putting a report into lines. Does not belong here: what is told (`
 from collections import Counter
 from collections.abc import Iterator
 
-from expectations.rules import MEANINGS
 from pipelines.settings import Settings
 from pipelines.statement import Words
 from pipelines.steps.report_faults import Report, Told
-from pipelines.texts import Language, Texts, catalogue
+from pipelines.texts import Language
 
 
 def document(report: Report, settings: Settings, language: Language, today: str) -> Iterator[str]:
@@ -44,17 +43,8 @@ def document(report: Report, settings: Settings, language: Language, today: str)
     yield say("fault_report.ask")
 
 
-def meaning(rule: str, reason: str | None, language: Language) -> str:
-    """A rule as a sentence; where there is none for what a connector could not read, its own reason in English."""
-    if rule in MEANINGS:
-        return MEANINGS[rule][language]
-    return (
-        Texts(language).say(f"fault.{rule}") if f"fault.{rule}" in catalogue() else reason or rule
-    )
-
-
 def _error(one: Told, words: Words) -> str:
-    said = meaning(one.rule, one.reason, words.language).rstrip(".")
+    said = words.texts.refusal(one.rule, one.reason).rstrip(".")
     return f"{', '.join(one.columns)}: {said}" if one.columns else said
 
 

@@ -51,6 +51,11 @@ class Texts:
         year, month, day = moment[:10].split("-")
         return moment[:10] if self.language == "en" else f"{int(day)}.{int(month)}.{year}"
 
+    def refusal(self, rule: str, reason: object = None) -> str:
+        """Why a record was refused: its rule in words, or what its connector said (in English) where it has none."""
+        told = MEANINGS.get(rule) or catalogue().get(f"fault.{rule}")
+        return told[self.language] if told else reason if isinstance(reason, str) else rule
+
     def counted(self, name: str) -> str:
         """What a check counted: how often a rule was broken, by its meaning, or a count."""
         told = MEANINGS.get(name) or feeds.MEANINGS.get(name)

@@ -49,7 +49,6 @@ def list_(invocation: Invocation, source: str | None, rule: str | None, as_json:
       hub quarantine list --rule finnish_postal_code
     """
     from pipelines.house import open_house
-    from pipelines.source_report import meaning
     from pipelines.steps.weigh import weigh
     from pipelines.texts import Texts
 
@@ -61,7 +60,7 @@ def list_(invocation: Invocation, source: str | None, rule: str | None, as_json:
         house.close()
     items = items.assign(
         meaning=[
-            meaning(str(name), reason if isinstance(reason, str) else None, texts.language)
+            texts.refusal(str(name), reason)
             for name, reason in items[["rule", "reason"]].itertuples(index=False)
         ],
         why=[
@@ -113,7 +112,6 @@ def show(invocation: Invocation, quarantine_id: int, why: str, as_json: bool) ->
     Examples:
       hub quarantine show 12
     """
-    from pipelines.source_report import meaning
     from pipelines.steps.look import refused_record
     from pipelines.steps.weigh import way_of
     from pipelines.texts import Texts
@@ -124,7 +122,7 @@ def show(invocation: Invocation, quarantine_id: int, why: str, as_json: bool) ->
     item = seen.item
     rule, state = str(item["rule"]), str(item["state"])
     reason = item["reason"] if isinstance(item["reason"], str) else None
-    said = meaning(rule, reason, texts.language)
+    said = texts.refusal(rule, reason)
     way = way_of(rule, seen.content)
     step = texts.say(f"quarantine.{way}", id=quarantine_id) if state == "open" else ""
     if as_json:

@@ -208,10 +208,7 @@ def _why(texts: "Texts", rule: Any) -> str | None:
 
 
 def _refused(texts: "Texts", source: str, rule: str, reason: Any) -> dict[str, Any]:
-    from expectations.rules import MEANINGS
-
-    meaning = MEANINGS[rule][texts.language] if rule in MEANINGS else _plain(reason) or rule
-    return {"source": source, "rule": rule, "meaning": meaning}
+    return {"source": source, "rule": rule, "meaning": texts.refusal(rule, _plain(reason))}
 
 
 def _sentence(texts: "Texts", found: "Answer") -> str | None:

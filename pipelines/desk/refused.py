@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from expectations.rules import MEANINGS, is_waivable
+from expectations.rules import is_waivable
 from pipelines.desk import second
 from pipelines.desk.visit import EVERYBODY, PEOPLE, Page, Visit
 from pipelines.steps.around import Around
@@ -35,7 +35,7 @@ def listed(visit: Visit) -> Response:
     groups = [
         {
             "source": visit.title(source),
-            "meaning": _meaning(visit, str(rule), rows["reason"].iloc[0]),
+            "meaning": visit.texts.refusal(str(rule), rows["reason"].iloc[0]),
             "is_waivable": is_waivable(str(rule)),
             "is_critical": bool((rows["severity"] == "critical").any()),
             "items": [
@@ -70,7 +70,7 @@ def preview(visit: Visit) -> Response:
     act = f"/refused/{'ask' if wants_two else answer}"
     return visit.page(
         "refusal_sure.html", number=facts["number"], answer=answer, reason=reason, facts=facts, act=act,
-        wants_two=wants_two, meaning=_meaning(visit, str(item["rule"]), item["reason"]),
+        wants_two=wants_two, meaning=visit.texts.refusal(str(item["rule"]), item["reason"]),
         seal=visit.seal(act, facts),
     )  # fmt: skip
 
@@ -116,7 +116,7 @@ def _laid_out(visit: Visit, *, is_missing: bool = False) -> Response:
         number=number,
         source=visit.title(item["source"]),
         since=visit.texts.day(str(item["business_date"])),
-        meaning=_meaning(visit, rule, item["reason"]),
+        meaning=visit.texts.refusal(rule, item["reason"]),
         field=visit.code("field", str(item["field"])) if isinstance(item["field"], str) else "",
         state=str(item["state"]),
         is_waivable=is_waivable(rule),
@@ -151,12 +151,6 @@ def _lines(visit: Visit, name: str, value: object) -> list[str]:
     if isinstance(value, list):
         return [line for one in value for line in _lines(visit, name, one)]
     return [visit.word(name, value)]
-
-
-def _meaning(visit: Visit, rule: str, reason: object) -> str:
-    if rule in MEANINGS:
-        return MEANINGS[rule][visit.texts.language]
-    return reason if isinstance(reason, str) else rule
 
 
 PAGES = (

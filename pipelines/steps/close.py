@@ -6,6 +6,7 @@ people: the letter knows counts, rules and ids only.
 
 import smtplib
 import ssl
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -14,7 +15,6 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from expectations.rules import MEANINGS
 from pipelines.breaches import Breach, refusals
 from pipelines.settings import Letter as LetterSettings
 from pipelines.settings import RecipientContract
@@ -289,13 +289,13 @@ def _to_do(
     done = nights.counts_of(conn, night.business_date)
     expected = ["standardise", "match", "consolidate"]
     failures += [say("todo.step_missing", step=step) for step in expected if step not in done]
+    refused: Counter[tuple[str, str, str]] = Counter()
     for row in quarantine.open_counts(conn):
-        meaning = (
-            MEANINGS[row.rule][texts.language] if row.rule in MEANINGS else row.reason or row.rule
-        )
-        attention.append(
-            say("todo.quarantine", n=row.n, source=row.source, rule=row.rule, meaning=meaning)
-        )
+        refused[row.source, row.rule, texts.refusal(row.rule, row.reason)] += row.n
+    attention += [
+        say("todo.quarantine", n=n, source=source, rule=rule, meaning=meaning)
+        for (source, rule, meaning), n in refused.items()
+    ]
     undecided = judgements.queue_length(conn)
     if undecided:
         attention.append(say("todo.review", n=undecided))
