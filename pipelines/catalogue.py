@@ -56,6 +56,12 @@ _DVV_OPTIONS = frozenset(
 ENVELOPE = (
     "family_name", "given_names", "care_of", "street_line", "postal_code", "post_office", "country",
 )  # fmt: skip
+
+
+def _has_either(options: Mapping[str, JsonValue]) -> bool:
+    return _has_url(options) or _has_folder(options)
+
+
 SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
     {
         "registrations": Connector(
@@ -108,6 +114,7 @@ SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
             frozenset(
                 {
                     "base_url",
+                    "folder",
                     "username",
                     "password",
                     "features",
@@ -118,7 +125,7 @@ SOURCE_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
                     "attempts",
                 }
             ),
-            _has_url,
+            _has_either,
         ),
         "postal": Connector(frozenset({"folder"}), _has_folder, brings="reference"),
         "address_batch": Connector(

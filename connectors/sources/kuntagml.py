@@ -1,7 +1,7 @@
-"""Municipal building and environmental control's own systems (KuntaGML, formerly KRYSP): a WFS.
+"""Municipal building and environmental control's own systems (KuntaGML, formerly KRYSP): a WFS, or files.
 
 Belongs here: asking GetFeature about our properties and buildings, splitting a question whose answer was cut
-off. Does not belong here: what a building or an exemption says (`kuntagml_buildings`, `kuntagml_exemptions`),
+off; reading the files where its keeper drops them instead. Does not belong here: what a building or an exemption says (`kuntagml_buildings`, `kuntagml_exemptions`),
 reading XML (`connectors.gml`), transport (`connectors.http`).
 
 The service has no feed of changes (FORMATS.md §4.2): each night it is asked about every property of ours, some
@@ -18,7 +18,19 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from connectors import gml
-from connectors.base import Ask, Batch, Lender, Malformed, Opening, Refused, Tokens
+from connectors.base import (
+    Ask,
+    Batch,
+    Borrowed,
+    Lender,
+    Malformed,
+    Opening,
+    Refused,
+    Tokens,
+    Unavailable,
+)
+from connectors.files import FolderOptions
+from connectors.folders import open_folder
 from connectors.gml import Element
 from connectors.http import Answer, Http, HttpSettings
 from connectors.sources import kuntagml_buildings, kuntagml_exemptions
@@ -67,13 +79,14 @@ _KINDS = {
 class KuntaGmlOptions:
     """How to reach the service and what to ask for. timeout: seconds without an answer, attempts: tries.
 
-    base_url: the WFS's whole address, without a query. features: some of "buildings", "permits" (of building
+    base_url: the WFS's whole address, without a query; or folder: where XML files of the same stand. features: some of "buildings", "permits" (of building
     control) or "exemptions" (of environmental control) alone. together: properties a question names, at most
     as many as fit in an address. max_features: where the service may cut an answer off.
     Raises ValueError for a setting that can't be used.
     """
 
-    base_url: str
+    base_url: str = ""
+    folder: FolderOptions | None = None
     username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     features: Sequence[str] = ("buildings", "permits")
@@ -94,7 +107,17 @@ class KuntaGmlOptions:
             raise ValueError("together is not from 1 to 50")
         if self.max_features < 1:
             raise ValueError("max_features is less than one")
-        self.http()
+        if bool(self.base_url) == (self.folder is not None):
+            raise ValueError("base_url or folder: one of the two is wanted")
+        if self.base_url:
+            self.http()
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The local names of the features, buildings before permits."""
+        return tuple(
+            k.type_name.rpartition(":")[2] for n, k in _KINDS.items() if n in self.features
+        )
 
     @property
     def _parts(self) -> tuple[str, str]:
@@ -127,6 +150,9 @@ class KuntaGmlOptions:
 def connect(options: Mapping[str, Any], opening: Opening) -> "KuntaGml":
     """The source as the house opens it; ValueError or TypeError says which option can't be used."""
     given = {k: v for k, v in options.items() if v is not None}
+    if "folder" in given:
+        there = FolderOptions.from_mapping(given.pop("folder"))
+        given |= {"folder": there} if there.path else {}
     read = KuntaGmlOptions(**given, allow_test_identities=opening.allow_test_identities)
     if opening.patience is not None:
         read = replace(read, timeout=opening.patience, attempts=1)
@@ -164,6 +190,21 @@ class KuntaGml:
         else:
             allow = self._options.allow_test_identities
             told = Buildings(self._tokens, lent, ask.known, ask.business_date, allow)
+        if self._options.folder is not None:
+            cut_off = 0
+            self._read_files(self._options.folder, told)
+        else:
+            cut_off = self._ask_service(lent, told)
+        return Batch(
+            records=told.records(),
+            cursor=dict(ask.cursor or {}),
+            fetched=told.fetched,
+            dropped=dict(+told.dropped),
+            unknown=dict(+told.unknown) | ({"answer_cut_off": cut_off} if cut_off else {}),
+        )
+
+    def _ask_service(self, lent: Borrowed, told: Buildings | Exemptions) -> int:
+        """Every question about what is ours; how many properties had more to tell than the service lets it."""
         cut_off = 0
         with Http(self._options.http(), self._sleep) as http:
             for name in filter(self._options.features.__contains__, _KINDS):
@@ -176,16 +217,33 @@ class KuntaGml:
                     for feature in service.about(path, elsewhere):
                         told.take(feature)
                 cut_off += service.cut_off
-        return Batch(
-            records=told.records(),
-            cursor=dict(ask.cursor or {}),
-            fetched=told.fetched,
-            dropped=dict(+told.dropped),
-            unknown=dict(+told.unknown) | ({"answer_cut_off": cut_off} if cut_off else {}),
-        )
+        return cut_off
+
+    def _read_files(self, there: FolderOptions, told: Buildings | Exemptions) -> None:
+        """Every XML file of the folder, in the order of their names; what is none of ours is passed over."""
+        wanted = self._options.feature_names
+        features: list[Element] = []
+        with open_folder(there) as folder:
+            names = sorted(
+                info.name for info in folder.list() if info.name.lower().endswith(".xml")
+            )
+            if not names:
+                raise Unavailable(f"{folder.where}: no XML file is there")
+            for name in names:
+                place = f"{folder.where}: {name}"
+                found = gml.read(folder.read(name, _MOST_BYTES), wanted, place)
+                if set(wanted).isdisjoint(_ROOTS.get(found.root, ())):
+                    raise Malformed(f"{place}: the file has none of the shapes we know")
+                features += found.features
+        for feature in sorted(features, key=lambda one: wanted.index(one.name)):
+            told.take(feature)
 
     def check(self) -> str:
-        """Asks what the service can do, which names nobody and shows nothing."""
+        """Asks what the service can do, or lists the files, which names nobody and shows nothing."""
+        if self._options.folder is not None:
+            with open_folder(self._options.folder) as folder:
+                files = sum(info.name.lower().endswith(".xml") for info in folder.list())
+                return f"{folder.where}: {files} XML files"
         with Http(self._options.http(), self._sleep) as http:
             answer = _get(http, self._options, {"request": "GetCapabilities"})
         found = gml.read(answer.body, (), answer.place)

@@ -13,7 +13,7 @@ from connectors.base import Malformed
 from connectors.gml import Bounds, Document
 
 # the samples that lupapiste publishes, where somebody has them
-SAMPLES = Path(os.environ.get("HUB_TEST_KRYSP_SAMPLES") or "nowhere")
+SAMPLES = Path(os.environ.get("HUB_TEST_KRYSP_SAMPLES") or "not given")
 HOSTS = ("www.paikkatietopalvelu.fi", "www.kuntatietopalvelu.fi")
 ANY = settings(deadline=None, max_examples=150)
 SMALL = Bounds(depth=8, elements=50, text=100, attributes=40)

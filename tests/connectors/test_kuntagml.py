@@ -3,7 +3,7 @@
 import base64
 import os
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -39,7 +39,7 @@ OURS, THEIRS = "10340100010001", "10349800010001"
 PRT, OTHER_PRT = "9001000073", "900000759J"
 LENT = Borrowed(property_ids=frozenset({OURS}))
 ANNA, SPOILT = "010180-9015", "010180-9016"
-SAMPLES = Path(os.environ.get("HUB_TEST_KRYSP_SAMPLES") or "nowhere")
+SAMPLES = Path(os.environ.get("HUB_TEST_KRYSP_SAMPLES") or "not given")
 # prefixes are left out: names are read without them, which test_gml asks
 
 
@@ -813,6 +813,49 @@ def test_a_check_asks_what_the_service_can_do_and_names_nobody() -> None:
         source(server.url).check()
 
 
+def of_files(folder: Path, **options: Any) -> Batch:
+    """What is read of a folder of files."""
+    opening = Opening(TOKENS, FakeLender(LENT), lambda: TODAY, allow_test_identities=True)
+    there = {"kind": "folder", "path": str(folder)}
+
+    def never(operation: str, keys: Sequence[str]) -> None:
+        pytest.fail("files name nobody to anybody")
+
+    return kuntagml.connect({"folder": there, **options}, opening).fetch(
+        Ask(None, frozenset(), TODAY, never)
+    )
+
+
+def test_files_of_the_same_say_the_same_and_others_buildings_are_passed_over(
+    tmp_path: Path,
+) -> None:
+    others = building(told=ids(THEIRS, OTHER_PRT))
+    (tmp_path / "b.XML").write_bytes(collection(building(), others))
+    (tmp_path / "readme.txt").write_text("not read")
+    told = of_files(tmp_path)
+    assert [r.key for r in told.records if r.kind == "point"] == [PRT]
+    assert (told.fetched, told.dropped["unasked_building"]) == (2, 1)
+    assert (
+        "1 XML files"
+        in kuntagml.connect(
+            {"folder": {"path": str(tmp_path)}}, Opening(TOKENS, FakeLender(LENT), lambda: TODAY)
+        ).check()
+    )
+
+
+def test_a_folder_without_files_or_with_one_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="no XML file is there"):
+        of_files(tmp_path)
+    (tmp_path / "a.xml").write_text("<Other/>")
+    with pytest.raises(Malformed, match=r"a\.xml: the file has none of the shapes"):
+        of_files(tmp_path)
+    (tmp_path / "a.xml").write_text(
+        '<!DOCTYPE x [<!ENTITY a "b">]><Rakennusvalvonta>&a;</Rakennusvalvonta>'
+    )
+    with pytest.raises(Malformed, match="DOCTYPE"):
+        of_files(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -822,6 +865,8 @@ def test_a_check_asks_what_the_service_can_do_and_names_nobody() -> None:
         ({"features": ["buildings", "exemptions"]}, "source of their own"),
         ({"together": 0}, "together"),
         ({"max_features": 0}, "max_features"),
+        ({"base_url": ""}, "one of the two"),
+        ({"folder": {"path": "there"}}, "one of the two"),
         ({"base_url": "http://kunta.example/wfs"}, "plain http"),
         ({"base_url": "https://kunta.example"}, "no path"),
         ({"base_url": "https://kunta.example/wfs?map=x"}, "a query"),
