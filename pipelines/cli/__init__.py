@@ -61,7 +61,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "proposals": (
         "pipelines.cli.proposals:proposals",
-        "What at a property does not fit together, for a person to look into.",
+        "What at a property does not fit together; nothing is changed until a register changes.",
     ),
     "match": (
         "pipelines.cli.match:match",
