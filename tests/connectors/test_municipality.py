@@ -250,7 +250,7 @@ def test_without_a_lender_nothing_is_read(drop: Drop) -> None:
     nobody = Opening(FakeTokens(), NobodyLends(), lambda: DAY)
     with pytest.raises(ValueError, match="keep: ours needs borrow_from"):
         registrations.connect(drop.config, nobody)
-    with pytest.raises(ValueError, match="keep: must be all, or ours"):
+    with pytest.raises(ValueError, match="keep: must be all or ours"):
         registrations.connect({**drop.config, "keep": "some"}, nobody)
 
 
