@@ -37,6 +37,6 @@ def landing(texts: Texts, source: SourceConfig) -> dg.AssetsDefinition:
             title,
             (*INGEST_CHECKS, *feed_checks(source)),
             (LANDED,),
-            ("sftp",) if "folder" in source.options else ("http",),
+            ("sftp",) if source.options.get("folder") else ("http",),
         ),
     )
