@@ -8,6 +8,7 @@ register building control fills, so the two agree unless a fault says otherwise)
 import base64
 import hmac
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from html import unescape
 from http import HTTPStatus
@@ -37,7 +38,7 @@ _BOMB = (
 )  # fmt: skip
 
 
-class _Wfs:
+class _Wfs(ABC):
     """A WFS 1.1.0 behind HTTP Basic. Its answers go round the shapes and namespaces there are."""
 
     def __init__(self, scene: Scene, faults: Faults, password: str) -> None:
@@ -89,9 +90,9 @@ class _Wfs:
         whole = features.document(found[:most], kind, shape, host, self._scene.today)
         return Xml(self._spoiled(whole))
 
+    @abstractmethod
     def _found(self, kind: str, wanted: set[tuple[str, str]]) -> Iterator[str]:
         """The features of a type in which a field of that name has that value."""
-        raise NotImplementedError
 
     def _spoiled(self, whole: str) -> str:
         if self._faults.strikes("broken_postcode"):

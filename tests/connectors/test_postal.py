@@ -1,5 +1,6 @@
 """Posti's fixed-width files: every column where FORMATS §3 puts it, and what can't be believed is refused."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from connectors.base import Ask, Malformed, Unavailable
 from connectors.sources.postal import PostalFiles, PostalOptions
 
-SPECS = Path("/work/shared/specs/posti")
+SAMPLES = Path(os.environ.get("HUB_TEST_POSTI_SAMPLES") or "not given")
 
 
 def placed(width: int, *parts: tuple[int, str]) -> str:
@@ -195,9 +196,9 @@ def test_no_file_is_so_odd_that_it_ends_in_anything_but_a_clear_word(
         assert len(file.columns["postal_code"]) + sum(file.faults.values()) == file.lines
 
 
-@pytest.mark.skipif(not SPECS.is_dir(), reason="the collected samples are not on this machine")
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the collected samples are not here")
 def test_the_collected_samples_are_read_without_a_fault(tmp_path: Path) -> None:
-    for found in SPECS.glob("*.dat"):
+    for found in SAMPLES.glob("*.dat"):
         lines = found.read_bytes()
         day = re.match(rb"(?:PONOT|KATUN)(\d{8})", lines)
         assert day is not None
