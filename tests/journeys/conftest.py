@@ -27,10 +27,13 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found(tmp_path_factory.mktemp("founded"), "sftp")
 
 
-def found(base: Path, finance: Finance) -> Path:
-    """Found a town and a hub in `base`, and let them have a first good night."""
+def found(
+    base: Path, finance: Finance, prepare: Callable[[Living], None] = lambda living: None
+) -> Path:
+    """Found a town and a hub in `base`, and let them have a first good night. prepare: called before it."""
     with start(base / "town", CUSTOMERS, SEED) as town:
         living = Living(base / "home", town, finance)
+        prepare(living)
         settings = load_settings(living.home, os.environ)
         keys.init(living.home, settings.hub.key_file)
         engine = open_engine(settings.hub.database_url)

@@ -5,7 +5,6 @@ first (R14); what comes of several registers' words is asked in `unit/test_point
 the last of these tests. Ryhti's own stories happen all the same: the two tell of the same buildings.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ import pytest
 from connectors.sandbox.kuntagml import ExemptionRegister
 from connectors.sandbox.ryhti import BuildingRegister
 from connectors.sandbox.ryhti_objects import Building
-from connectors.sandbox.town import start
-from pipelines import keys
 from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN_POINTS,
@@ -30,13 +27,12 @@ from pipelines.domain.schemas import (
     Schema,
 )
 from pipelines.nightly import Outcome
-from pipelines.settings import load_settings
 from pipelines.steps.ingest import ingest
 from pipelines.steps.night import StepResult
 from pipelines.store import quarantine
-from pipelines.store.engine import migrate, open_engine, transaction
-from tests.journeys.conftest import continued
-from tests.journeys.living import CUSTOMERS, SEED, Living
+from pipelines.store.engine import transaction
+from tests.journeys.conftest import continued, found
+from tests.journeys.living import Living
 
 pytestmark = pytest.mark.journey
 
@@ -88,17 +84,7 @@ def point_of(living: Living, story: str) -> str:
 @pytest.fixture(scope="module")
 def after_one_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A town, and a hub that has had its first night there."""
-    base = tmp_path_factory.mktemp("after_one_night")
-    with start(base / "town", CUSTOMERS, SEED) as town:
-        living = Living(base / "home", town)
-        deafen(living)
-        settings = load_settings(living.home, os.environ)
-        keys.init(living.home, settings.hub.key_file)
-        engine = open_engine(settings.hub.database_url)
-        migrate(engine)
-        engine.dispose()
-        assert living.night().status != "failed"
-    return base
+    return found(tmp_path_factory.mktemp("after_one_night"), "sftp", deafen)
 
 
 @contextmanager

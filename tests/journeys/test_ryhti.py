@@ -5,7 +5,6 @@ registers' words on one property are weighed is asked elsewhere. So the municipa
 knows owners better (R14), and would set aside whom the building register alone calls one.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,16 +16,12 @@ import pytest
 from connectors.sandbox import own_register
 from connectors.sandbox.ryhti import BuildingRegister
 from connectors.sandbox.ryhti_objects import SEWER, WATER, Building
-from connectors.sandbox.town import start
-from pipelines import keys
 from pipelines.domain.schemas import ADDRESSES, LANDED, PARTIES, POINTS, ROLES, Schema
 from pipelines.nightly import Outcome
-from pipelines.settings import load_settings
 from pipelines.steps.ingest import ingest
 from pipelines.steps.night import StepResult
-from pipelines.store.engine import migrate, open_engine
-from tests.journeys.conftest import continued
-from tests.journeys.living import CUSTOMERS, SEED, Living
+from tests.journeys.conftest import continued, found
+from tests.journeys.living import Living
 
 pytestmark = pytest.mark.journey
 UNHEARD = {"folder": {"host": None}}
@@ -88,17 +83,11 @@ class Week:
 @pytest.fixture(scope="module")
 def after_one_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A town, and a hub that has had its first night there and hears no municipality."""
-    base = tmp_path_factory.mktemp("after_one_night")
-    with start(base / "town", CUSTOMERS, SEED) as town:
-        living = Living(base / "home", town)
-        living.configure("sources/municipality.yml", **UNHEARD)
-        settings = load_settings(living.home, os.environ)
-        keys.init(living.home, settings.hub.key_file)
-        engine = open_engine(settings.hub.database_url)
-        migrate(engine)
-        engine.dispose()
-        assert living.night().status != "failed"
-    return base
+    return found(
+        tmp_path_factory.mktemp("after_one_night"),
+        "sftp",
+        lambda living: living.configure("sources/municipality.yml", **UNHEARD),
+    )
 
 
 @contextmanager
