@@ -38,7 +38,8 @@ class Texts:
     def count(self, name: str) -> str:
         """What a count counts; `dropped:IBAN` reads as the text of `dropped` about IBAN."""
         entry, _, about = name.partition(":")
-        return self.say(f"count.{entry}", name=about)
+        words = catalogue().get(f"{entry}.{about}")  # where what it is about has words too
+        return self.say(f"count.{entry}", name=words[self.language] if words else about)
 
     def evidence(self, said: str) -> str:
         """What facts that count together show (`domain.wording.phrase`), or why a person has to look."""

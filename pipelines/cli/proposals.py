@@ -53,7 +53,7 @@ def list_(invocation: Invocation, kind: str | None, is_all: bool, as_json: bool)
         house.close()
     if kind:
         found = found[found["kind"] == kind]
-    found = found.assign(meaning=[texts.say(f"proposal.{k}") for k in found["kind"]])
+    found = found.assign(meaning=[texts.say(f"proposals.{k}") for k in found["kind"]])
     emit(
         as_json,
         found,
@@ -93,7 +93,7 @@ def show(invocation: Invocation, number: int, why: str, as_json: bool) -> None:
         }  # fmt: skip
         click.echo(json.dumps(told, ensure_ascii=False, default=int))
         return
-    click.echo(f"{row['proposal_no']}  {texts.say('proposal.' + row['kind'])} ({row['state']})\n")
+    click.echo(f"{row['proposal_no']}  {texts.say('proposals.' + row['kind'])} ({row['state']})\n")
     if point is not None:
         shown = [(k, v) for k, v in point.items() if k != "point_id"]
         click.echo(table(shown, ("point", "")) + "\n")
