@@ -543,10 +543,17 @@ class Report:
             )
         stated = sorted(detail.items()) if isinstance(detail, dict) else []
         self.lines += [
-            f"     {self._glossed(name)}: {_short(value)}" for name, value in stated if value != ""
+            f"     {self._glossed(name)}: {self._value(value)}"
+            for name, value in stated
+            if value != ""
         ]
         if empty := [f"[{_clean(name)}]" for name, value in stated if value == ""]:
             self.lines.append(f"     {self._word('empty')}: {' '.join(empty)}")
+
+    def _value(self, value: object) -> str:
+        if isinstance(value, list):  # names of fields
+            return ", ".join(map(self._glossed, value))
+        return _short(value)
 
     def _glossed(self, code: object) -> str:
         gloss = self._glosses.get(code) if isinstance(code, str) else None

@@ -86,18 +86,22 @@ def receipt_hash(delivery_id: str, receipt: Mapping[str, Any]) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def committed(
+def question(
     *,
-    content: Mapping[str, Any] | None,
     recipient: str,
     operation: str,
     purpose: str,
     subject: str | None,
+    fields: Sequence[str] | None,
 ) -> Mapping[str, Any]:
-    """What the leaf of a detail commits to: the row that was told, or for a look-up the question."""
-    if content is not None:
-        return content
-    return {"recipient": recipient, "operation": operation, "purpose": purpose, "subject": subject}
+    """What the leaf of a look-up commits to: who was asked, what for, about whom, and with which of their data.
+
+    fields: None of what an older hub asked, whose leaves say nothing of them.
+    """
+    return {
+        "recipient": recipient, "operation": operation, "purpose": purpose, "subject": subject,
+        "fields": None if fields is None else list(fields),
+    }  # fmt: skip
 
 
 def leaf(kind: str, **facts: str | int | Sequence[str] | None) -> str:

@@ -3,8 +3,8 @@
 Belongs here: what a look-up at a register says of our customers. Does not belong here: deliveries.
 
 Each question is one leaf with its size. A person's detail is written once for each operation of a
-source: when the person first stands on a list we ask with; later nights refer to that standing list by
-their leaf. So a quiet night writes one leaf a question, not one a customer. A question that leaves as a file
+source: when the person first stands on a list we ask with, and again when we come to ask with other data of
+theirs; later nights refer to that standing list by their leaf. So a quiet night writes one leaf a question, not one a customer. A question that leaves as a file
 holds their data, and is written down for each of them every time.
 """
 
@@ -36,7 +36,9 @@ def log_lookup(night: Night, config: SourceConfig, operation: str, keys: Sequenc
     allow_asking_about(night, config, keys)
     vault = night.vault
     with transaction(night.engine) as conn:
-        already = disclosures.asked_before(conn, vault, config.name, operation, keys)
+        already = disclosures.asked_before(
+            conn, vault, config.name, operation, config.asks_with, keys
+        )
         people = [key for key in dict.fromkeys(keys) if key not in already]
         fields = pd.Series([list(config.asks_with)] * len(people), dtype="object")
         asked = pd.DataFrame({"subject_key": people, "fields": fields})

@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 
 from pipelines.domain.bundle import Entry, Sealed, bundle
 from pipelines.domain.checkpoint import Checkpoint, joined, verify
-from pipelines.domain.disclosure import committed
 from pipelines.domain.told import ENDS
 from pipelines.steps.look import party_of
 from pipelines.steps.night import Night
@@ -82,16 +81,7 @@ def _ends(states: pd.DataFrame) -> pd.DataFrame:
 
 def _entry(row: Mapping[Any, Any]) -> Entry:
     """A detail as its leaf committed to it; one that can't be read any more has no salt."""
-    is_lookup = not isinstance(row["content"], Mapping)
-    said = committed(
-        content=None if is_lookup else row["content"],
-        recipient=row["recipient"],
-        operation=row["operation"],
-        purpose=row["purpose"],
-        subject=row["subject_key"] if is_lookup else None,
-    )
-    detail = {name: value for name, value in said.items() if value is not None}
-    return Entry(int(row["leaf_no"]), row["leaf"], detail, row["salt"] or b"")
+    return Entry(int(row["leaf_no"]), row["leaf"], row["committed"], row["salt"] or b"")
 
 
 def _sealed(

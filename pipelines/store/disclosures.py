@@ -20,9 +20,9 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, 
 from pipelines.domain.disclosure import (
     SALT_BYTES,
     commitment,
-    committed,
     leaf,
     leaves,
+    question,
     salted,
     unsalted,
 )
@@ -123,15 +123,12 @@ def disclose(
     to, operation = str(terms["to"]), str(terms.get("operation") or "delivery")
     if is_lookup:
         said: list[Mapping[str, Any]] = [
-            committed(
-                content=None,
-                recipient=to,
-                operation=operation,
-                purpose=str(terms["purpose"]),
-                subject=key,
+            question(
+                recipient=to, operation=operation, purpose=str(terms["purpose"]), subject=key,
+                fields=fields,
             )
-            for key in people["subject_key"]
-        ]
+            for key, fields in people[["subject_key", "fields"]].itertuples(index=False)
+        ]  # fmt: skip
         tokens = [vault.token(to, key) for key in people["subject_key"]]
         holders, party_ids = tokens, pd.Series(pd.NA, people.index, dtype="Int64")
     else:
@@ -145,9 +142,10 @@ def disclose(
     names = random[SALT_BYTES * len(people) :].hex()
     # random, and in order: a database files what comes in order twice as fast
     entries = sorted(names[at : at + 32] for at in range(0, len(names), 32))
+    written = [canonical_json(one) for one in said] if is_lookup else canonical_rows(said)
     plain = [
         salts[at : at + SALT_BYTES] + text.encode()
-        for text, at in zip(canonical_rows(said), range(0, len(salts), SALT_BYTES), strict=True)
+        for text, at in zip(written, range(0, len(salts), SALT_BYTES), strict=True)
     ]
     details = pd.DataFrame(
         {
@@ -201,17 +199,14 @@ def bring_over(conn: Connection, vault: Vault) -> int:
         ]
         plain = [
             salted(
-                committed(
-                    content=row["content"],
-                    recipient=row["recipient"],
-                    operation=row["operation"],
-                    purpose=row["purpose"],
-                    subject=row["subject_key"],
+                row["content"] if row["content"] is not None else question(
+                    recipient=row["recipient"], operation=row["operation"], purpose=row["purpose"],
+                    subject=row["subject_key"], fields=None,
                 ),
                 row["salt"],
             )
             for row in old
-        ]
+        ]  # fmt: skip
         entries = [row["entry_id"] for row in old]
         sealed = vault.encrypt(seeds_of(conn, holders), holders, entries, plain)
         kept = [
@@ -253,15 +248,21 @@ def erase(conn: Connection, entries: pd.DataFrame, at: str) -> int:
 
 
 def asked_before(
-    conn: Connection, vault: Vault, recipient: str, operation: str, keys: Collection[str]
+    conn: Connection,
+    vault: Vault,
+    recipient: str,
+    operation: str,
+    fields: Sequence[str],
+    keys: Collection[str],
 ) -> frozenset[str]:
-    """Of the keys for persons, those a register was asked about before in that operation."""
+    """Of the keys for persons, those a register was asked about before in that operation, with those fields."""
     by_token = {vault.token(recipient, key): key for key in keys}
     wanted = pd.DataFrame({"holder": list(by_token)}, dtype="str")
     found = conn.scalars(
         select(disclosure_detail.c.subject_token).where(
             disclosure_detail.c.recipient == recipient,
             disclosure_detail.c.operation == operation,
+            disclosure_detail.c.fields == list(fields),
             frames.matching(conn, disclosure_detail, wanted, ("holder",)),
         )
     )
@@ -294,7 +295,8 @@ def of_delivery(conn: Connection, vault: Vault, delivery_id: str) -> pd.DataFram
     """Who stood in a delivery and with which fields (R60): leaf_no, leaf, and the detail in clear.
 
     entry_id, party_id, subject_source and subject_key (of a look-up), recipient, purpose, basis, ground,
-    fields, content (column → text; null of a look-up), salt, delivery_id, at, operation.
+    fields, content (column → text; null of a look-up), committed (what the leaf commits to; empty where it can't be
+    read), salt, delivery_id, at, operation.
     """
     return _logged(conn, vault, disclosure_detail.c.delivery_id == delivery_id)
 
@@ -313,6 +315,7 @@ def _logged(conn: Connection, vault: Vault, where: ColumnElement[bool]) -> pd.Da
         subject_source=found["recipient"].where(is_lookup),
         subject_key=said.map(lambda detail: detail.get("subject")).where(is_lookup).astype("str"),
         content=said.where(~is_lookup, None),
+        committed=said,
         salt=pd.Series([salt for salt, _ in opened], found.index, dtype="object"),
     )
 

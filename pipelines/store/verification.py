@@ -411,11 +411,15 @@ def _fits(
     said: Sequence[Any],
     fields: str,
 ) -> bool:
-    """Whether a detail is under its own person, and names the fields that it holds."""
+    """Whether a detail is under its own person, and names the fields that it holds, or was asked with.
+
+    What an older hub asked has no fields in what its leaf commits to: nothing there to hold them against.
+    """
     content = _read_json(plain[SALT_BYTES:].decode())
     if token is not None:
         asked = vault.token(str(said[1]), str(content.get("subject")))
-        return party is None and token == holder == asked
+        with_those = content.get("fields") in (None, json.loads(fields))
+        return party is None and token == holder == asked and with_those
     of_person = f"D{said[0]}" if party is None else f"P{party}"
     stated = [name for name, value in content.items() if value]
     return holder == of_person and sorted(stated) == _sorted_names(fields)

@@ -153,6 +153,18 @@ def test_r15_a_question_under_an_ended_agreement_is_not_even_logged(night: Night
     assert leaf_kinds(night) == []
 
 
+def test_r23_whom_we_come_to_ask_about_with_more_of_theirs_is_written_down_again(
+    night: Night,
+) -> None:
+    log_lookup(night, DVV, "perustiedot", ["t1"])
+    log_lookup(night, DVV, "perustiedot", ["t1"])
+    by_another_connector = DVV.model_copy(update={"connector": "address_batch"})
+    assert by_another_connector.asks_with != DVV.asks_with
+    log_lookup(night, by_another_connector, "perustiedot", ["t1"])
+    oldest_first = ["lookup", "lookup_call", "lookup_call", "lookup", "lookup_call"]
+    assert leaf_kinds(night)[::-1] == oldest_first
+
+
 def test_r5_a_register_is_not_asked_for_a_purpose_that_is_off(night: Night) -> None:
     with pytest.raises(Refused, match="notice.yml"):
         allow_asking(night, DVV.model_copy(update={"purpose": "statistics"}))

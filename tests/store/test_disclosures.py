@@ -2,6 +2,7 @@
 
 import json
 import threading
+from functools import partial
 from typing import Any, Literal
 
 import pandas as pd
@@ -121,13 +122,20 @@ def test_a_person_is_told_of_disclosures_before_a_merge_and_of_look_ups_before_a
     assert lines["subject_key"].tolist()[2] == "t7"
 
 
-def test_who_was_asked_about_before_is_known_by_register_and_operation(engine: Engine) -> None:
+def test_who_was_asked_about_before_is_known_by_register_operation_and_fields(
+    engine: Engine,
+) -> None:
+    code = ["identity_code"]
     write(engine, asked("t1", "t2"), told(7))
     with transaction(engine) as conn:
-        found = disclosures.asked_before(conn, VAULT, "dvv", "muutokset", ["t1", "t2", "t3"])
-        assert found == {"t1", "t2"}
-        for recipient, operation in (("dvv", "perustiedot"), ("ytj", "muutokset")):
-            assert not disclosures.asked_before(conn, VAULT, recipient, operation, ["t1", "t2"])
+        known = partial(disclosures.asked_before, conn, VAULT)
+        assert known("dvv", "muutokset", code, ["t1", "t2", "t3"]) == {"t1", "t2"}
+        for question in (
+            ("dvv", "perustiedot", code),
+            ("ytj", "muutokset", code),
+            ("dvv", "muutokset", ["identity_code", "birth_date"]),
+        ):
+            assert not known(*question, ["t1", "t2"])
 
 
 def test_deliveries_and_look_ups_are_listed_with_counts_and_without_people(engine: Engine) -> None:
@@ -223,7 +231,9 @@ def test_details_written_in_clear_by_an_older_hub_are_brought_over_and_lost_ther
         assert conn.execute(select(disclosure_clear)).all() == []
         assert len(altered(conn, VAULT)) == 0
         assert disclosures.of_party(conn, VAULT, 7)["content"].tolist() == [content]
-        assert disclosures.asked_before(conn, VAULT, "dvv", "o", ["t1"]) == {"t1"}
+        assert disclosures.asked_before(conn, VAULT, "dvv", "o", ["identity_code"], ["t1"]) == {
+            "t1"
+        }
 
 
 @pytest.mark.parametrize("column", ["sealed", "seed"])

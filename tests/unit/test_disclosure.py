@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.domain.disclosure import SALT_BYTES, commit, committed, leaf
+from pipelines.domain.disclosure import SALT_BYTES, commit, leaf, question
 
 SALT = bytes(range(SALT_BYTES))
 DIGEST = "0" * 64
@@ -47,10 +47,12 @@ def test_a_short_salt_is_refused() -> None:
         commit({"a": 1}, b"short")
 
 
-def test_a_look_up_commits_to_its_question_and_a_row_to_itself() -> None:
-    question = {"recipient": "dvv", "operation": "muutokset", "purpose": "p", "subject": "t"}
-    assert committed(content=None, **question) == question
-    assert committed(content={"a": "1"}, **question) == {"a": "1"}
+def test_a_look_up_commits_to_its_question_and_the_fields_it_was_asked_with() -> None:
+    asked = {"recipient": "dvv", "operation": "muutokset", "purpose": "p", "subject": "t"}
+    now = question(**asked, fields=("identity_code",))
+    assert now == {**asked, "fields": ["identity_code"]}
+    of_an_older_hub = question(**asked, fields=None)
+    assert commit(of_an_older_hub, SALT) == commit(asked, SALT) != commit(now, SALT)
 
 
 def test_a_leaf_is_canonical_and_leaves_nulls_out() -> None:
