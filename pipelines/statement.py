@@ -14,7 +14,7 @@ from pipelines.steps.account_for import Account
 from pipelines.steps.night import HELSINKI
 from pipelines.texts import Language, Texts, catalogue
 
-_OF_A_QUESTION = ("recipient", "operation", "purpose", "subject")
+_OF_A_QUESTION = ("recipient", "operation", "purpose", "subject", "fields")
 
 
 @dataclass(frozen=True)
