@@ -167,5 +167,5 @@ def _pattern(part: str) -> str | None:
     return FIELDS[part].pattern if part in FIELDS else None
 
 
-def _is_there(value: object) -> bool:
+def _is_there(value: Any) -> bool:
     return isinstance(value, Mapping | list) or bool(pd.notna(value))

@@ -179,11 +179,11 @@ def standing(night: Night, who: str | None = None) -> list[Standing]:
 
 
 def _grouped(rows: pd.DataFrame, read: int) -> Iterator[Standing]:
-    for (quarantine_id, who), every in rows.groupby(["quarantine_id", "decided_by"], sort=False):
+    for _, every in rows.groupby(["quarantine_id", "decided_by"], sort=False):
         last = every.iloc[-1]
         yield Standing(
-            int(quarantine_id), str(last["source"]), tuple(every["field"]), str(last["decided_at"]),
-            str(last["reason"]), str(who), read >= int(every["step_run"].max()),
+            int(last["quarantine_id"]), str(last["source"]), tuple(every["field"]), str(last["decided_at"]),
+            str(last["reason"]), str(last["decided_by"]), read >= int(every["step_run"].max()),
         )  # fmt: skip
 
 
