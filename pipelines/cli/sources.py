@@ -166,7 +166,12 @@ def _numbers(held: "Held") -> list[str]:
     lines = [f"{held.source}: {held.total} records came on {held.held_on}; {usual}"]
     if held.expected is not None:
         lines.append(f"taken in without an approval: {held.expected[0]} to {held.expected[1]}")
-    return [*lines, f"asked for: one batch of {held.fewest} to {held.most} records, once"]
+    lines.append(f"asked for: one batch of {held.fewest} to {held.most} records, once")
+    if held.borrowers:
+        lines.append(
+            f"asked about whoever is in it, so their size may change too: {', '.join(held.borrowers)}"
+        )
+    return lines
 
 
 def _what_next(held: "Held", asked: int | None) -> list[str]:

@@ -60,6 +60,8 @@ def in_words(visit: Visit, facts: Mapping[str, Any]) -> list[str]:
             days=accept_volume.GOOD_FOR.days,
         ),
         say("desk.volume.then"),
+        *([say("desk.volume.borrowers", sources=", ".join(map(visit.title, facts["borrowers"])))]
+          if facts["borrowers"] else []),
     ]  # fmt: skip
 
 

@@ -38,7 +38,8 @@ class Held:
     """A batch that its source's last reading left outside: counts and days only.
 
     expected: the fewest and most that would have been believed; None of a first batch. fewest, most: what would be let
-    in. request_no: of the request that waits for a second person. acceptance: that waits for the batch.
+    in. borrowers: sources that are asked about whoever is in it, and so change their size with it. request_no: of the
+    request that waits for a second person. acceptance: that waits for the batch.
     """
 
     source: str
@@ -48,6 +49,7 @@ class Held:
     expected: tuple[int, int] | None
     fewest: int
     most: int
+    borrowers: tuple[str, ...]
     request_no: int | None
     acceptance: Acceptance | None
 
@@ -82,7 +84,7 @@ def ask(night: Night, source: str, total: int, who: str, why: str) -> int:
     if held.acceptance is not None:
         number = held.acceptance.acceptance_no
         raise Undecidable(f"{source}: acceptance {number} waits for the next night already")
-    names = ("source", "held_on", "total", "usual", "fewest", "most")
+    names = ("source", "held_on", "total", "usual", "fewest", "most", "borrowers")
     facts = {name: value for name, value in asdict(held).items() if name in names}
     return second_person.ask(night, ACT, {**facts, "reason": why}, who)
 
@@ -128,6 +130,14 @@ def _held(conn: Connection, night: Night, config: SourceConfig) -> Held | None:
     return Held(
         config.name, last.business_date, last.total, usual,
         around(usual, config.expect.corridor) if usual else None,
-        max(1, fewest), most, waiting[0] if waiting else None,
+        max(1, fewest), most, _borrowers(night, config.name), waiting[0] if waiting else None,
         acceptances.open_of(conn, config.name, night.business_date),
     )  # fmt: skip
+
+
+def _borrowers(night: Night, source: str) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, config in night.settings.sources.items()
+        if config.configured and config.borrow_from == source
+    )
