@@ -34,8 +34,13 @@ def implausible(total: int | None, usual: int | None, rule: Corridor) -> str | N
         return f"{total} records; at least {rule.minimum} expected"
     if not usual:  # of nothing no corridor can be reckoned
         return None
-    fewest = usual - max(1, floor(usual * rule.shrink))
-    most = usual + max(1, floor(usual * rule.grow))
+    fewest, most = around(usual, rule)
     if fewest <= total <= most:
         return None
-    return f"{total} records where {usual} are usual; between {max(0, fewest)} and {most} expected"
+    return f"{total} records where {usual} are usual; between {fewest} and {most} expected"
+
+
+def around(usual: int, rule: Corridor) -> tuple[int, int]:
+    """The fewest and the most records that are believable where so many are usual."""
+    fewest = usual - max(1, floor(usual * rule.shrink))
+    return max(0, fewest), usual + max(1, floor(usual * rule.grow))

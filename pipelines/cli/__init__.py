@@ -44,7 +44,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Dagster's web page and the daemon that keeps the schedule, on this machine only.",
     ),
     "sources": (
-        "pipelines.cli.operate:sources",
+        "pipelines.cli.sources:sources",
         "Who we hear from and who we tell: when it last worked, how much it brought.",
     ),
     "quarantine": (

@@ -125,11 +125,13 @@ def show(invocation: Invocation, quarantine_id: int, why: str, as_json: bool) ->
     said = texts.refusal(rule, reason)
     way = way_of(rule, seen.content)
     step = texts.say(f"quarantine.{way}", id=quarantine_id) if state == "open" else ""
+    is_said = seen.fields[["came", "held", "stands"]].notna().any(axis=1)
+    rows = seen.fields[is_said | (seen.fields["field"] == seen.unread)]
     if as_json:
         facts = {k: item[k] for k in ("quarantine_id", "source", "kind", "rule", "field", "state")}
         whole = {
             **facts, "meaning": said, "way": way, "content": seen.content,
-            "fields": records(seen.fields), "hidden": seen.hidden,
+            "fields": records(rows), "hidden": seen.hidden,
         }  # fmt: skip
         click.echo(json.dumps(whole, ensure_ascii=False, default=str))
         return
@@ -138,9 +140,20 @@ def show(invocation: Invocation, quarantine_id: int, why: str, as_json: bool) ->
     if reason is not None and reason != said:
         click.echo(reason)
     if seen.hidden:
-        click.echo("PROTECTIVE ORDER: no address but a contact address is shown")
+        click.echo(
+            "PROTECTIVE ORDER: no address but a contact address is shown, nor what leads to one"
+        )
     click.echo()
-    click.echo(table(seen.fields.itertuples(index=False), ("field", "as it came", "held now")))
+    columns = {
+        "field": "field",
+        "came": "as it came",
+        "corrected_to": "corrected",
+        "held": "held now",
+    }
+    if not rows["corrected"].any():
+        del columns["corrected_to"]
+    rows = rows.assign(corrected_to=rows["stands"].where(rows["corrected"].astype(bool)))
+    click.echo(table(rows[list(columns)].itertuples(index=False), tuple(columns.values())))
     if step:
         click.echo(f"\n{step}")
 

@@ -20,7 +20,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from pipelines.desk import customers, deliveries, mine, morning, pairs, refused, second
+from pipelines.desk import (
+    customers,
+    deliveries,
+    mine,
+    morning,
+    pairs,
+    refused,
+    second,
+    volumes,
+)
 from pipelines.desk.forms import LARGEST, FormRefused, Tokens, read_form
 from pipelines.desk.identity import (
     Asked,
@@ -58,7 +67,7 @@ _HEADERS = {
 }
 PAGES: Mapping[tuple[str, str], Page] = {
     page.door: page
-    for module in (morning, pairs, customers, refused, deliveries, mine, second)
+    for module in (morning, pairs, customers, refused, deliveries, mine, second, volumes)
     for page in module.PAGES
 }
 

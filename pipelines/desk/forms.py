@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 LARGEST = 64 * 1024
 _MAX_AGE = 2 * 3600
 _REMEMBERED = 10_000
+_FIELDS = 120  # of a whole record that is corrected
 
 Wrong = Literal["missing", "wrong", "old", "used", "unreadable"]
 
@@ -94,7 +95,7 @@ def read_form(content_type: str, body: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(
             body.decode("ascii"), keep_blank_values=True, strict_parsing=bool(body),
-            encoding="utf-8", errors="strict", max_num_fields=60,
+            encoding="utf-8", errors="strict", max_num_fields=_FIELDS,
         )  # fmt: skip
     except ValueError:
         raise FormRefused("unreadable") from None

@@ -1,14 +1,16 @@
-"""Omat päätökseni: the verdicts that stand in one's own name, and taking one back.
+"""Omat päätökseni: the verdicts and corrections that stand in one's own name, and taking one back.
 
-Belongs here: whose they are, undoing one. Does not belong here: what undoing does (`steps.judge`).
+Belongs here: whose they are, undoing a verdict. Does not belong here: what undoing does (`steps.judge`); a correction is
+taken back where its record is (`refused`).
 """
 
 from starlette.responses import Response
 
-from pipelines.desk import second
+from pipelines.desk import correcting, second
 from pipelines.desk.forms import FormRefused
 from pipelines.desk.visit import PEOPLE, Page, Visit
 from pipelines.steps.around import NotFound
+from pipelines.steps.correct import standing
 from pipelines.steps.decide import Undecidable
 from pipelines.steps.judge import undo
 from pipelines.steps.review import Decided, decided, show
@@ -17,8 +19,12 @@ _SHOWN = 200
 
 
 def listed(visit: Visit) -> Response:
-    """GET /mine: verdicts of whoever asks, newest first; records are named as a steward writes them."""
-    return visit.page("mine.html", rows=_own(visit))
+    """GET /mine: verdicts and corrections of whoever asks, newest first; records are named as a steward writes them."""
+    corrections = [
+        (one, visit.title(one.source), [correcting.label(visit, field) for field in one.fields])
+        for one in standing(visit.night, visit.who)[:_SHOWN]
+    ]
+    return visit.page("mine.html", rows=_own(visit), corrections=corrections)
 
 
 def sure(visit: Visit) -> Response:

@@ -5,7 +5,6 @@ verdict does (`steps.judge`, `steps.foresee_verdict`), words (`pair_words`, `con
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import get_args
 
 from starlette.responses import Response
@@ -15,11 +14,10 @@ from pipelines.desk import second
 from pipelines.desk.forms import FormRefused
 from pipelines.desk.visit import EVERYBODY, PEOPLE, Page, Visit
 from pipelines.steps.decide import Undecidable
-from pipelines.steps.foresee_verdict import Outcome, foresee_verdict
+from pipelines.steps.foresee_verdict import foresee_verdict
 from pipelines.steps.judge import Verdict, judge
 from pipelines.steps.lay_open import Row
 from pipelines.steps.review import Opened, show, waiting
-from pipelines.store.lock import RunLock
 
 _SHOWN = 100
 
@@ -56,7 +54,7 @@ def preview(visit: Visit) -> Response:
     if not reason:
         return _laid_out(visit, opened, missing=True)
     authority = visit.form.get("authority") or None
-    with _alone(visit) as is_alone:
+    with visit.alone() as is_alone:
         try:
             outcome = foresee_verdict(
                 visit.night, number, verdict, who=visit.who, why=reason, authority=authority
@@ -76,7 +74,7 @@ def preview(visit: Visit) -> Response:
         act=act,
         is_protected=opened.is_protected,
         follows=pair_words.follows(visit.texts, verdict, opened.outlook),
-        told=list(_told(visit, outcome)) if outcome else None,
+        told=list(visit.bills(outcome.tonight, outcome.as_it_is)) if outcome else None,
         seal=visit.seal(act, facts),
     )
 
@@ -115,16 +113,6 @@ def _verdict(visit: Visit) -> Verdict:
         if word == verdict:
             return verdict  # type: ignore[no-any-return]
     raise FormRefused("unreadable")
-
-
-@contextmanager
-def _alone(visit: Visit) -> Iterator[bool]:
-    """The run lock, if nobody has it: trying out is a night in small."""
-    lock = RunLock(visit.house.engine, visit.house.home)
-    try:
-        yield lock.acquire()
-    finally:
-        lock.release()
 
 
 # ---- laying out
@@ -182,19 +170,6 @@ def _row(visit: Visit, row: Row) -> dict[str, object]:
             for side in (row.left, row.right)
         ],
     }
-
-
-def _told(visit: Visit, outcome: Outcome) -> Iterator[dict[str, object]]:
-    """What a recipient of bills would hear tonight, with the verdict and without it."""
-    for name, after in outcome.tonight.items():
-        before = outcome.as_it_is.get(name)
-        yield {
-            "recipient": visit.title(name),
-            "before": visit.rows(before.events.drop(columns="party_id")) if before else [],
-            "after": visit.rows(after.events.drop(columns="party_id")),
-            "held": [visit.texts.say(f"held.{reason}") for reason in after.held["reason"]],
-            "state": after.state,
-        }
 
 
 _SEALED = ("number", "verdict", "reason", "authority")

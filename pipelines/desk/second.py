@@ -9,8 +9,9 @@ from typing import Any
 
 from starlette.responses import Response
 
+from pipelines.desk import correcting, volumes
 from pipelines.desk.visit import OFFICER, PEOPLE, Page, Visit
-from pipelines.steps import second_person
+from pipelines.steps import accept_volume, correct, second_person
 from pipelines.steps.decide import release, take_notice
 from pipelines.steps.judge import judge, undo
 from pipelines.store.seconds import Request
@@ -37,10 +38,15 @@ def one(visit: Visit) -> Response:
     """POST /second: one request, whole."""
     number = visit.number("number")
     found = second_person.open_request(visit.night, number, visit.who)
-    facts = {"number": str(number)}
+    facts, asked = {"number": str(number)}, found.facts or {}
     return visit.page(
         "second.html",
         found=found,
+        values=[
+            (correcting.label(visit, field), correcting.lines(visit, field, value))
+            for field, value in asked.get("values", {}).items()
+        ],
+        numbers=volumes.in_words(visit, asked) if found.act == "volume" else [],
         facts=facts,
         is_own=found.asked_by == visit.who,
         may=visit.person.role in OFFICER,
@@ -86,6 +92,12 @@ def _carry_out(visit: Visit, request: Request) -> None:
         undo(night, int(facts["number"]), who=who, why=facts["reason"])
     elif request.act == "notice":
         take_notice(night, **facts["notice"], who=who)
+    elif request.act == "correct":
+        correct.correct(night, int(facts["number"]), facts["values"], who, facts["reason"])
+    elif request.act == "reopen":
+        correct.undo(night, int(facts["number"]), who, facts["reason"])
+    elif request.act == "volume":
+        accept_volume.accept(night, request, visit.who)
     else:
         release(night, int(facts["number"]), who, facts["reason"])
 

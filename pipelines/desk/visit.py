@@ -5,7 +5,8 @@ which pages there are (`app`), what one shows.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -21,6 +22,8 @@ from pipelines.house import House
 from pipelines.roster import Member, Role
 from pipelines.steps.look import Names
 from pipelines.steps.night import HELSINKI, Night
+from pipelines.steps.prepare_extract import Foreseen
+from pipelines.store.lock import RunLock
 from pipelines.texts import Texts, catalogue
 
 EVERYBODY: frozenset[Role] = frozenset({"steward", "officer", "operator"})
@@ -36,7 +39,7 @@ PURPOSES = ("call", "visit", "letter", "queue", "check")
 
 _UNDER = {
     "/pair": "/pairs", "/customer": "/customers", "/refused": "/quarantine", "/deliver": "/deliveries",
-    "/mine": "/mine", "/second": "/seconds",
+    "/mine": "/mine", "/second": "/seconds", "/sources": "/",
 }  # fmt: skip
 """Under which page of the menu a page stands."""
 _HERE = Path(__file__).parent
@@ -131,6 +134,29 @@ class Visit:
             ]
             for row in told.itertuples(index=False)
         ]
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """The run lock, if nobody has it: trying out is a night in small."""
+        lock = RunLock(self.house.engine, self.house.home)
+        try:
+            yield lock.acquire()
+        finally:
+            lock.release()
+
+    def bills(
+        self, tonight: Mapping[str, Foreseen], as_it_is: Mapping[str, Foreseen]
+    ) -> Iterator[dict[str, object]]:
+        """What each recipient of bills would hear tonight with what is tried out, and without it."""
+        for name, after in tonight.items():
+            before = as_it_is.get(name)
+            yield {
+                "recipient": self.title(name),
+                "before": self.rows(before.events.drop(columns="party_id")) if before else [],
+                "after": self.rows(after.events.drop(columns="party_id")),
+                "held": [self.texts.say(f"held.{reason}") for reason in after.held["reason"]],
+                "state": after.state,
+            }
 
     def token(self, path: str) -> str:
         """For a form that only looks."""

@@ -85,6 +85,17 @@ def check(path: str, allowed: frozenset[str]) -> None:
         raise NotAField(f"{top} has no parts")
 
 
+def may_correct(content: Mapping[str, Any], path: str, allowed: frozenset[str]) -> bool:
+    """Whether a steward may put a value in the place of what a record says, or does not say, in a field."""
+    try:
+        check(path, allowed)
+        now = value_at(content, path)
+        with_value(content, path, "x")
+    except NotAField:
+        return False
+    return not isinstance(now, list | dict)
+
+
 def typed(text: str, path: str) -> object:
     """A value as a steward types it; nothing typed means that the field is not stated. Raises NotAField."""
     kind = FIELDS[path].kind if path in FIELDS else "text"

@@ -201,11 +201,11 @@ def _section(title: str, lines: list[str]) -> list[str]:
 
 
 def _corrected(texts: Texts, steps: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """Which sources said again what a steward had corrected, and which have new word on it."""
+    """Which sources said again what a steward had corrected, which have new word on it, which came in another size."""
     heard = [(step.partition(":")[2], counts) for step, counts in sorted(steps.items())]
     return [
         texts.say(f"letter.{name}", source=source, n=counts[name])
-        for name in ("corrected", "corrections_ended")
+        for name in ("corrected", "corrections_ended", "volume_accepted")
         for source, counts in heard
         if source and counts.get(name)
     ]

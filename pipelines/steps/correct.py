@@ -5,8 +5,9 @@ belong here: what a correction does to a record (`domain.correction`), letting o
 never changed: a record is read with its corrections in place for as long as its source says the same wrong thing.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -17,14 +18,33 @@ from pipelines.domain.schemas import GOLDEN_ROLES, LANDED, PARTY_RECORDS
 from pipelines.settings import RecipientContract
 from pipelines.steps.around import NotFound, required_fields, unread_field
 from pipelines.steps.decide import Undecidable
-from pipelines.steps.look import as_came, party_behind
+from pipelines.steps.look import as_came, fields_known, is_hidden, may_be_shown, party_behind
 from pipelines.steps.night import Night, executing
 from pipelines.steps.standardise import broken_rules
 from pipelines.steps.weigh import NOT_ONE_RECORD
 from pipelines.store import access, corrections, frames, nights, notifications, quarantine
+from pipelines.store.engine import reading
 from pipelines.store.notifications import Wanted
 
 _KEY = list(LANDED.key)
+Why = Literal["no_field", "hidden", "unread", "required", "not_alone", "still_refused"]
+
+
+class NotCorrected(Undecidable):
+    """Nothing was corrected. why: what stands against it; fields, broken (rule, field): where. No value is in it."""
+
+    def __init__(
+        self,
+        text: str,
+        why: Why,
+        *,
+        fields: Sequence[str] = (),
+        broken: Sequence[tuple[str, str | None]] = (),
+    ) -> None:
+        super().__init__(text)
+        self.why = why
+        self.fields = tuple(fields)
+        self.broken = tuple(broken)
 
 
 def correct(
@@ -33,8 +53,8 @@ def correct(
     """Correct fields of a refused record; the next night reads it so. Returns the fields, as they are now named.
 
     stated: field (`domain.correction`) → what a steward typed; nothing takes the field out. The record is held against
-    the same rules at once, all its corrections in place: Undecidable, with nothing changed, while one that holds records
-    back is still broken. A field corrected before is corrected anew.
+    the same rules at once, all its corrections in place: NotCorrected, with nothing changed, while one that holds records
+    back is still broken, and where a protective order hides a field. A field corrected before is corrected anew.
     """
     with executing(night, "correct") as step:
         conn = step.conn
@@ -43,7 +63,8 @@ def correct(
         in_force = corrections.in_force(conn, key)
         record = _record(conn, item)
         content: dict[str, Any] = record["content"].iloc[0]
-        known = _known_fields(night, str(item["source"]), content)
+        known = fields_known(night, str(item["source"]), content)
+        _demand_seen(conn, item, stated)
         wanted = _wanted(stated, content, known, _unread(night, item))
         _demand_required(night, item, wanted)
         replaced = {
@@ -130,6 +151,40 @@ def _settling(conn: Connection, item: "pd.Series[Any]") -> pd.DataFrame:
     if mine.empty:
         raise Undecidable(f"entry {item['quarantine_id']}: the source has sent newer word since")
     return mine
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A correction in force, as whoever made it sees it again: fields by name, no value.
+
+    is_read: the register rests on it, so that it can only be corrected anew.
+    """
+
+    quarantine_id: int
+    source: str
+    fields: tuple[str, ...]
+    at: str
+    why: str
+    who: str
+    is_read: bool
+
+
+def standing(night: Night, who: str | None = None) -> list[Standing]:
+    """The corrections in force, of one person when given, the newest first; one for each refusal they settled."""
+    with reading(night.engine) as conn:
+        rows = corrections.in_force(conn)
+        read = nights.last_consumed(conn, "standardise")
+    mine = rows if who is None else rows[rows["decided_by"] == who]
+    return sorted(_grouped(mine, read), key=lambda one: (one.at, one.quarantine_id), reverse=True)
+
+
+def _grouped(rows: pd.DataFrame, read: int) -> Iterator[Standing]:
+    for _, every in rows.groupby(["quarantine_id", "decided_by"], sort=False):
+        last = every.iloc[-1]
+        yield Standing(
+            int(last["quarantine_id"]), str(last["source"]), tuple(every["field"]), str(last["decided_at"]),
+            str(last["reason"]), str(last["decided_by"]), read >= int(every["step_run"].max()),
+        )  # fmt: skip
 
 
 # ---- whoever supplied the error hears of it
@@ -228,11 +283,17 @@ def _is_outdated(conn: Connection, item: "pd.Series[Any]") -> bool:
     return bool(landed["content_hash"].iloc[0] != item["content_hash"])
 
 
-def _known_fields(night: Night, source: str, content: Mapping[str, Any]) -> frozenset[str]:
-    """What the source may state: what the notice lets it bring, and what it does state."""
-    config = night.settings.sources.get(source)
-    allowed = night.settings.notice.fields_of(config.notice_source) if config else frozenset()
-    return allowed | frozenset(content)
+def _demand_seen(conn: Connection, item: "pd.Series[Any]", stated: Mapping[str, str]) -> None:
+    """What a protective order hides from whoever corrects is not corrected blindly."""
+    content = as_came(conn, item)
+    if not is_hidden(conn, item, content, party_behind(conn, item, content)):
+        return
+    unseen = [field for field in stated if not may_be_shown(field, hidden=True)]
+    if unseen:
+        raise NotCorrected(
+            f"{', '.join(unseen)}: hidden by a protective order, so its source has to mend it",
+            "hidden", fields=unseen,
+        )  # fmt: skip
 
 
 def _unread(night: Night, item: "pd.Series[Any]") -> str | None:
@@ -245,9 +306,10 @@ def _wanted(
     stated: Mapping[str, str], content: Mapping[str, Any], known: frozenset[str], unread: str | None
 ) -> dict[str, object]:
     if unread is not None and unread not in stated:
-        raise Undecidable(
-            f"{unread} could not be read: say what belongs there, or nothing: {unread}="
-        )
+        raise NotCorrected(
+            f"{unread} could not be read: say what belongs there, or nothing: {unread}=",
+            "unread", fields=[unread],
+        )  # fmt: skip
     wanted: dict[str, object] = {}
     for field, text in stated.items():
         try:
@@ -257,7 +319,7 @@ def _wanted(
                 raise NotAField(f"{field}: the record says that already")
             correction.with_value(content, field, value)
         except NotAField as error:
-            raise Undecidable(str(error)) from None
+            raise NotCorrected(str(error), "no_field", fields=[field]) from None
         wanted[field] = value
     return wanted
 
@@ -268,7 +330,10 @@ def _demand_required(night: Night, item: "pd.Series[Any]", wanted: Mapping[str, 
     required = required_fields(config, str(item["kind"])) if config is not None else frozenset()
     for field, value in wanted.items():
         if value is None and field in required:
-            raise Undecidable(f"{field} is required of this source: it can't be taken out")
+            raise NotCorrected(
+                f"{field} is required of this source: it can't be taken out",
+                "required", fields=[field],
+            )  # fmt: skip
 
 
 def _demand_valid(
@@ -283,19 +348,22 @@ def _demand_valid(
     every = pd.concat([rest.astype(object), numbered.astype(object)], ignore_index=True)
     found = correction.corrected(record, every)
     if not set(numbered["correction_no"]) <= found.applied:
-        raise Undecidable(
-            "these corrections change what another of them is about: do one at a time"
-        )
+        raise NotCorrected(
+            "these corrections change what another of them is about: do one at a time",
+            "not_alone", fields=list(numbered["field"]),
+        )  # fmt: skip
     broken = broken_rules(conn, night, found.landed, list(numbered["field"]))
     if not broken.empty:
-        told = ", ".join(
-            f"{rule} ({field})" if isinstance(field, str) else str(rule)
+        rules = [
+            (str(rule), field if isinstance(field, str) else None)
             for rule, field in zip(broken["rule"], broken["field"], strict=True)
-        )
-        raise Undecidable(
+        ]
+        told = ", ".join(f"{rule} ({field})" if field else rule for rule, field in rules)
+        raise NotCorrected(
             f"the record would still be refused, so nothing was changed: {told}; "
-            "correct every field that is wrong in one command"
-        )
+            "correct every field that is wrong in one command",
+            "still_refused", broken=rules,
+        )  # fmt: skip
 
 
 def _was_read(conn: Connection, stamp: int) -> bool:

@@ -42,11 +42,11 @@ def foresee_verdict(
     with rehearsal(night.engine):
         done = judge(night, review_no, None, verdict, who=who, why=why, authority=authority)
         before = done.outlook.parties
-        as_it_is = _told(night, before)
+        as_it_is = told_of(night, before)
         match(night)
         consolidate(night)
         parties = _parties_of(night, done.judgement_no)
-        tonight = _told(night, sorted({*before, *parties}))
+        tonight = told_of(night, sorted({*before, *parties}))
     with transaction(night.engine) as conn:
         for party in before:
             detail = f"pair {review_no}"
@@ -54,7 +54,8 @@ def foresee_verdict(
     return Outcome(done, parties, tonight, as_it_is)
 
 
-def _told(night: Night, parties: Sequence[int]) -> dict[str, Foreseen]:
+def told_of(night: Night, parties: Sequence[int]) -> dict[str, Foreseen]:
+    """What each recipient of bills would be told next of these customers; none of nobody."""
     return {
         name: foresee(night, contract, parties)
         for name, contract in night.settings.recipients.items()

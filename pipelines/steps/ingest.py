@@ -33,7 +33,7 @@ from pipelines.steps.log_lookup import log_lookup
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
 from pipelines.steps.vet_feed import broken, vet
 from pipelines.steps.weigh import waiting_counts
-from pipelines.store import corrections, frames, nights, quarantine
+from pipelines.store import acceptances, corrections, frames, nights, quarantine
 from pipelines.store.engine import transaction
 
 INGEST_CHECKS = ("feed_in_order",)
@@ -56,16 +56,23 @@ def ingest(night: Night, config: SourceConfig, opener: Callable[[], Source]) -> 
 
 
 def land(night: Night, config: SourceConfig, batch: Batch) -> StepResult:
-    """Land what a source answered to `whats_new`, and move on to where it ends; or hold the whole batch."""
+    """Land what a source answered to `whats_new`, and move on to where it ends; or hold the whole batch.
+
+    A batch of implausible size is taken in where two people have let one of its size in (`accept_volume`), once.
+    """
     with transaction(night.engine) as conn:
         usual = nights.usual_total(conn, config.name)
+        let_in = acceptances.fitting(conn, config.name, batch.total, night.business_date)
     held = implausible(batch.total, usual, config.expect.corridor)
-    if held is not None:
+    if held is not None and let_in is None:
         return _held(night, config, batch, held)
     with executing(night, f"ingest:{config.name}") as step:
         landed, dropped = _take_in(step, night, config, batch)
         step.counts.update(settle_answers(step, night, config, batch))
         _move_on(step, night, config, batch, len(landed), dropped)
+        if held is not None and let_in is not None and batch.total is not None:
+            acceptances.use(step.conn, let_in.acceptance_no, batch.total, night.business_date)
+            step.counts["volume_accepted"] = let_in.acceptance_no
         refused = _refused_counts(step, night, config)
     return _result(batch, landed, dropped, refused, vet(config, batch))
 
@@ -201,7 +208,7 @@ def _refused_counts(step: StepRun, night: Night, config: SourceConfig) -> dict[s
     """What a steward follows from night to night, as far as there is any: refused, corrected, waiting."""
     told = {
         name: step.counts[name]
-        for name in ("opened", "corrected", "corrections_ended")
+        for name in ("opened", "corrected", "corrections_ended", "volume_accepted")
         if step.counts.get(name)
     }
     return {**told, **waiting_counts(step.conn, night, config.name)}

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection
 
-from pipelines.domain.correction import flat, standard_fields
+from pipelines.domain import correction
+from pipelines.domain.correction import flat
 from pipelines.domain.dealings import Balance, balance
 from pipelines.domain.fields import FIELDS
 from pipelines.domain.name_search import NameIndex
@@ -34,9 +35,9 @@ from pipelines.domain.schemas import (
 )
 from pipelines.domain.standardise import FINAL_INVOICE_FROM
 from pipelines.domain.survivorship import Policy
-from pipelines.steps.around import Around, NotFound, keys_of, unread_field
+from pipelines.steps.around import Around, NotFound, columns_of, keys_of, unread_field
 from pipelines.steps.night import Night
-from pipelines.store import access, dealings, frames, nights, quarantine
+from pipelines.store import access, corrections, dealings, frames, nights, quarantine
 from pipelines.store.engine import transaction
 
 OWN_REGISTER_SOURCE = "registrations"
@@ -51,6 +52,14 @@ _NOT_OF_AN_ADDRESS = _WHENCE | {
 }  # fmt: skip
 _AS_CONTENT = {"street_line": "line", "party_source_key": "party", "point_source_key": "point"}
 _AT_MOST = 50
+# of somebody under a protective order: whatever else a record holds may be a place, or lead to one (R56)
+_TELLS_NO_PLACE = frozenset({
+    "name", "family_name", "given_names", "called_name", "organisation_name", "name_role", "party_type", "business_id",
+    "phone", "email", "language", "delivery_channel", "einvoice_address", "einvoice_operator", "protection",
+    "is_deceased", "death_date", "role_type", "valid_from", "valid_to",
+})  # fmt: skip
+# the parts of an address that a bill can't do without: offered where a record has left one out
+_OF_EVERY_ADDRESS = ("line", "postal_code", "post_office")
 
 
 @dataclass(frozen=True)
@@ -220,14 +229,18 @@ def _facts(conn: Connection, points: pd.DataFrame, policy: Policy) -> pd.DataFra
 class Refused:
     """A refused record: its entry, its content as it came, and field by field what came beside what is held now.
 
-    fields: field (as a correction names it), came, held. hidden: an address is left out everywhere, since somebody it is
-    about is under a protective order (PRIVACY §3). No token is in any of it.
+    fields: field (as a correction names it), came, held, corrected (whether a correction of it is in force), stands
+    (what is read in its place then, else what came), may_correct. hidden: somebody the record is about is under a
+    protective order: nothing that is a place or leads to one is in it, a contact address apart (PRIVACY §3). unread: the
+    field whose cell could not be read. party: the customer it is about, if one is known. No token is in any of it.
     """
 
     item: pd.Series
     content: dict[str, Any]
     fields: pd.DataFrame
     hidden: bool
+    unread: str | None
+    party: int | None
 
 
 def refused_record(night: Night, quarantine_id: int, who: str, purpose: str) -> Refused:
@@ -238,26 +251,61 @@ def refused_record(night: Night, quarantine_id: int, who: str, purpose: str) -> 
             raise NotFound(f"quarantine has no entry {quarantine_id}; see: hub quarantine list")
         content = as_came(conn, item)
         party = party_behind(conn, item, content)
-        hidden = _is_hidden(conn, item, content, party)
+        hidden = is_hidden(conn, item, content, party)
         held = _held_of(conn, item, content)
+        in_force = corrections.in_force(conn, pd.DataFrame([item[list(LANDED.key)]]))
         access.record(
             conn, night.now(), who, "quarantine show", party, purpose, f"quarantine {quarantine_id}"
         )
-    came = {path: value for path, value in flat(content) if _may_be_shown(path, hidden)}
-    held = {path: value for path, value in held.items() if _may_be_shown(path, hidden)}
+    came, known = dict(flat(content)), fields_known(night, str(item["source"]), content)
+    right = {
+        path: value
+        for path, was, value in in_force[["field", "refused", "corrected"]].itertuples(index=False)
+        if correction.still_says(content, path, was)
+    }
     config = night.settings.sources.get(str(item["source"]))
     unread = None if config is None else unread_field(config, item)
-    names = dict.fromkeys([*([unread] if unread else []), *came, *held])
-    rows = [(path, came.get(path), held.get(path)) for path in names]
-    shown = {name: value for name, value in content.items() if _may_be_shown(name, hidden)}
+    stated = [*([unread] if unread else []), *came, *held, *right]
+    mapped = columns_of(config, str(item["kind"]))[1] if config is not None else {}
+    also = [
+        path
+        for path in (*_usual_parts(came), *mapped)
+        if path not in stated and correction.may_correct(content, path, known)
+    ]
+    names = [path for path in dict.fromkeys([*stated, *also]) if may_be_shown(path, hidden)]
+    rows = [
+        {
+            "field": path,
+            "came": came.get(path),
+            "held": held.get(path),
+            "corrected": path in right,
+            "stands": right.get(path, came.get(path)),
+            "may_correct": correction.may_correct(content, path, known),
+        }
+        for path in names
+    ]
+    shown = {name: value for name, value in content.items() if may_be_shown(name, hidden)}
     if hidden and "addresses" in content:
-        stated = content["addresses"] if isinstance(content["addresses"], list) else []
+        addresses = content["addresses"] if isinstance(content["addresses"], list) else []
         shown["addresses"] = [
-            a for a in stated if isinstance(a, dict) and a.get("address_type") == "contact"
+            a for a in addresses if isinstance(a, dict) and a.get("address_type") == "contact"
         ]
-    return Refused(
-        item, shown, pd.DataFrame(rows, columns=["field", "came", "held"], dtype=object), hidden
-    )
+    columns = ["field", "came", "held", "corrected", "stands", "may_correct"]
+    fields = pd.DataFrame(rows, columns=columns, dtype=object)
+    return Refused(item, shown, fields, hidden, unread, party)
+
+
+def fields_known(night: Night, source: str, content: Mapping[str, Any]) -> frozenset[str]:
+    """What a source may state of a record: what the notice lets it bring, and what it does state."""
+    config = night.settings.sources.get(source)
+    allowed = night.settings.notice.fields_of(config.notice_source) if config else frozenset()
+    return allowed | frozenset(content)
+
+
+def _usual_parts(came: Mapping[str, object]) -> list[str]:
+    """What belongs to each address a record states, whether it is stated or not."""
+    addresses = dict.fromkeys(path.rpartition(".")[0] for path in came if path.count(".") == 2)
+    return [f"{address}.{part}" for address in addresses for part in _OF_EVERY_ADDRESS]
 
 
 def as_came(conn: Connection, item: pd.Series) -> dict[str, Any]:
@@ -279,29 +327,32 @@ def party_behind(conn: Connection, item: pd.Series, content: Mapping[str, Any]) 
     return None if found.empty else int(found["party_id"].iloc[0])
 
 
-def _may_be_shown(path: str, hidden: bool) -> bool:
-    if path.partition(".")[0] in _TOKENS:
+def may_be_shown(path: str, hidden: bool) -> bool:
+    """Whether a field of a refused record is shown to anybody, so that it may be corrected at all."""
+    top = path.partition(".")[0]
+    if top in _TOKENS:
         return False
-    is_place = path.startswith(("addresses", "final_invoice")) or any(
-        FIELDS[name].privacy == "address" for name in standard_fields(path) if name in FIELDS
-    )
-    return not (hidden and is_place and not path.startswith("addresses.contact"))
+    return not hidden or top in _TELLS_NO_PLACE or path.startswith("addresses.contact.")
 
 
-def _is_hidden(
+def is_hidden(
     conn: Connection, item: pd.Series, content: Mapping[str, Any], party: int | None
 ) -> bool:
-    """Whether the record states an order, or somebody it is about is known to be under one."""
+    """Whether the record states an order, or somebody it is about is known, or said by any source, to be under one."""
     if content.get("protection") not in (None, "off"):
         return True
     parties = [] if party is None else [party]
+    key = content.get("party") if item["kind"] == "role" else item["source_key"]
+    about = [(str(item["source"]), str(key))]
     if item["kind"] == "point":
         place = pd.DataFrame([item[["source", "source_key"]]])
         tied = frames.read_matching(conn, POINT_TIES, place, ("source", "source_key"))
         parties = list(frames.read_matching(conn, GOLDEN_ROLES, tied, ("point_id",))["party_id"])
+        about = []
     known = pd.DataFrame({"party_id": pd.Series(parties, dtype="Int64")})
-    golden = frames.read_matching(conn, GOLDEN, known, ("party_id",))
-    return bool((golden["protection"] == "on").any())
+    about += keys_of(frames.read_matching(conn, PARTY_RECORDS, known, ("party_id",)))
+    around = Around(conn, about)
+    return any(around.is_protected(record) for record in about)
 
 
 def _held_of(conn: Connection, item: pd.Series, content: Mapping[str, Any]) -> dict[str, Any]:

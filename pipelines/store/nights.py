@@ -24,6 +24,7 @@ from pipelines.store.tables import (
     party_redirect,
     party_split,
     step_run,
+    volume_acceptance,
 )
 
 _NIGHTS_OF_USUAL = 10
@@ -275,13 +276,20 @@ def feeds_of(conn: Connection, business_date: str) -> list[FeedNight]:
 
 
 def usual_total(conn: Connection, source: str) -> int | None:
-    """The median of what the source held on the last ten dates we accepted it; None before the first."""
+    """The median of what the source held on the last ten dates we accepted it; None before the first.
+
+    Since two people let a batch of another size in, that is what is usual, and what was before counts no more.
+    """
+    restated = select(func.coalesce(func.max(volume_acceptance.c.used_on), "")).where(
+        volume_acceptance.c.source == source
+    )
     found = conn.execute(
         select(feed_night.c.business_date, feed_night.c.total)
         .where(
             feed_night.c.source == source,
             feed_night.c.status.in_(("ok", "unchanged")),
             feed_night.c.total.is_not(None),
+            feed_night.c.business_date >= restated.scalar_subquery(),
         )
         .order_by(feed_night.c.business_date.desc(), feed_night.c.attempt)
         .limit(5 * _NIGHTS_OF_USUAL)

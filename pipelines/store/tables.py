@@ -48,7 +48,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0013"
+REVISION = "0014"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -382,7 +382,7 @@ refresh_request = _table(
 second_request = _table(
     "second_request",  # an act that wants a second person; what it is about goes when it is decided
     _key("request_no", "integer", counted=True),
-    _must("act"),  # pair, undo, notice, release
+    _must("act"),  # pair, undo, notice, release, correct, reopen, volume
     _may("facts", "json"),
     _must("asked_by"),
     _must("asked_at", "instant"),
@@ -390,6 +390,25 @@ second_request = _table(
     _may("decided_by"),
     _may("decided_at", "instant"),
     _may("decision_reason"),
+)
+volume_acceptance = _table(
+    "volume_acceptance",  # a batch of implausible size that two people let in, once; counts, nobody's data
+    _key("acceptance_no", "integer", counted=True),
+    _must("source"),
+    _must("held_on", "date"),  # the night that held it
+    _must("total", "integer"),
+    _may("usual", "integer"),
+    _must("fewest", "integer"),  # what is let in, both ends included
+    _must("most", "integer"),
+    _must("valid_to", "date"),  # the last business date it may be taken in on
+    _must("reason"),
+    _must("asked_by"),
+    _must("asked_at", "instant"),
+    _must("approved_by"),
+    _must("approved_at", "instant"),
+    _may("used_on", "date"),
+    _may("used_total", "integer"),
+    Index(None, "source"),
 )
 proposal = _table(
     "proposal",  # what at a property does not fit together: ids and dates, no name, no address

@@ -1,16 +1,12 @@
 """What a steward sees and does at the desk: each act previewed, confirmed once, and written down."""
 
 import re
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
 import pytest
 
 from pipelines.desk import visit
-from pipelines.domain.landing import content_hash
 from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN,
@@ -23,53 +19,12 @@ from pipelines.domain.schemas import (
 )
 from pipelines.roster import Role
 from pipelines.steps.night import executing
-from pipelines.store import frames, judgements, nights, quarantine, seconds
+from pipelines.store import frames, judgements, nights, seconds
 from pipelines.store.engine import reading, transaction
 from pipelines.texts import catalogue
-from tests.desk.conftest import Answer, Hub, Seat, opened, settled
+from tests.desk.conftest import BIRTH, HOME, MATTI, TOKEN, Answer, Hub, Seat, refuse, state_of
 
-MATTI: dict[str, Any] = {"family_name": "Mäki-Petäjä", "given_names": "Matti"}
-HOME = {
-    "street_line": "Kotikatu 1 A 2", "street_name": "Kotikatu", "house": "1", "stair": "A",
-    "apartment": "2", "postal_code": "00100", "post_office": "HELSINKI",
-}  # fmt: skip
-BIRTH = "fedcba9876543210" * 4
-TOKEN = "0123456789abcdef" * 4
 CODE = "010180-999A"
-
-
-@pytest.fixture(scope="session")
-def _father_and_son(small_hub: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return lived(small_hub, tmp_path_factory.mktemp("pair"), {})
-
-
-@pytest.fixture(scope="session")
-def _protected(small_hub: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return lived(small_hub, tmp_path_factory.mktemp("protected"), {"protection": "on"})
-
-
-def lived(small_hub: Path, base: Path, more: dict[str, Any]) -> Path:
-    """A home in which a night has left two records of one name in one home, of which one states a birth."""
-    for hub in opened(settled(small_hub, base / "home")):
-        hub.register.write(
-            f1={**MATTI, "birth_key": BIRTH, "home": HOME, **more}, f2={**MATTI, "home": HOME}
-        )
-        hub.night_passes()
-    return base / "home"
-
-
-@pytest.fixture
-def father_and_son(_father_and_son: Path, tmp_path: Path) -> Iterator[Hub]:
-    """A pair that waits."""
-    shutil.copytree(_father_and_son, tmp_path / "home")
-    yield from opened(tmp_path / "home")
-
-
-@pytest.fixture
-def protected(_protected: Path, tmp_path: Path) -> Iterator[Hub]:
-    """A pair of which one is under a protective order."""
-    shutil.copytree(_protected, tmp_path / "home")
-    yield from opened(tmp_path / "home")
 
 
 def opened_pair(seat: Seat) -> Answer:
@@ -410,32 +365,6 @@ def test_a_refresh_that_can_ask_nobody_says_so_and_shows_nobody(father_and_son: 
 
 
 # ---- quarantine
-
-
-def refuse(hub: Hub, rule: str, content: dict[str, Any], key: str = "k1") -> None:
-    stated = {"party_type": "person", **content}
-    with executing(hub.house.night(), "ingest") as step:
-        record = LANDED.frame(
-            [
-                {
-                    "source": "registrations", "kind": "party", "source_key": key, "content": stated,
-                    "source_time": "2026-11-01T00:00:00Z", "content_hash": content_hash(stated),
-                    "business_date": "2026-11-02", "field_times": {},
-                }
-            ]
-        )  # fmt: skip
-        frames.put(step.conn, LANDED, record, step.id)
-        found = record[["source", "kind", "source_key", "content_hash", "business_date"]].assign(
-            rule=rule, severity="critical", field="phone", reason=None
-        )
-        quarantine.open_findings(step.conn, found, "2026-11-02T00:00:00Z")
-
-
-def state_of(hub: Hub, number: int) -> str:
-    with reading(hub.register.engine) as conn:
-        item = quarantine.item(conn, number)
-    assert item is not None
-    return str(item["state"])
 
 
 def answered(seat: Seat, answer: str) -> Answer:
