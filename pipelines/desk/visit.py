@@ -5,7 +5,8 @@ which pages there are (`app`), what one shows.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -21,6 +22,7 @@ from pipelines.house import House
 from pipelines.roster import Member, Role
 from pipelines.steps.look import Names
 from pipelines.steps.night import HELSINKI, Night
+from pipelines.store.lock import RunLock
 from pipelines.texts import Texts, catalogue
 
 EVERYBODY: frozenset[Role] = frozenset({"steward", "officer", "operator"})
@@ -77,6 +79,15 @@ class Visit:
         if chosen not in PURPOSES:
             raise FormRefused("unreadable")
         return chosen
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """The run lock, if nobody has it: trying something out is a night in small."""
+        lock = RunLock(self.house.engine, self.house.home)
+        try:
+            yield lock.acquire()
+        finally:
+            lock.release()
 
     def number(self, name: str) -> int:
         """A whole number of the form; raises FormRefused."""
