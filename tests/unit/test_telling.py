@@ -32,7 +32,12 @@ ROLES = GOLDEN_ROLES.frame(
 
 
 def why(event: dict[str, str], told: list[dict[str, str]], **how: object) -> list[tuple[str, ...]]:
-    row = {"row_key": "000001-000005", "party_id": 1, **dict.fromkeys(CONTRACT.columns, ""), **event}
+    row = {
+        "row_key": "000001-000005",
+        "party_id": 1,
+        **dict.fromkeys(CONTRACT.columns, ""),
+        **event,
+    }
     events = pd.DataFrame([row]).astype({"party_id": "Int64"})
     before = pd.DataFrame(
         {"row_key": ["000001-000005"] * len(told), "row": pd.Series(told, dtype=object)}
@@ -49,9 +54,7 @@ def test_a_column_that_differs_says_what_was_told_and_who_says_otherwise() -> No
 
 def test_of_a_protected_customer_nothing_is_said_of_what_was_told_before() -> None:
     hidden = OLD | {"event": "changed", "street_line": "PL 5"}
-    assert why(hidden, [OLD], protected=[1]) == [
-        ("street_line", "", "notices", "own_notice_newer")
-    ]
+    assert why(hidden, [OLD], protected=[1]) == [("street_line", "", "notices", "own_notice_newer")]
 
 
 def test_a_row_never_told_is_there_for_the_payers_role_behind_it() -> None:
