@@ -169,7 +169,9 @@ def assert_goes_out(desk: "Page") -> None:
     row = desk.get_by_role("region", name="Merkkimäki")
     row.wait_for()
     assert re.search(
-        "katuosoite: ennen .+, nyt Puhelinpolku 8 \\(Asiakkaan oma ilmoitus", row.inner_text(), re.I
+        "katuosoite: ennen .+, nyt Puhelinpolku 8 \\(Asiakkaan oma ilmoitus",
+        row.inner_text(),
+        re.IGNORECASE,
     )
 
 

@@ -98,7 +98,7 @@ class Walk:
         self.presses("Hae")
 
     def everywhere(self, lived_in: LivedIn) -> dict[str, list[str]]:
-        page, look = self.page, self.look
+        look = self.look
         self.goes("")
         look("who sits there")
         self.presses("Aino Esimerkki")
