@@ -41,6 +41,9 @@ from pipelines.store.engine import transaction
 
 OWN_REGISTER_SOURCE = "registrations"
 NOTICES = "notices"
+_OF_A_NOTICE = frozenset(
+    {"phone", "email", "street_line", "postal_code", "post_office", "address_type"}
+)
 _STATED = (
     "source", "address_type", "street_line", "postal_code", "post_office", "valid_from", "valid_to",
 )  # fmt: skip
@@ -201,7 +204,7 @@ def _with_whose_word(conn: Connection, values: pd.DataFrame, golden: pd.Series) 
     }
     said: list[tuple[object, object, object]] = []
     for field, source, key in values[["field", "source", "source_key"]].itertuples(index=False):
-        if source == NOTICES and key in notices.index:
+        if source == NOTICES and field in _OF_A_NOTICE and key in notices.index:
             notice = notices.loc[key]
             said.append((notice["decided_by"], notice["decided_at"], "notice"))
         else:

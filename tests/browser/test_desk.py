@@ -158,7 +158,7 @@ def test_a_move_told_on_the_phone_is_in_tonights_extract(desk: "Page", there: Se
     changed.first.wait_for()
     desk.get_by_role("main").get_by_role("link", name="Odottavat luovutukset").click()
     assert_goes_out(desk)
-    desk.get_by_role("region", name="Merkkimäki").get_by_role("button").click()
+    desk.get_by_role("article", name="Merkkimäki").get_by_role("button").click()
     said = desk.get_by_role("row").filter(has_text="Puhelinpolku 8")
     assert "asiakkaan ilmoituksesta kirjannut aino.esimerkki" in said.first.inner_text()
 
@@ -166,7 +166,7 @@ def test_a_move_told_on_the_phone_is_in_tonights_extract(desk: "Page", there: Se
 def assert_goes_out(desk: "Page") -> None:
     """Her row stands among what finance hears next, with its new address and whose word that is."""
     desk.get_by_role("button", name=re.compile("^Katso rivit Taloushallinto")).click()
-    row = desk.get_by_role("region", name="Merkkimäki")
+    row = desk.get_by_role("article", name="Merkkimäki")
     row.wait_for()
     assert re.search(
         "katuosoite: ennen .+, nyt Puhelinpolku 8 \\(Asiakkaan oma ilmoitus",
