@@ -39,7 +39,8 @@ LONGEST = (
 )  # fmt: skip
 # Files that look at `lived_in`, which takes a minute to make: one process takes them all.
 LIVED_IN = (
-    "browser/test_dagster.py", "browser/test_desk.py", "cli/test_deliver.py", "cli/test_disclosures.py", "cli/test_operate.py",
+    "browser/test_dagster.py", "browser/test_desk.py", "browser/test_desk_accessible.py",
+    "cli/test_deliver.py", "cli/test_disclosures.py", "cli/test_operate.py",
     "cli/test_quarantine.py", "cli/test_recall.py", "cli/test_steward.py", "leaks/test_canaries.py",
 )  # fmt: skip
 

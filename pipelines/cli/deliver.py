@@ -109,6 +109,8 @@ def preview(
 ) -> None:
     """The rows that the next delivery would carry, and who is held back; nothing is written or sent.
 
+    What has come in since the last night is read first: a customer's notice of five minutes ago is in it.
+
     \b
     Examples:
       hub extract preview finance
@@ -117,8 +119,9 @@ def preview(
     import pandas as pd
 
     from pipelines.cli.steward import acting, records, table
+    from pipelines.steps.foresee_delivery import foresee_delivery
     from pipelines.steps.prepare_case import Asked, preview_case
-    from pipelines.steps.prepare_extract import preview as look
+    from pipelines.store.lock import RunLock
 
     with acting(invocation) as (night, who):
         contract = night.settings.recipients.get(recipient)
@@ -126,7 +129,16 @@ def preview(
             raise click.UsageError(f"recipients are {', '.join(night.settings.recipients)}")
         named = case_of(contract, customer, case, statute, legal_claim)
         if named is None:
-            events, held = look(night, contract, who, why)
+            lock = RunLock(night.engine, invocation.home)
+            try:
+                seen = foresee_delivery(night, contract, who, why, alone=lock.acquire())
+            finally:
+                lock.release()
+            events, held = seen.events[list(contract.columns)], seen.held
+            if not seen.is_read:
+                click.echo(
+                    "another run is under way: shown is what the register held before it", err=True
+                )
         else:
             asked = Asked(customer or "", named, who, why)
             events, held = preview_case(night, contract, asked), pd.DataFrame()

@@ -129,6 +129,7 @@ def find(invocation: Invocation, words: tuple[str, ...], why: str, as_json: bool
 def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     """One customer: each value with the source it came from, roles, points, customer numbers.
 
+    A value that one of our own people entered says so: as the customer's notice or as a correction, by whom and when.
     Below the values stands every address that a source states, with its first day, whoever is believed, and how
     much of the address that stands the post's file knows, or whether its line could be read otherwise.
     Of a point: property, building, connections; `overruled` is what another register says against it.
@@ -145,7 +146,9 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     with acting(invocation) as (night, who):
         found = look(night, number, who, why)
         texts = Texts(night.settings.hub.language)
-    values = found.values[["field", "value", "source", "source_time", "rule"]]
+    values = found.values[
+        ["field", "value", "source", "source_time", "rule", "said_how", "said_by", "said_at"]
+    ]
     roles = found.roles[["role_type", "point_ref", "valid_from", "valid_to", "source", "rule"]]
     points = found.points[["point_ref", "field", "value", "source", "source_time", "rule"]]
     numbers = found.records.loc[found.records["source"] == "registrations", "source_key"]
@@ -176,7 +179,10 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
         click.echo("PROTECTIVE ORDER: no address but a contact address is kept or told")
     why = "why it won"
     click.echo()
-    click.echo(table(values.itertuples(index=False), ("field", "value", "source", "since", why)))
+    whose = ("entered as", "by", "on")
+    click.echo(
+        table(values.itertuples(index=False), ("field", "value", "source", "since", why, *whose))
+    )
     if found.postal_check:
         click.echo(f"\naddress: {texts.say(f'postal_check.{found.postal_check}')}")
     if found.ambiguity:

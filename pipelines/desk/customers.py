@@ -4,7 +4,7 @@ Belongs here: laying a customer out for a browser, reading a notice's form. Does
 be seen (`steps.look`), taking a notice (`steps.decide`), whom to ask (`steps.refresh_address`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -138,12 +138,9 @@ def take(visit: Visit) -> Response:
     if show(visit.night, _number(visit), visit.who, visit.why).golden["protection"] == "on":
         raise Busy(visit.texts.say("desk.second.wanted"))  # an order came in since the preview
     taken = take_notice(visit.night, **_notice(visit), who=visit.who)
+    facts = {"number": visit.form["number"], "purpose": visit.why}
     return visit.page(
-        "done.html",
-        line=visit.texts.say("desk.notice.taken", n=taken),
-        more=visit.texts.say("desk.pair.takes_effect"),
-        back="/customers",
-        back_to=visit.texts.say("desk.customers.back"),
+        "taken.html", notice=taken, facts=facts, refresh=visit.seal("/customer/refresh", facts)
     )
 
 
@@ -223,7 +220,7 @@ def ask_now(visit: Visit) -> Response:
         sources=[(s, visit.title(s)) for s in sources],
         rows=list(_compared(visit, customer, sources)),
         tonight=[
-            (visit.title(name), seen.state, len(seen.events),
+            (visit.title(name), seen.state, visit.rows(seen.events.drop(columns="party_id")),
              [visit.texts.say(f"held.{reason}") for reason in seen.held["reason"]])
             for name, seen in customer.tonight.items()
         ],
@@ -279,6 +276,7 @@ def _shown(
                 "source": visit.title(row["source"]),
                 "since": visit.day(row["source_time"]),
                 "rule": visit.code("rule", row["rule"]),
+                "said": _said(visit, row),
             }
             for row in sorted(
                 held.values.to_dict("records"), key=lambda row: order.get(row["field"], len(order))
@@ -312,6 +310,14 @@ def _shown(
         wrong=wrong or [],
         filled=filled or {},
     )
+
+
+def _said(visit: Visit, row: Mapping[Hashable, Any]) -> str:
+    """Of a value that one of our own people entered: as what, who and when."""
+    if not isinstance(row["said_how"], str):
+        return ""
+    entry = f"desk.customer.said.{row['said_how']}"
+    return visit.texts.say(entry, who=row["said_by"], day=visit.day(row["said_at"]))
 
 
 def _number(visit: Visit) -> str:

@@ -1,19 +1,22 @@
-"""Odottavat luovutukset: what each recipient would be told next, row by row, and who is held back.
+"""Odottavat luovutukset: what each recipient would be told next, row by row and why, and who is held back.
 
-Belongs here: laying a preview out; whoever opens one is logged with each customer in it. Does not belong here: working it
-out (`steps.prepare_extract`), sending.
+Belongs here: laying that out; whoever opens one is logged with each customer in it. Does not belong here: working it out
+(`steps.foresee_delivery`), sending.
 """
+
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 from starlette.responses import Response
 
 from pipelines.desk.forms import FormRefused
-from pipelines.desk.visit import PEOPLE, Page, Visit
-from pipelines.steps.prepare_extract import preview
+from pipelines.desk.visit import PEOPLE, Page, Visit, plain
+from pipelines.steps.foresee_delivery import Awaited, foresee_delivery
 from pipelines.store import deliveries, holdings
 from pipelines.store.engine import reading
 
-_SHOWN = 500
+_SHOWN = 200
+_DAYS = frozenset({"valid_from", "ended_on", "stated_at", "connected_from"})
 
 
 def listed(visit: Visit) -> Response:
@@ -43,23 +46,74 @@ def listed(visit: Visit) -> Response:
 
 
 def one(visit: Visit) -> Response:
-    """POST /delivery: what goes to one recipient next."""
+    """POST /delivery: what goes to one recipient next, what has come in since the night included."""
     name = visit.form.get("recipient", "")
     contract = visit.house.settings.recipients.get(name)
     if contract is None or not contract.configured or contract.population.is_per_case:
         raise FormRefused("unreadable")
-    rows, held = preview(visit.night, contract, visit.who, visit.why)
+    with visit.alone() as is_alone:
+        seen = foresee_delivery(
+            visit.night, contract, visit.who, visit.why, alone=is_alone, most=_SHOWN
+        )
+    with reading(visit.house.engine) as conn:
+        mode = deliveries.mode_of(conn, name, contract.mode)
     return visit.page(
         "delivery.html",
         title=visit.title(name),
-        rows=visit.rows(rows.head(_SHOWN)),
-        count=len(rows),
-        more=len(rows) - _SHOWN,
+        state="waiting" if mode == "live" and seen.is_waiting else mode,
+        seen=seen,
+        day=visit.texts.day(seen.business_date),
+        rows=list(_rows(visit, seen)),
+        more=seen.count - _SHOWN,
         held=[
             (f"P{party}" if pd.notna(party) else "", visit.texts.say(f"held.{reason}"))
-            for party, reason in held[["party_id", "reason"]].head(_SHOWN).itertuples(index=False)
+            for party, reason in seen.held.head(_SHOWN).itertuples(index=False)
         ],
+        more_held=len(seen.held) - _SHOWN,
     )
+
+
+def _rows(visit: Visit, seen: Awaited) -> Iterator[dict[str, object]]:
+    """Each row: whom it is about, what happens, why, and all that is told."""
+    names = seen.names.set_index("party_id")["display_name"].to_dict()
+    why = {key: rows.to_dict("records") for key, rows in seen.why.groupby("row_key", sort=False)}
+    told = seen.events.drop(columns=["row_key", "party_id"])
+    columns = [(column, visit.code("column", column)) for column in told.columns]
+    for key, party, *values in seen.events.itertuples(index=False):
+        row = dict(zip(told.columns, map(plain, values), strict=True))
+        event = row.get("event", "")
+        yield {
+            "number": f"P{party}" if pd.notna(party) else "",
+            "name": plain(names.get(party, "")),
+            "event": visit.code("event", event) if event else "",
+            "why": [_because(visit, row, reason) for reason in why.get(key, [])],
+            "told": [
+                (words, _value(visit, column, row[column]))
+                for column, words in columns
+                if row[column] and column != "event"
+            ],
+        }
+
+
+def _because(visit: Visit, row: Mapping[str, str], reason: Mapping[str, object]) -> str:
+    """One reason in a sentence: what changed from what to what, who said so and when."""
+    column = str(reason["column"])
+    now, before = (_value(visit, column, text) for text in (row[column], plain(reason["before"])))
+    how = "changed" if now and before else "added" if now else "left_out"
+    if pd.isna(reason["before"]):
+        how = "opened"
+    said = visit.texts.say(
+        f"desk.deliveries.{how}", column=visit.code("column", column), before=before, now=now
+    )
+    if pd.isna(reason["source"]):
+        return said
+    whence = [visit.title(reason["source"]), visit.day(reason["source_time"])]
+    rule = visit.code("rule", plain(reason["rule"]))
+    return f"{said} ({' '.join(w for w in whence if w)}: {rule})"
+
+
+def _value(visit: Visit, column: str, text: str) -> str:
+    return visit.texts.day(text) if column in _DAYS and text else text
 
 
 PAGES = (

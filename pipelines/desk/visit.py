@@ -81,6 +81,15 @@ class Visit:
             raise FormRefused("unreadable")
         return chosen
 
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """The run lock, if nobody has it: trying something out is a night in small."""
+        lock = RunLock(self.house.engine, self.house.home)
+        try:
+            yield lock.acquire()
+        finally:
+            lock.release()
+
     def number(self, name: str) -> int:
         """A whole number of the form; raises FormRefused."""
         text = self.form.get(name, "")
@@ -134,15 +143,6 @@ class Visit:
             ]
             for row in told.itertuples(index=False)
         ]
-
-    @contextmanager
-    def alone(self) -> Iterator[bool]:
-        """The run lock, if nobody has it: trying out is a night in small."""
-        lock = RunLock(self.house.engine, self.house.home)
-        try:
-            yield lock.acquire()
-        finally:
-            lock.release()
 
     def bills(
         self, tonight: Mapping[str, Foreseen], as_it_is: Mapping[str, Foreseen]

@@ -114,7 +114,7 @@ def billing_rows(
     """
     begun = roles["valid_from"].isna() | (roles["valid_from"] <= business_date)
     paying = roles[(roles["role_type"] == "payer") & begun]
-    paying = paying.assign(row_key=_row_keys(paying))
+    paying = paying.assign(row_key=row_keys(paying))
     paying["point_ref"] = paying["point_id"].map(points.set_index("point_id")["point_ref"])
     is_open = paying["valid_to"].isna() | (paying["valid_to"] > business_date)
 
@@ -352,7 +352,8 @@ def as_texts(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     return filled.sort_values("row_key").reset_index(drop=True)
 
 
-def _row_keys(roles: pd.DataFrame) -> pd.Series:
+def row_keys(roles: pd.DataFrame) -> pd.Series:
+    """The key of each role's row: its party and its point."""
     return _customer_numbers(roles["party_id"]) + "-" + _customer_numbers(roles["point_id"])
 
 

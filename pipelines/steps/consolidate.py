@@ -28,8 +28,8 @@ from pipelines.domain.schemas import (
 )
 from pipelines.domain.survivorship import golden
 from pipelines.steps.correct import queue_notices_to_sources
-from pipelines.steps.decide import NOTICES
 from pipelines.steps.disown import disown_strangers
+from pipelines.steps.look import NOTICES
 from pipelines.steps.night import Night, StepResult, StepRun, executing
 from pipelines.steps.notify import prepare_recalls, queue_corrections
 from pipelines.steps.place import Placed, forget_refused_places, forget_roles, place

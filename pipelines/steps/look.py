@@ -12,7 +12,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from pipelines.domain import correction
-from pipelines.domain.correction import flat
+from pipelines.domain.correction import flat, standard_fields
 from pipelines.domain.dealings import Balance, balance
 from pipelines.domain.fields import FIELDS
 from pipelines.domain.name_search import NameIndex
@@ -37,10 +37,14 @@ from pipelines.domain.standardise import FINAL_INVOICE_FROM
 from pipelines.domain.survivorship import Policy
 from pipelines.steps.around import Around, NotFound, columns_of, keys_of, unread_field
 from pipelines.steps.night import Night
-from pipelines.store import access, corrections, dealings, frames, nights, quarantine
+from pipelines.store import access, corrections, dealings, frames, judgements, nights, quarantine
 from pipelines.store.engine import transaction
 
 OWN_REGISTER_SOURCE = "registrations"
+NOTICES = "notices"
+_OF_A_NOTICE = frozenset(
+    {"phone", "email", "street_line", "postal_code", "post_office", "address_type"}
+)
 _STATED = (
     "source", "address_type", "street_line", "postal_code", "post_office", "valid_from", "valid_to",
 )  # fmt: skip
@@ -66,6 +70,8 @@ _OF_EVERY_ADDRESS = ("line", "postal_code", "post_office")
 class Customer:
     """One golden customer with where each value came from, roles with their points, and its records.
 
+    values: PROVENANCE, and of each value that one of our own people entered said_by, said_at and said_how: `notice`
+    (taken down from the customer) or `correction` (put in place of what its source had wrong); else null.
     addresses: source, address_type, street_line, postal_code, post_office, valid_from, valid_to: what each source
     says and from when, whoever is believed; of a protected customer the contact address alone. points: point_ref
     and POINT_VALUES of the points of the roles, each value that was overruled beside the one that stands; of a
@@ -180,7 +186,7 @@ def show(night: Night, number: str, who: str, purpose: str) -> Customer:
         orders = dealings.of_parties(conn, ORDERS, key, numbered_by)
         return Customer(
             golden.iloc[0],
-            values,
+            _with_whose_word(conn, values, golden.iloc[0]),
             stated[list(_STATED)].reset_index(drop=True),
             roles.merge(points, on="point_id", how="left"),
             facts,
@@ -190,6 +196,40 @@ def show(night: Night, number: str, who: str, purpose: str) -> Customer:
             orders.sort_values(["ordered_on", "source_key"], ascending=[False, True]),
             **_address_facts(conn, golden.iloc[0], values),
         )
+
+
+def _with_whose_word(conn: Connection, values: pd.DataFrame, golden: pd.Series) -> pd.DataFrame:
+    """The values with said_by, said_at, said_how: whoever of our own people entered one, and when."""
+    taken = judgements.living(conn, values[values["source"] == NOTICES])
+    notices = taken[taken["left_source"] == NOTICES].set_index("left_key")
+    put = corrections.in_force(conn, values.assign(kind="party"))
+    # one that no night has read has not come to this value yet
+    put = put[put["step_run"] <= nights.last_consumed(conn, "standardise")]
+    by_field = {
+        (row["source"], row["source_key"], field): (row["decided_by"], row["decided_at"])
+        for row in put.to_dict("records")
+        if _is_of_the_address(str(row["field"]), golden["address_type"])
+        for field in standard_fields(str(row["field"]))
+    }
+    said: list[tuple[object, object, object]] = []
+    for field, source, key in values[["field", "source", "source_key"]].itertuples(index=False):
+        if source == NOTICES and field in _OF_A_NOTICE and key in notices.index:
+            notice = notices.loc[key]
+            said.append((notice["decided_by"], notice["decided_at"], "notice"))
+        else:
+            who, at = by_field.get((source, key, field), (None, None))
+            said.append((who, at, "correction" if who else None))
+    columns = ["said_by", "said_at", "said_how"]
+    return values.join(pd.DataFrame(said, values.index, columns, dtype=object))
+
+
+def _is_of_the_address(path: str, address_type: object) -> bool:
+    """Whether a corrected field is none of an address, or may be of the one of this type."""
+    top, _, rest = path.partition(".")
+    which = rest.partition(".")[0]
+    return top != "final_invoice" and (
+        top != "addresses" or which.isdigit() or which == address_type
+    )
 
 
 def _address_facts(

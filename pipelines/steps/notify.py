@@ -19,7 +19,8 @@ from pipelines.domain.notification import address_parts, carried
 from pipelines.domain.schemas import GOLDEN, PARTY_RECORDS
 from pipelines.settings import RecipientContract
 from pipelines.steps.around import NotFound, has_token
-from pipelines.steps.decide import NOTICES, Undecidable
+from pipelines.steps.decide import Undecidable
+from pipelines.steps.look import NOTICES
 from pipelines.steps.night import Night, instant
 from pipelines.store import (
     access,

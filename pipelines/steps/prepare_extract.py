@@ -20,7 +20,7 @@ from pipelines.settings import RecipientContract
 from pipelines.steps.find_differences import compiled, find_differences
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing, rehearsing
 from pipelines.steps.settle import settle
-from pipelines.store import access, deliveries, disclosures, holdings
+from pipelines.store import deliveries, disclosures, holdings
 from pipelines.store.engine import transaction
 
 EXTRACT_CHECKS = ("nobody_held_back",)
@@ -90,24 +90,6 @@ def prepare_extract(
             ),
         ),
     )
-
-
-def preview(
-    night: Night, contract: RecipientContract, who: str, why: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What the next delivery would carry and who would be held back; nothing is written but who looked."""
-    with rehearsing(night, f"extract:{contract.recipient}") as step:
-        found = find_differences(step, night, contract)
-        events, held = found.events, found.held
-        standing = holdings.held(step.conn, contract.recipient)
-        unsendable = standing.loc[standing["reason"] == "unsendable", ["party_id", "reason"]]
-        held = pd.concat([held, unsendable], ignore_index=True)
-    with transaction(night.engine) as conn:
-        people = list(events["party_id"].drop_duplicates())
-        access.record_many(
-            conn, night.now(), who, f"extract preview {contract.recipient}", people, why
-        )
-    return events[list(contract.columns)], held
 
 
 def foresee(

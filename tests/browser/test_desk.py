@@ -1,4 +1,4 @@
-"""The desk in a real browser, in Finnish: a pair kept apart, a notice taken, a refused row left out; and how it looks.
+"""The desk in a real browser, in Finnish: a pair kept apart, a move told on the phone, a refused row left out; how it looks.
 
 Runs where HUB_TEST_CHROMIUM names a Chromium. Served in the process of `hub ui`, behind the gate, so that what the
 server logs is read too.
@@ -68,6 +68,19 @@ def desk(page: "Page", there: Served) -> "Page":
     return page
 
 
+def tab_to(desk: "Page", name: str) -> None:
+    """Tab forward until the element of that name has the focus."""
+    for _ in range(200):
+        desk.keyboard.press("Tab")
+        focused = desk.evaluate(
+            "() => { const e = document.activeElement; return (e.labels && e.labels.length"
+            " ? e.labels[0].textContent : e.textContent).trim(); }"
+        )
+        if focused.startswith(name):
+            return
+    raise AssertionError(f"the keyboard does not reach {name}")
+
+
 def test_a_pair_is_kept_apart(desk: "Page", there: Served) -> None:
     desk.get_by_role("link", name="Parit", exact=True).click()
     desk.get_by_role("button", name=re.compile(r"^Pari \d+$")).first.click()
@@ -90,29 +103,76 @@ def test_a_notice_is_taken_with_the_keyboard_alone(desk: "Page", there: Served) 
     desk.keyboard.press("Enter")
     desk.get_by_text("Löytyi: 1").wait_for()
 
-    def tab_to(name: str) -> None:
-        """Tab forward until the element of that name has the focus."""
-        for _ in range(60):
-            desk.keyboard.press("Tab")
-            focused = desk.evaluate(
-                "() => { const e = document.activeElement; return (e.labels && e.labels.length"
-                " ? e.labels[0].textContent : e.textContent).trim(); }"
-            )
-            if focused.startswith(name):
-                return
-        raise AssertionError(f"the keyboard does not reach {name}")
-
-    tab_to("Merkkimäki")
+    tab_to(desk, "Merkkimäki")
     desk.keyboard.press("Enter")
     desk.get_by_role("heading", name="Kirjaa asiakkaan ilmoitus").wait_for()
-    tab_to("Puhelin")
+    tab_to(desk, "Puhelin")
     desk.keyboard.type("050 5557394")
-    tab_to("Katso ensin vaikutus")
+    tab_to(desk, "Katso ensin vaikutus")
     desk.keyboard.press("Enter")
     desk.get_by_role("heading", name="Kirjataanko tämä?").wait_for()
-    tab_to("Vahvista")
+    tab_to(desk, "Vahvista")
     desk.keyboard.press("Enter")
     desk.get_by_role("status").get_by_text("on kirjattu").wait_for()
+
+
+def test_a_pair_is_kept_apart_with_the_keyboard_alone(desk: "Page", there: Served) -> None:
+    """Tab, Enter, Space, and an arrow within the choice, as browsers have it."""
+    desk.goto(f"{there.url}/desk/pairs")
+    tab_to(desk, "Pari ")
+    desk.keyboard.press("Enter")
+    desk.get_by_role("heading", level=1, name="Pari ").wait_for()
+    tab_to(desk, "Sama asiakas")
+    desk.keyboard.press("ArrowDown")
+    tab_to(desk, "Perustelu")
+    desk.keyboard.type("kysytty puhelimessa")
+    tab_to(desk, "Katso ensin vaikutus")
+    desk.keyboard.press("Space")
+    desk.get_by_text("Ne pysyvät erillään").wait_for()
+    tab_to(desk, "Vahvista")
+    desk.keyboard.press("Space")
+    desk.get_by_role("status").get_by_text("kirjattu").wait_for()
+
+
+def test_a_move_told_on_the_phone_is_in_tonights_extract(desk: "Page", there: Served) -> None:
+    """The name typed with a slip and the other way round; a new address; refreshed; what goes out, and why."""
+    desk.goto(f"{there.url}/desk/customers")
+    desk.get_by_label("Nimi tai asiakasnumero").fill("kanaritta merkkimaki")
+    desk.get_by_role("button", name="Hae").click()
+    desk.get_by_role("button", name="Merkkimäki").click()
+    desk.get_by_label("Katuosoite").fill("Puhelinpolku 8")
+    desk.get_by_label("Postinumero").fill("31640")
+    desk.get_by_label("Postitoimipaikka").fill("Humppila")
+    desk.get_by_role("button", name="Katso ensin vaikutus").click()
+    desk.get_by_text("Puhelinpolku 8, 31640 Humppila").wait_for()
+    desk.get_by_role("button", name="Vahvista").click()
+    desk.get_by_role("status").get_by_text("on kirjattu").wait_for()
+
+    desk.get_by_role("link", name="Odottavat luovutukset").last.click()
+    assert_goes_out(desk)
+    desk.go_back()
+    desk.go_back()
+    # the registers of this town have gone: nobody answers, and what she said counts all the same
+    desk.get_by_role("button", name="Päivitä nyt rekistereistä").click()
+    changed = desk.get_by_role("row").filter(has_text="muuttui").filter(has_text="Puhelinpolku 8")
+    changed.first.wait_for()
+    desk.get_by_role("main").get_by_role("link", name="Odottavat luovutukset").click()
+    assert_goes_out(desk)
+    desk.get_by_role("article", name="Merkkimäki").get_by_role("button").click()
+    said = desk.get_by_role("row").filter(has_text="Puhelinpolku 8")
+    assert "asiakkaan ilmoituksesta kirjannut aino.esimerkki" in said.first.inner_text()
+
+
+def assert_goes_out(desk: "Page") -> None:
+    """Her row stands among what finance hears next, with its new address and whose word that is."""
+    desk.get_by_role("button", name=re.compile("^Katso rivit Taloushallinto")).click()
+    row = desk.get_by_role("article", name="Merkkimäki")
+    row.wait_for()
+    assert re.search(
+        "katuosoite: ennen .+, nyt Puhelinpolku 8 \\(Asiakkaan oma ilmoitus",
+        row.inner_text(),
+        re.IGNORECASE,
+    )
 
 
 def test_a_refused_row_is_left_out(desk: "Page", there: Served) -> None:

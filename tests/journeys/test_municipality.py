@@ -22,7 +22,7 @@ from pipelines.domain.schemas import (
     PROVENANCE,
     ROLES,
 )
-from pipelines.steps.prepare_extract import preview
+from pipelines.steps.foresee_delivery import foresee_delivery
 from pipelines.store import deliveries, holdings
 from pipelines.store.engine import transaction
 from pipelines.story import traces
@@ -277,9 +277,10 @@ def test_a_preview_shows_the_contracts_columns_and_sends_nothing(corrected: Corr
     with hub.opened() as house:
         contract = house.settings.recipients[MUNICIPALITY]
         night = house.night(hub.town.today)
-        rows, held = preview(night, contract, "clerk", "a test")
-    assert list(rows.columns) == ["record_key", "field", "value", "reason", "stated_at"]
-    assert (len(held), len(hub.inbox(MUNICIPALITY))) == (0, before)
+        seen = foresee_delivery(night, contract, "clerk", "a test", alone=True)
+    told = ["record_key", "field", "value", "reason", "stated_at"]
+    assert list(seen.events.columns) == ["row_key", "party_id", *told]
+    assert (len(seen.held), len(hub.inbox(MUNICIPALITY))) == (0, before)
 
 
 # --- a drop that is not as agreed -------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from pipelines.settings import Settings, load_settings
 from pipelines.steps.consolidate import consolidate
 from pipelines.steps.match import match
 from pipelines.steps.night import LogKeys, Night, StepRun, executing
-from pipelines.steps.prepare_extract import prepare_extract, preview
+from pipelines.steps.prepare_extract import foresee, prepare_extract
 from pipelines.steps.propose import propose
 from pipelines.store import frames, holdings, linkage, proposals, quarantine
 from pipelines.store.backup import backup, restore
@@ -163,7 +163,7 @@ class Registers:
     def tell_finance(self) -> list[tuple[str, str]]:
         """What finance would hear tonight (event, name), and from then on knows."""
         finance = self.settings.recipients["finance"]
-        events, _ = preview(self.hub(), finance, "steward", "test")
+        events = foresee(self.hub(), finance).events.drop(columns="party_id")
         prepare_extract(self.hub(), finance, lambda: pytest.fail("nothing is sent in shadow"))
         points = self.table(GOLDEN_POINTS).set_index("point_ref")["point_id"]
         rows = [dict(row) for row in events.to_dict("records")]
