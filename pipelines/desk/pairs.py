@@ -19,7 +19,7 @@ from pipelines.steps.judge import Verdict, judge
 from pipelines.steps.lay_open import Row
 from pipelines.steps.review import Opened, show, waiting
 
-_SHOWN = 100
+_SHOWN = 50
 
 
 def queue(visit: Visit) -> Response:

@@ -121,6 +121,21 @@ def golden_points(
     )
 
 
+def overruled(
+    own: pd.DataFrame, places: pd.DataFrame, tied: pd.DataFrame, policy: Policy
+) -> pd.DataFrame:
+    """What registers state against the values that stand: `golden_points(…).overruled` alone."""
+    if tied.empty:
+        return POINT_VALUES.empty()  # the own register does not contradict itself
+    heard = _dated_as_believed(
+        pd.concat([_spoken_by(own), _speakers(own, places, tied)], ignore_index=True), policy
+    )
+    # who is alone in stating something is not contradicted
+    units = [unit for unit in _UNITS if heard[unit].notna().sum() > 1]
+    parts = [_overruled(heard, _winners(heard, unit, policy), unit, policy) for unit in units]
+    return _sorted_values(parts) if parts else POINT_VALUES.empty()
+
+
 def _spoken_by(own: pd.DataFrame) -> pd.DataFrame:
     return own[[*POINTS.columns, "point_id"]]
 

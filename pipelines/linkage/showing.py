@@ -4,7 +4,7 @@ Belongs here: turning record numbers back into the file's ids and values. Does n
 (`texts`), the terminal (`cli`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,21 +89,32 @@ def explained(
 
 def evidence_of(part: Compared, pattern: int, fit: mixture.Fit) -> list[tuple[str, str]]:
     """What a pattern of a kind shows, fact by fact, against the likeliest other class."""
-    evidence, row = EVIDENCE[part.table], part.levels.iloc[[pattern]]
-    levels = {fact: names[int(row[fact].iloc[0])] for fact, names in evidence.levels.items()}
-    others = posterior(part, fit)[pattern].copy()
-    others[SAME] = -1.0
-    rival = int(others.argmax())
-    logs = fit.by_fact(row)
-    shown = []
-    for name, facts in evidence.together.items():
-        said = phrase(levels, facts)
-        if said:
-            log_odds = logs[name][0, SAME] - logs[name][0, rival]
-            shown.append((said, strength(float(np.exp(log_odds)))))
-    guards = rules.guards(part.table, row)
-    shown += [(GUARDS[name], "guard") for name, holds in guards.items() if holds[0]]
-    return shown
+    return evidence_of_each(part, [pattern], fit)[0]
+
+
+def evidence_of_each(
+    part: Compared, asked: Sequence[int], fit: mixture.Fit
+) -> list[list[tuple[str, str]]]:
+    """What each of some patterns of a kind shows (`evidence_of`), weighed at once."""
+    evidence, rows = EVIDENCE[part.table], part.levels.iloc[list(asked)]
+    others = posterior(part, fit)[list(asked)]
+    others[:, SAME] = -1.0
+    rival = others.argmax(axis=1)
+    logs = fit.by_fact(rows)
+    guards = rules.guards(part.table, rows)
+    numbers = {fact: rows[fact].tolist() for fact in evidence.levels}
+    found = []
+    for n in range(len(rows)):
+        levels = {fact: names[int(numbers[fact][n])] for fact, names in evidence.levels.items()}
+        shown = []
+        for name, facts in evidence.together.items():
+            said = phrase(levels, facts)
+            if said:
+                log_odds = logs[name][n, SAME] - logs[name][n, rival[n]]
+                shown.append((said, strength(float(np.exp(log_odds)))))
+        shown += [(GUARDS[name], "guard") for name, holds in guards.items() if holds[n]]
+        found.append(shown)
+    return found
 
 
 def _side_by_side(

@@ -43,9 +43,11 @@ def foresee_verdict(
         done = judge(night, review_no, None, verdict, who=who, why=why, authority=authority)
         before = done.outlook.parties
         as_it_is = told_of(night, before)
+        # forgotten by the night with a record that has no role left
+        records = _records_of(night, done.judgement_no)
         match(night)
         consolidate(night)
-        parties = _parties_of(night, done.judgement_no)
+        parties = _parties_of(night, records)
         tonight = told_of(night, sorted({*before, *parties}))
     with transaction(night.engine) as conn:
         for party in before:
@@ -63,15 +65,22 @@ def told_of(night: Night, parties: Sequence[int]) -> dict[str, Foreseen]:
     }
 
 
-def _parties_of(night: Night, judgement_no: int) -> tuple[int, ...]:
-    """The customers of a judged pair's two records as they now stand."""
+def _records_of(night: Night, judgement_no: int) -> pd.DataFrame:
+    """The two records of a judged pair."""
     with transaction(night.engine) as conn:
         pair = judgements.given(conn, judgement_no)
-        if pair is None:
-            raise NotFound(f"decision {judgement_no} is not there")
-        sides = [
+    if pair is None:
+        raise NotFound(f"decision {judgement_no} is not there")
+    return pd.DataFrame(
+        [
             {"source": pair[f"{side}_source"], "source_key": pair[f"{side}_key"]}
             for side in ("left", "right")
         ]
-        held = frames.read_matching(conn, PARTY_RECORDS, pd.DataFrame(sides), RECORD)
+    )
+
+
+def _parties_of(night: Night, records: pd.DataFrame) -> tuple[int, ...]:
+    """The customers that two records now belong to; none of one that is nobody's any more."""
+    with transaction(night.engine) as conn:
+        held = frames.read_matching(conn, PARTY_RECORDS, records, RECORD)
     return tuple(sorted(set(held["party_id"].astype(int))))

@@ -21,7 +21,7 @@ from pipelines.domain.schemas import ADDRESSES, ROLES
 from pipelines.domain.wording import STRENGTHS, without_whereabouts
 from pipelines.linkage.matcher import Compared
 from pipelines.linkage.model import Model
-from pipelines.linkage.showing import evidence_of
+from pipelines.linkage.showing import evidence_of_each
 from pipelines.steps.around import RECORD, Around, Pair, keys_of
 from pipelines.store import frames, linkage
 from pipelines.store.judgements import RecordKey
@@ -100,36 +100,60 @@ def weighed(conn: Connection, pairs: Sequence[Pair], around: Around) -> list[Wei
     numbers = [tuple(sorted(around.number.get(record, -1) for record in pair)) for pair in pairs]
     asked = np.unique(np.array([n for both in numbers for n in both], dtype=np.int64))
     held = linkage.pairs_of(conn, asked)
-    rows = {(int(r["left_no"]), int(r["right_no"])): r for _, r in held.iterrows()}
-    return [
-        _as_weighed(rows[both], model, any(map(around.is_protected, pair)))
-        if both in rows
-        else None
-        for pair, both in zip(pairs, numbers, strict=True)
-    ]
+    protected = {
+        both: any(map(around.is_protected, pair)) for both, pair in zip(numbers, pairs, strict=True)
+    }
+    found = _as_weighed(held, model, protected)
+    return [found.get(both) for both in numbers]
 
 
-def _as_weighed(row: pd.Series, model: Model | None, is_protected: bool) -> Weighed:
-    table, score = str(row["party_type"]), float(row["score"])
-    if model is None:
-        return Weighed(score)
-    sides = (
-        np.array([int(row[name])], dtype=np.int64) for name in ("left_no", "right_no", "pattern")
-    )
+def _as_weighed(
+    held: pd.DataFrame, model: Model | None, protected: Mapping[tuple[int, ...], bool]
+) -> dict[tuple[int, ...], Weighed]:
+    """Kept pairs by their records' numbers, those that were asked for, all of one kind weighed at once."""
+    found: dict[tuple[int, ...], Weighed] = {}
+    for kind, every in held.groupby("party_type"):
+        keys = list(zip(every["left_no"].astype(int), every["right_no"].astype(int), strict=True))
+        is_asked = [key in protected for key in keys]
+        rows, asked = every[is_asked], [key for key in keys if key in protected]
+        scores = dict(zip(asked, rows["score"].astype(float), strict=True))
+        if model is None:
+            found |= {key: Weighed(score) for key, score in scores.items()}
+        elif asked:
+            found |= _shown(str(kind), rows, asked, scores, model, protected)
+    return found
+
+
+def _shown(
+    table: str,
+    rows: pd.DataFrame,
+    asked: Sequence[tuple[int, int]],
+    scores: Mapping[tuple[int, int], float],
+    model: Model,
+    protected: Mapping[tuple[int, ...], bool],
+) -> dict[tuple[int, int], Weighed]:
+    """What the model in force shows of some kept pairs of a kind."""
+    sides = (rows[name].to_numpy(dtype=np.int64) for name in ("left_no", "right_no", "pattern"))
     part = Compared.of(table, *sides)
-    shown = evidence_of(part, 0, model.fits[table])
-    evidence = [(said, weight) for said, weight in shown if weight in STRENGTHS]
-    evidence.sort(key=lambda piece: STRENGTHS.index(piece[1]))
-    guards = [said.partition(".")[2] for said, _ in shown if said.startswith("guard.")]
-    return Weighed(
-        score=score,
-        levels={
-            f: names[int(part.levels[f].iloc[0])] for f, names in EVIDENCE[table].levels.items()
-        },
-        evidence=_told(evidence, is_protected),
-        guards=tuple(name for name in guards if not (is_protected and name in _TELLING)),
-        is_current=True,
-    )
+    each = evidence_of_each(part, range(len(part.levels)), model.fits[table])
+    levels = [
+        {f: names[int(row[f])] for f, names in EVIDENCE[table].levels.items()}
+        for row in part.levels.to_dict("records")
+    ]
+    found = {}
+    for key, pattern in zip(asked, part.pattern.tolist(), strict=True):
+        shown, is_protected = each[pattern], protected[key]
+        evidence = [(said, weight) for said, weight in shown if weight in STRENGTHS]
+        evidence.sort(key=lambda piece: STRENGTHS.index(piece[1]))
+        guards = [said.partition(".")[2] for said, _ in shown if said.startswith("guard.")]
+        found[key] = Weighed(
+            score=scores[key],
+            levels=levels[pattern],
+            evidence=_told(evidence, is_protected),
+            guards=tuple(name for name in guards if not (is_protected and name in _TELLING)),
+            is_current=True,
+        )
+    return found
 
 
 def _told(

@@ -16,7 +16,7 @@ from pipelines.domain.correction import flat, standard_fields
 from pipelines.domain.dealings import Balance, balance
 from pipelines.domain.fields import FIELDS
 from pipelines.domain.name_search import NameIndex
-from pipelines.domain.points import OWN_REGISTER, golden_points
+from pipelines.domain.points import OWN_REGISTER, overruled
 from pipelines.domain.schemas import (
     ADDRESSES,
     GOLDEN,
@@ -258,7 +258,7 @@ def _facts(conn: Connection, points: pd.DataFrame, policy: Policy) -> pd.DataFra
     facts = pd.concat(
         [
             frames.read_matching(conn, POINT_VALUES, points, ("point_id",)),
-            golden_points(numbered, places, tied, policy).overruled,
+            overruled(numbered, places, tied, policy),
         ]
     )
     named = facts.merge(points[["point_id", "point_ref"]], on="point_id")

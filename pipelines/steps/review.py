@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from pipelines.domain.judgements import PAIR
 from pipelines.domain.wording import picture
 from pipelines.steps import lay_open
-from pipelines.steps.around import Around, NotFound, Pair, record_of
+from pipelines.steps.around import RECORD, Around, NotFound, Pair, record_of
 from pipelines.steps.lay_open import Outlook, Row, Side, Weighed
 from pipelines.steps.night import Night
 from pipelines.store import access, judgements
@@ -71,10 +71,13 @@ def waiting(night: Night, most: int) -> tuple[list[Waiting], int]:
         pairs = [_records_of(row) for _, row in shown.iterrows()]
         around = Around(conn, [record for pair in pairs for record in pair])
         weighed = lay_open.weighed(conn, pairs, around)
+        judged = judgements.living(conn, _records_in(pairs))
+        said_of = {_records_of(row): row for _, row in judged.iterrows()}
         listed = []
         for (_, row), pair, found in zip(shown.iterrows(), pairs, weighed, strict=True):
-            said = _standing(conn, pair, around)
-            unsure = (said.who, said.at) if said and said.verdict == "unsure" else None
+            said = said_of.get(pair)
+            is_unsure = said is not None and said["verdict"] == "unsure"
+            unsure = (str(said["decided_by"]), str(said["decided_at"])) if is_unsure else None
             listed.append(
                 Waiting(
                     int(row["review_no"]), around.kind(pair[0]), around.together(pair),
@@ -82,6 +85,10 @@ def waiting(night: Night, most: int) -> tuple[list[Waiting], int]:
                 )
             )  # fmt: skip
     return listed, len(queue)
+
+
+def _records_in(pairs: Sequence[Pair]) -> pd.DataFrame:
+    return pd.DataFrame([record for pair in pairs for record in pair], columns=list(RECORD))
 
 
 def decided(

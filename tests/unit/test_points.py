@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from pipelines.domain.points import GoldenPoints, golden_points, ties
+from pipelines.domain.points import GoldenPoints, golden_points, overruled, ties
 from pipelines.domain.schemas import POINTS
 from pipelines.domain.survivorship import Policy
 
@@ -30,6 +30,15 @@ HOME, BARN, MILL = "900000759J", "9000007604", "9000007615"
 PLOT, PARCEL, OTHER_PLOT = "10340100010023", "10340100010024", "10340100010099"
 Row = Mapping[str, object]
 ANY = settings(deadline=None, max_examples=25)
+
+
+def whole(
+    own: pd.DataFrame, places: pd.DataFrame, tied: pd.DataFrame, policy: Policy
+) -> GoldenPoints:
+    """Points as consolidating makes them; what is overruled is the same when it is asked for alone."""
+    found = golden_points(own, places, tied, policy)
+    assert_frame_equal(overruled(own, places, tied, policy), found.overruled)
+    return found
 
 
 def point(number: int, **facts: object) -> Row:
@@ -57,7 +66,7 @@ def tie(points: Sequence[Row], places: Sequence[Row]) -> set[tuple[str, int, str
 
 def told(points: Sequence[Row], places: Sequence[Row]) -> GoldenPoints:
     own, others = ours(points), POINTS.frame(places)
-    return golden_points(own, others, ties(own, others, POLICY), POLICY)
+    return whole(own, others, ties(own, others, POLICY), POLICY)
 
 
 def fact(found: GoldenPoints, field: str, number: int = 1) -> tuple[str, str, str] | None:
@@ -281,7 +290,7 @@ def permit_system(key: str, **facts: object) -> Row:
 
 def told_by_both(points: Sequence[Row], *places: Row) -> GoldenPoints:
     own, others = ours(points), POINTS.frame(places)
-    return golden_points(own, others, ties(own, others, BOTH), BOTH)
+    return whole(own, others, ties(own, others, BOTH), BOTH)
 
 
 def test_two_registers_of_one_building_are_one_point_with_an_owner_for_every_fact() -> None:
