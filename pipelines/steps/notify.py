@@ -112,7 +112,7 @@ def prepare_recalls(conn: Connection, night: Night, parties: Iterable[int]) -> i
 def queue_corrections(conn: Connection, night: Night, vault: Vault, wrong: pd.DataFrame) -> int:
     """One notice to each who was told a wrong value, and one to who supplied it (R43); returns how many are new.
 
-    wrong: `domain.notification.wrong_values`. Called in the transaction that puts the right value in its place.
+    wrong: `domain.notification.WRONG`; where its source is null nobody supplied it in error. Called in the transaction that puts the right value in its place.
     """
     fresh: list[Wanted] = []
     events = wrong[["party_id", "cause"]].drop_duplicates()

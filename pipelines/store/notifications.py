@@ -24,6 +24,7 @@ from pipelines.store.tables import (
     landing_record,
     notification,
     party_redirect,
+    told_row,
 )
 
 OPEN = ("prepared", "approved")
@@ -57,6 +58,17 @@ def correcting_records(conn: Connection, source: str) -> pd.DataFrame:
         select(landing_record.c.source, landing_record.c.source_key).where(
             landing_record.c.source == source, marked
         ),
+    )
+
+
+def anybody_told(conn: Connection, parties: pd.DataFrame) -> bool:
+    """Whether a row about one of these parties (party_id) was ever frozen for, or is held by, a recipient."""
+    return any(
+        conn.scalar(
+            select(table.c.party_id).where(frames.matching(conn, table, parties, ("party_id",))).limit(1)
+        )
+        is not None
+        for table in (delivery_row, told_row)
     )
 
 
