@@ -1,7 +1,11 @@
-"""Omat päätökseni: the verdicts that stand in one's own name, and taking one back.
+"""Omat päätökseni: what one has decided that can still be taken back, and taking it back.
 
-Belongs here: whose they are, undoing one. Does not belong here: what undoing does (`steps.judge`).
+Belongs here: whose decisions they are, saying before one is taken back whether others have been told of it. Does not
+belong here: what taking back does (`steps.judge`, `steps.correct`), who hears of it (`steps.notify`).
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
@@ -9,44 +13,108 @@ from pipelines.desk import second
 from pipelines.desk.forms import FormRefused
 from pipelines.desk.visit import PEOPLE, Page, Visit
 from pipelines.steps.around import NotFound
-from pipelines.steps.decide import Undecidable
+from pipelines.steps.correct import OwnAct, own_acts
+from pipelines.steps.correct import undo as undo_refused
+from pipelines.steps.decide import NOTICES, Undecidable
+from pipelines.steps.foresee_undo import Aftermath, foresee_undo, how_far
 from pipelines.steps.judge import undo
 from pipelines.steps.review import Decided, decided, show
 
 _SHOWN = 200
 
 
+@dataclass(frozen=True)
+class Own:
+    """A decision of one's own. path: of the page that says what taking it back would be."""
+
+    path: str
+    number: int
+    title: str
+    about: str
+    at: str
+    why: str
+
+
+def _pairs(visit: Visit) -> list[Own]:
+    return [
+        Own(
+            "/mine/undo", one.judgement_no, _title(visit, one),
+            " – ".join(map(visit.record, (one.left, one.right))), one.at,
+            one.why + (f" ({one.authority})" if one.authority else ""),
+        )
+        for one in _own(visit)
+    ]  # fmt: skip
+
+
+def _title(visit: Visit, one: Decided) -> str:
+    if _notice_in(one):
+        return visit.texts.say("desk.mine.notice", n=_notice_in(one))
+    verdict = visit.texts.say(f"verdict.{one.verdict}")
+    return visit.texts.say("desk.mine.pair", n=one.judgement_no, verdict=verdict)
+
+
+def _notice_in(one: Decided) -> str:
+    """The number of the customer's notice that a verdict ties to its customer; none of any other verdict."""
+    sides = (side.partition(":") for side in (one.left, one.right))
+    return next((key for source, _, key in sides if source == NOTICES), "")
+
+
+def _refused(visit: Visit) -> list[Own]:
+    return [
+        Own(
+            "/mine/refused", act.quarantine_id,
+            visit.texts.say(f"desk.mine.{act.state}", n=act.quarantine_id),
+            f"{visit.title(act.source)}: {visit.texts.refusal(act.rule, act.reason)}", act.at, act.why,
+        )
+        for act in own_acts(visit.night, visit.who)
+    ]  # fmt: skip
+
+
+KINDS: tuple[Callable[[Visit], list[Own]], ...] = (_pairs, _refused)
+"""What can be taken back here: each finds one's own of a kind, newest first, and names the page that takes it back."""
+
+
 def listed(visit: Visit) -> Response:
-    """GET /mine: verdicts of whoever asks, newest first; records are named as a steward writes them."""
-    return visit.page("mine.html", rows=_own(visit))
+    """GET /mine: what whoever asks has decided and can take back, newest first."""
+    rows = [own for kind in KINDS for own in kind(visit)]
+    return visit.page("mine.html", rows=sorted(rows, key=lambda own: own.at, reverse=True))
+
+
+# ---- a verdict on a pair, or a notice tied to its customer by one
 
 
 def sure(visit: Visit) -> Response:
-    """POST /mine/undo: what taking back does, and why it is done."""
-    number, reason = visit.number("number"), visit.form.get("reason", "")
-    (one,) = [d for d in _own(visit) if d.judgement_no == number] or _nothing(number)
-    facts = {"number": str(number), "reason": reason}
+    """POST /mine/undo: whether it is as if it had never been, or a correction; and who hears of it."""
+    number, reason = visit.number("number"), _reason(visit)
+    one = _mine(visit, number)
+    standing = how_far(visit.night, number)
+    aftermath: Aftermath | None = None
+    if standing.reach != "unread":
+        with visit.alone() as is_alone:
+            if is_alone:
+                aftermath = foresee_undo(visit.night, number, who=visit.who, why=reason)
+    facts = {"number": str(number), "reason": reason, "told": str(standing.deliveries)}
     is_protected = _is_protected(visit, one)
     act = "/mine/ask" if is_protected else "/mine/undone"
     return visit.page(
-        "undo.html", one=one, reason=reason, facts=facts, act=act, is_protected=is_protected,
-        seal=visit.seal(act, facts),
+        "undo.html", title=_title(visit, one), reason=reason, standing=standing, aftermath=aftermath,
+        is_correction=standing.reach == "told" and (aftermath is None or bool(aftermath.notices)),
+        facts=facts, act=act, is_protected=is_protected, seal=visit.seal(act, facts),
     )  # fmt: skip
 
 
 def take_back(visit: Visit) -> Response:
     """POST /mine/undone."""
-    number, reason = visit.number("number"), visit.form.get("reason", "")
-    if not reason:
-        raise FormRefused("unreadable")
-    (one,) = [d for d in _own(visit) if d.judgement_no == number] or _nothing(number)
-    if _is_protected(visit, one):  # an order has come in since the preview
+    number, reason = visit.number("number"), _reason(visit)
+    if _is_protected(visit, _mine(visit, number)):  # an order has come in since the preview
         raise Undecidable(visit.texts.say("desk.second.wanted"))
+    standing = _as_shown(visit, number)
     done = undo(visit.night, number, who=visit.who, why=reason)
+    reach = "told" if standing else "untold"
     return visit.page(
         "done.html",
         line=visit.texts.say("review.undone", n=number, by=done.judgement_no),
-        more=visit.texts.say("review.after_undoing"),
+        more=visit.texts.say(f"desk.undo.after_{reach}"),
         back="/mine",
         back_to=visit.texts.say("desk.page.mine"),
     )
@@ -54,7 +122,16 @@ def take_back(visit: Visit) -> Response:
 
 def ask(visit: Visit) -> Response:
     """POST /mine/ask: of a pair with a protective order a second person decides, on taking back too."""
+    _as_shown(visit, visit.number("number"))
     return second.ask(visit, "undo", dict(visit.form))
+
+
+def _as_shown(visit: Visit, number: int) -> int:
+    """How many deliveries have told of it; Undecidable when another one has since the preview."""
+    told = how_far(visit.night, number).deliveries
+    if told != visit.number("told"):
+        raise Undecidable(visit.texts.say("desk.undo.moved"))
+    return told
 
 
 def _is_protected(visit: Visit, one: Decided) -> bool:
@@ -66,13 +143,61 @@ def _own(visit: Visit) -> list[Decided]:
     return found
 
 
-def _nothing(number: int) -> list[Decided]:
-    raise NotFound(f"no decision {number} stands in your name")
+def _mine(visit: Visit, number: int) -> Decided:
+    for one in _own(visit):
+        if one.judgement_no == number:
+            return one
+    raise NotFound(visit.texts.say("desk.mine.not_yours", n=number))
 
 
+# ---- an act on a refused record
+
+
+def sure_of_refused(visit: Visit) -> Response:
+    """POST /mine/refused: the record waits in quarantine again."""
+    number, reason = visit.number("number"), _reason(visit)
+    act = _own_act(visit, number)
+    facts = {"number": str(number), "reason": reason}
+    return visit.page(
+        "undo_refused.html", title=visit.texts.say(f"desk.mine.{act.state}", n=number), reason=reason,
+        facts=facts, seal=visit.seal("/mine/reopened", facts),
+    )  # fmt: skip
+
+
+def reopen(visit: Visit) -> Response:
+    """POST /mine/reopened."""
+    number = visit.number("number")
+    _own_act(visit, number)
+    undo_refused(visit.night, number, visit.who, _reason(visit))
+    return visit.page(
+        "done.html",
+        line=visit.texts.say("desk.mine.reopened", n=number),
+        more="",
+        back="/quarantine",
+        back_to=visit.texts.say("desk.quarantine.back"),
+    )
+
+
+def _own_act(visit: Visit, number: int) -> OwnAct:
+    for act in own_acts(visit.night, visit.who):
+        if act.quarantine_id == number:
+            return act
+    raise NotFound(visit.texts.say("desk.mine.not_yours", n=number))
+
+
+def _reason(visit: Visit) -> str:
+    reason = visit.form.get("reason", "")
+    if not reason:
+        raise FormRefused("unreadable")
+    return reason
+
+
+_SEALED = ("number", "reason", "told")
 PAGES = (
     Page("GET", "/mine", PEOPLE, listed),
     Page("POST", "/mine/undo", PEOPLE, sure),
-    Page("POST", "/mine/undone", PEOPLE, take_back, ("number", "reason")),
-    Page("POST", "/mine/ask", PEOPLE, ask, ("number", "reason")),
+    Page("POST", "/mine/undone", PEOPLE, take_back, _SEALED),
+    Page("POST", "/mine/ask", PEOPLE, ask, _SEALED),
+    Page("POST", "/mine/refused", PEOPLE, sure_of_refused),
+    Page("POST", "/mine/reopened", PEOPLE, reopen, ("number", "reason")),
 )

@@ -5,7 +5,6 @@ verdict does (`steps.judge`, `steps.foresee_verdict`), words (`pair_words`, `con
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import get_args
 
 from starlette.responses import Response
@@ -19,7 +18,6 @@ from pipelines.steps.foresee_verdict import Outcome, foresee_verdict
 from pipelines.steps.judge import Verdict, judge
 from pipelines.steps.lay_open import Row
 from pipelines.steps.review import Opened, show, waiting
-from pipelines.store.lock import RunLock
 
 _SHOWN = 100
 
@@ -56,7 +54,7 @@ def preview(visit: Visit) -> Response:
     if not reason:
         return _laid_out(visit, opened, missing=True)
     authority = visit.form.get("authority") or None
-    with _alone(visit) as is_alone:
+    with visit.alone() as is_alone:
         try:
             outcome = foresee_verdict(
                 visit.night, number, verdict, who=visit.who, why=reason, authority=authority
@@ -115,16 +113,6 @@ def _verdict(visit: Visit) -> Verdict:
         if word == verdict:
             return verdict  # type: ignore[no-any-return]
     raise FormRefused("unreadable")
-
-
-@contextmanager
-def _alone(visit: Visit) -> Iterator[bool]:
-    """The run lock, if nobody has it: trying out is a night in small."""
-    lock = RunLock(visit.house.engine, visit.house.home)
-    try:
-        yield lock.acquire()
-    finally:
-        lock.release()
 
 
 # ---- laying out

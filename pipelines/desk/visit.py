@@ -5,7 +5,8 @@ which pages there are (`app`), what one shows.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -19,16 +20,18 @@ from starlette.responses import HTMLResponse, Response
 from pipelines.desk.forms import FormRefused, Tokens
 from pipelines.house import House
 from pipelines.roster import Member, Role
+from pipelines.statement import Words
 from pipelines.steps.look import Names
 from pipelines.steps.night import HELSINKI, Night
+from pipelines.store.lock import RunLock
 from pipelines.texts import Texts, catalogue
 
 EVERYBODY: frozenset[Role] = frozenset({"steward", "officer", "operator"})
 PEOPLE: frozenset[Role] = frozenset({"steward", "officer"})
 OFFICER: frozenset[Role] = frozenset({"officer"})
 MENU: Mapping[str, frozenset[Role]] = {
-    "/": EVERYBODY, "/pairs": EVERYBODY, "/customers": PEOPLE, "/quarantine": EVERYBODY, "/deliveries": PEOPLE,
-    "/mine": PEOPLE, "/seconds": PEOPLE,
+    "/": EVERYBODY, "/pairs": EVERYBODY, "/customers": PEOPLE, "/quarantine": EVERYBODY,
+    "/proposals": PEOPLE, "/deliveries": PEOPLE, "/recalls": PEOPLE, "/mine": PEOPLE, "/seconds": PEOPLE,
 }  # fmt: skip
 """Pages that are reached from every page, and who sees them."""
 PURPOSES = ("call", "visit", "letter", "queue", "check")
@@ -36,7 +39,7 @@ PURPOSES = ("call", "visit", "letter", "queue", "check")
 
 _UNDER = {
     "/pair": "/pairs", "/customer": "/customers", "/refused": "/quarantine", "/deliver": "/deliveries",
-    "/mine": "/mine", "/second": "/seconds",
+    "/proposal": "/proposals", "/recall": "/recalls", "/mine": "/mine", "/second": "/seconds",
 }  # fmt: skip
 """Under which page of the menu a page stands."""
 _HERE = Path(__file__).parent
@@ -120,6 +123,16 @@ class Visit:
             return known.title.in_(self.texts.language)
         return self.texts.say("review.own_notice") if name == "notices" else plain(name)
 
+    def record(self, handle: str) -> str:
+        """A record as a steward writes it, its source by its title."""
+        source, _, key = handle.partition(":")
+        return f"{self.title(source)} {key}"
+
+    def fields(self, names: Sequence[str]) -> str:
+        """Fields of a told row, or columns of it, in words."""
+        words = Words(self.house.settings, self.texts.language)
+        return ", ".join(dict.fromkeys(map(words.column, names)))
+
     def rows(self, told: pd.DataFrame) -> list[list[tuple[str, str]]]:
         """Rows for a recipient as (column in words, value), what is empty left out."""
         columns = [(name, self.code("column", name)) for name in told.columns]
@@ -131,6 +144,15 @@ class Visit:
             ]
             for row in told.itertuples(index=False)
         ]
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """The run lock, if nobody has it: trying out is a night in small."""
+        lock = RunLock(self.house.engine, self.house.home)
+        try:
+            yield lock.acquire()
+        finally:
+            lock.release()
 
     def token(self, path: str) -> str:
         """For a form that only looks."""

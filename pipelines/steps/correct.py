@@ -6,6 +6,7 @@ never changed: a record is read with its corrections in place for as long as its
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ from pipelines.steps.night import Night, executing
 from pipelines.steps.standardise import broken_rules
 from pipelines.steps.weigh import NOT_ONE_RECORD
 from pipelines.store import access, corrections, frames, nights, notifications, quarantine
+from pipelines.store.engine import transaction
 from pipelines.store.notifications import Wanted
 
 _KEY = list(LANDED.key)
@@ -130,6 +132,39 @@ def _settling(conn: Connection, item: "pd.Series[Any]") -> pd.DataFrame:
     if mine.empty:
         raise Undecidable(f"entry {item['quarantine_id']}: the source has sent newer word since")
     return mine
+
+
+@dataclass(frozen=True)
+class OwnAct:
+    """An act of somebody's on a refused record that can still be taken back. reason: of the refusal; why: of the act."""
+
+    quarantine_id: int
+    source: str
+    rule: str
+    reason: str | None
+    state: str
+    at: str
+    why: str
+
+
+def own_acts(night: Night, who: str) -> list[OwnAct]:
+    """What a person has corrected, let on or left out and `undo` would take back, newest first.
+
+    A correction of several refusals of one record is told once. What a night has read, or the source has sent newer word
+    of, is left out.
+    """
+    with transaction(night.engine) as conn:
+        found = quarantine.decided_by(conn, who)
+        read = nights.last_consumed(conn, "standardise")
+    is_unread = (found["landed_run"] > read).fillna(True)
+    is_current = found["landed_hash"].isna() | (found["landed_hash"] == found["content_hash"])
+    is_open = is_current & ((found["state"] == "dropped") | is_unread)
+    mine = found[is_open.astype(bool)].drop_duplicates(["source", "kind", "source_key", "state", "decided_at"])
+    columns = ["quarantine_id", "source", "rule", "reason", "state", "decided_at", "decision_reason"]
+    return [
+        OwnAct(int(number), source, rule, reason if isinstance(reason, str) else None, state, at, why)
+        for number, source, rule, reason, state, at, why in mine[columns].itertuples(index=False)
+    ]
 
 
 # ---- whoever supplied the error hears of it
