@@ -20,7 +20,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from pipelines.desk import customers, deliveries, mine, morning, pairs, refused, second
+from pipelines.desk import (
+    customers,
+    deliveries,
+    mine,
+    morning,
+    pairs,
+    proposals,
+    recalls,
+    refused,
+    second,
+)
 from pipelines.desk.forms import LARGEST, FormRefused, Tokens, read_form
 from pipelines.desk.identity import (
     Asked,
@@ -58,7 +68,17 @@ _HEADERS = {
 }
 PAGES: Mapping[tuple[str, str], Page] = {
     page.door: page
-    for module in (morning, pairs, customers, refused, deliveries, mine, second)
+    for module in (
+        morning,
+        pairs,
+        customers,
+        refused,
+        proposals,
+        deliveries,
+        recalls,
+        mine,
+        second,
+    )
     for page in module.PAGES
 }
 

@@ -10,8 +10,10 @@ from typing import Any
 from starlette.responses import Response
 
 from pipelines.desk.visit import OFFICER, PEOPLE, Page, Visit
-from pipelines.steps import second_person
+from pipelines.steps import notify, second_person
+from pipelines.steps.around import NotFound
 from pipelines.steps.decide import release, take_notice
+from pipelines.steps.foresee_undo import Standing, how_far
 from pipelines.steps.judge import judge, undo
 from pipelines.store.seconds import Request
 
@@ -41,12 +43,23 @@ def one(visit: Visit) -> Response:
     return visit.page(
         "second.html",
         found=found,
+        standing=_standing(visit, found),
         facts=facts,
         is_own=found.asked_by == visit.who,
         may=visit.person.role in OFFICER,
         yes=visit.seal("/second/approve", facts),
         no=visit.seal("/second/decline", facts),
     )
+
+
+def _standing(visit: Visit, request: Request) -> Standing | None:
+    """Of a verdict to be taken back, who has been told of it by now; none of one that is gone meanwhile."""
+    if request.act != "undo" or request.facts is None:
+        return None
+    try:
+        return how_far(visit.night, int(request.facts["number"]))
+    except NotFound:
+        return None
 
 
 def approve(visit: Visit) -> Response:
@@ -86,6 +99,8 @@ def _carry_out(visit: Visit, request: Request) -> None:
         undo(night, int(facts["number"]), who=who, why=facts["reason"])
     elif request.act == "notice":
         take_notice(night, **facts["notice"], who=who)
+    elif request.act == "recall":
+        notify.approve(night, int(facts["number"]), who, facts["reason"])
     else:
         release(night, int(facts["number"]), who, facts["reason"])
 

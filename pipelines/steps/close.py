@@ -250,7 +250,7 @@ def _log_to_do(
     night: Night, texts: Texts, conn: Connection, *, is_day: bool
 ) -> tuple[list[ToDo], list[ToDo]]:
     """What the log needs a person for: failures, and what may wait."""
-    say, hub = texts.say, night.settings.hub
+    hub = night.settings.hub
     failures = []
     if not is_day and (unsealed := checkpoints.unsealed(conn)):
         failures.append(to_do("unsealed", n=unsealed))
@@ -327,15 +327,14 @@ def _to_do(
             for breach in _not_allowed(night, conn, contract)
         ]
         for reason, n in holdings.held_reasons(conn, name).items():
-            attention.append(
-                to_do("held_row", n=n, recipient=name, reason=say(f"held.{reason}"))
-            )
+            attention.append(to_do("held_row", n=n, recipient=name, reason=say(f"held.{reason}")))
         patience = date.fromisoformat(night.business_date) - timedelta(
             days=contract.acknowledgement.ack_max_age_days
         )
         for delivery in deliveries.outstanding(conn, name):
             if delivery.state == "sent":
-                line = to_do("delivery_waiting",
+                line = to_do(
+                    "delivery_waiting",
                     delivery=delivery.delivery_id,
                     recipient=name,
                     since=texts.day(delivery.business_date),
@@ -355,7 +354,7 @@ def _to_do(
         if overwritten:
             title = contract.title.in_(texts.language)
             attention.append(to_do("overwritten", n=overwritten, recipient=title))
-    attention += _to_notify(night, texts, conn)
+    attention += _to_notify(night, conn)
     unlogged, broken = reconciliation.unlogged_rows(conn), reconciliation.leaves_out_of_line(conn)
     if unlogged or broken:
         failures.append(to_do("log_broken", detail=f"{unlogged}/{broken}"))
@@ -363,7 +362,7 @@ def _to_do(
     return failures + wrong, attention + waiting_ones
 
 
-def _to_notify(night: Night, texts: Texts, conn: Connection) -> list[ToDo]:
+def _to_notify(night: Night, conn: Connection) -> list[ToDo]:
     """Recalls and notices that wait for a person (R43, R56); of whom is for whoever decides."""
     found = waiting(conn, night)
     days = found.oldest_days

@@ -391,6 +391,9 @@ def _wrong_while_one(
         frames.read_matching(step.conn, PARTY_RECORDS, was, _RECORD),
         before[["party_id", "display_name"]],
         # who had a golden row already has parted in a night before
-        splits[splits["party_id"].isin(after["party_id"]) & ~splits["party_id"].isin(before["party_id"])],
+        splits[
+            splits["party_id"].isin(after["party_id"])
+            & ~splits["party_id"].isin(before["party_id"])
+        ],
         f"split {step.id}",
     )

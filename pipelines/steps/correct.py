@@ -155,14 +155,31 @@ def own_acts(night: Night, who: str) -> list[OwnAct]:
     """
     with transaction(night.engine) as conn:
         found = quarantine.decided_by(conn, who)
+        in_force = corrections.in_force(conn, found[_KEY])
         read = nights.last_consumed(conn, "standardise")
-    is_unread = (found["landed_run"] > read).fillna(True)
+    newest = in_force.groupby(_KEY)["step_run"].max().rename("corrected_run").reset_index()
+    found = found.merge(newest, on=_KEY, how="left")
     is_current = found["landed_hash"].isna() | (found["landed_hash"] == found["content_hash"])
-    is_open = is_current & ((found["state"] == "dropped") | is_unread)
-    mine = found[is_open.astype(bool)].drop_duplicates(["source", "kind", "source_key", "state", "decided_at"])
-    columns = ["quarantine_id", "source", "rule", "reason", "state", "decided_at", "decision_reason"]
+    can = {
+        "dropped": is_current,
+        "released": is_current & (found["landed_run"] > read),
+        "corrected": found["corrected_run"] > read,
+    }
+    is_open = pd.concat([found["state"].eq(state) & may for state, may in can.items()], axis=1)
+    mine = found[is_open.fillna(False).any(axis=1)].drop_duplicates([*_KEY, "state", "decided_at"])
+    columns = [
+        "quarantine_id",
+        "source",
+        "rule",
+        "reason",
+        "state",
+        "decided_at",
+        "decision_reason",
+    ]
     return [
-        OwnAct(int(number), source, rule, reason if isinstance(reason, str) else None, state, at, why)
+        OwnAct(
+            int(number), source, rule, reason if isinstance(reason, str) else None, state, at, why
+        )
         for number, source, rule, reason, state, at, why in mine[columns].itertuples(index=False)
     ]
 

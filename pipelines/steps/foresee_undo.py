@@ -94,7 +94,9 @@ def foresee_undo(night: Night, judgement_no: int, *, who: str, why: str) -> Afte
 
     Raises NotFound and Undecidable as `judge.undo` does.
     """
-    _ = night.vault  # the first time it is asked for is a transaction of its own, which is not to be rehearsed
+    _ = (
+        night.vault
+    )  # the first time it is asked for is a transaction of its own, which is not to be rehearsed
     with rehearsal(night.engine):
         with transaction(night.engine) as conn:
             pair = judgements.given(conn, judgement_no)

@@ -64,6 +64,25 @@ class Approved:
     told: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A notification as a named person sees it. is_protected: its customer is under an order now."""
+
+    letter: Approved
+    customer: int
+    is_protected: bool
+    state: str
+    is_by_hand: bool
+    since: str
+    decided_by: str | None
+    decision_reason: str | None
+
+    @property
+    def wants_two(self) -> bool:
+        """A recall tells that there is an order; so may a notice about somebody who has one (R56)."""
+        return self.letter.kind == "recall" or self.is_protected
+
+
 # ---- queueing
 
 
@@ -278,7 +297,6 @@ def approve(night: Night, number: int, who: str, why: str) -> Approved:
     """
     with transaction(night.engine) as conn:
         one = _open(conn, number)
-        party = int(one["party_id"])
         _record(conn, night, one, "approve", who, why)
         if (one["state"], one["route"]) != ("approved", "hand"):
             if one["state"] == "prepared":
@@ -288,8 +306,38 @@ def approve(night: Night, number: int, who: str, why: str) -> Approved:
                 conn, number, "approved", route="hand", decided_by=who, decided_at=night.now(),
                 decision_reason=why,
             )  # fmt: skip
-        told = notifications.rows_that_left(conn, party, or_will=True)
-        supplied = _their_key(conn, one)
+        return _as_told(conn, night, one)
+
+
+def opened(night: Night, number: int, who: str, why: str) -> Opened:
+    """One notification, whatever its state, for somebody who is written down; nothing of anybody's data but whose it is."""
+    with transaction(night.engine) as conn:
+        one = _known(conn, number)
+        party = int(one["party_id"])
+        _record(conn, night, one, "show", who, why)
+        key = pd.DataFrame({"party_id": [party]})
+        golden = frames.read_matching(conn, GOLDEN, key, ("party_id",))
+        return Opened(
+            letter=_as_told(conn, night, one),
+            customer=party,
+            is_protected=bool((golden["protection"] == "on").any()),
+            state=str(one["state"]),
+            is_by_hand=one["route"] == "hand",
+            since=str(one["prepared_at"]),
+            decided_by=_text(one["decided_by"]),
+            decision_reason=_text(one["decision_reason"]),
+        )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _as_told(conn: Connection, night: Night, one: "pd.Series[Any]") -> Approved:
+    """What the letter of a notification needs."""
+    party = int(one["party_id"])
+    told = notifications.rows_that_left(conn, party, or_will=True)
+    supplied = _their_key(conn, one)
     told = told[told["delivery_id"].isin(one["told_in"])].drop_duplicates("delivery_id")
     # who is told by case knows the customer by it: customer number, hyphen, reference
     contract = night.settings.recipients.get(str(one["recipient"]))
@@ -300,7 +348,7 @@ def approve(night: Night, number: int, who: str, why: str) -> Approved:
     theirs = _in_order(key.rpartition("/")[0] for key in told["row_key"]) if is_return else ()
     theirs = theirs or tuple(filter(None, [supplied]))
     return Approved(
-        number=number,
+        number=int(one["notification_no"]),
         kind=str(one["kind"]),
         recipient=str(one["recipient"]),
         why=str(one["why"]),

@@ -65,7 +65,9 @@ def anybody_told(conn: Connection, parties: pd.DataFrame) -> bool:
     """Whether a row about one of these parties (party_id) was ever frozen for, or is held by, a recipient."""
     return any(
         conn.scalar(
-            select(table.c.party_id).where(frames.matching(conn, table, parties, ("party_id",))).limit(1)
+            select(table.c.party_id)
+            .where(frames.matching(conn, table, parties, ("party_id",)))
+            .limit(1)
         )
         is not None
         for table in (delivery_row, told_row)
