@@ -16,9 +16,9 @@ from pipelines.steps.around import NotFound
 from pipelines.steps.correct import OwnAct, own_acts
 from pipelines.steps.correct import undo as undo_refused
 from pipelines.steps.decide import NOTICES, Undecidable
-from pipelines.steps.foresee_undo import Aftermath, foresee_undo, how_far
+from pipelines.steps.foresee_undo import Aftermath, Standing, foresee_undo, how_far
 from pipelines.steps.judge import undo
-from pipelines.steps.review import Decided, decided, show
+from pipelines.steps.review import Decided, decided
 
 _SHOWN = 200
 
@@ -39,7 +39,7 @@ def _pairs(visit: Visit) -> list[Own]:
     return [
         Own(
             "/mine/undo", one.judgement_no, _title(visit, one),
-            " – ".join(map(visit.record, (one.left, one.right))), one.at,
+            " – ".join(visit.record(r) for r in (one.left, one.right) if not one.notice or not r.startswith(f"{NOTICES}:")), one.at,
             one.why + (f" ({one.authority})" if one.authority else ""),
         )
         for one in _own(visit)
@@ -47,16 +47,10 @@ def _pairs(visit: Visit) -> list[Own]:
 
 
 def _title(visit: Visit, one: Decided) -> str:
-    if _notice_in(one):
-        return visit.texts.say("desk.mine.notice", n=_notice_in(one))
+    if one.notice is not None:
+        return visit.texts.say("desk.mine.notice", n=one.notice)
     verdict = visit.texts.say(f"verdict.{one.verdict}")
     return visit.texts.say("desk.mine.pair", n=one.judgement_no, verdict=verdict)
-
-
-def _notice_in(one: Decided) -> str:
-    """The number of the customer's notice that a verdict ties to its customer; none of any other verdict."""
-    sides = (side.partition(":") for side in (one.left, one.right))
-    return next((key for source, _, key in sides if source == NOTICES), "")
 
 
 def _refused(visit: Visit) -> list[Own]:
@@ -94,23 +88,23 @@ def sure(visit: Visit) -> Response:
             if is_alone:
                 aftermath = foresee_undo(visit.night, number, who=visit.who, why=reason)
     facts = {"number": str(number), "reason": reason, "told": str(standing.deliveries)}
-    is_protected = _is_protected(visit, one)
-    act = "/mine/ask" if is_protected else "/mine/undone"
+    act = "/mine/ask" if standing.is_protected else "/mine/undone"
     return visit.page(
         "undo.html", title=_title(visit, one), reason=reason, standing=standing, aftermath=aftermath,
         is_correction=standing.reach == "told" and (aftermath is None or bool(aftermath.notices)),
-        facts=facts, act=act, is_protected=is_protected, seal=visit.seal(act, facts),
+        facts=facts, act=act, is_protected=standing.is_protected, seal=visit.seal(act, facts),
     )  # fmt: skip
 
 
 def take_back(visit: Visit) -> Response:
     """POST /mine/undone."""
     number, reason = visit.number("number"), _reason(visit)
-    if _is_protected(visit, _mine(visit, number)):  # an order has come in since the preview
-        raise Undecidable(visit.texts.say("desk.second.wanted"))
+    _mine(visit, number)
     standing = _as_shown(visit, number)
+    if standing.is_protected:  # an order has come in since the preview
+        raise Undecidable(visit.texts.say("desk.second.wanted"))
     done = undo(visit.night, number, who=visit.who, why=reason)
-    reach = "told" if standing else "untold"
+    reach = "told" if standing.told else "untold"
     return visit.page(
         "done.html",
         line=visit.texts.say("review.undone", n=number, by=done.judgement_no),
@@ -126,16 +120,12 @@ def ask(visit: Visit) -> Response:
     return second.ask(visit, "undo", dict(visit.form))
 
 
-def _as_shown(visit: Visit, number: int) -> int:
-    """How many deliveries have told of it; Undecidable when another one has since the preview."""
-    told = how_far(visit.night, number).deliveries
-    if told != visit.number("told"):
+def _as_shown(visit: Visit, number: int) -> Standing:
+    """How far it has come; Undecidable when another delivery has told of it since the preview."""
+    standing = how_far(visit.night, number)
+    if standing.deliveries != visit.number("told"):
         raise Undecidable(visit.texts.say("desk.undo.moved"))
-    return told
-
-
-def _is_protected(visit: Visit, one: Decided) -> bool:
-    return show(visit.night, None, (one.left, one.right), visit.who, visit.why).is_protected
+    return standing
 
 
 def _own(visit: Visit) -> list[Decided]:

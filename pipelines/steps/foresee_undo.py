@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from pipelines.domain.schemas import PARTY_RECORDS
-from pipelines.steps.around import RECORD, NotFound
+from pipelines.steps.around import RECORD, Around, NotFound
 from pipelines.steps.consolidate import consolidate
 from pipelines.steps.judge import undo
 from pipelines.steps.match import match
@@ -19,6 +19,7 @@ from pipelines.steps.night import Night
 from pipelines.store import access, deliveries, frames, judgements, nights, notifications
 from pipelines.store.engine import rehearsal, transaction
 
+_SIDES = ("left", "right")
 Reach = Literal["unread", "untold", "told"]
 """How far a verdict has come: no night has read it; one has, and nothing was frozen since; something was."""
 
@@ -54,10 +55,11 @@ class Aftermath:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a verdict has come."""
+    """How far a verdict has come. is_protected: one of its records is under a protective order, or may be."""
 
     reach: Reach
-    told: tuple[Told, ...] = ()
+    told: tuple[Told, ...]
+    is_protected: bool
 
     @property
     def deliveries(self) -> int:
@@ -70,9 +72,11 @@ def how_far(night: Night, judgement_no: int) -> Standing:
         pair = judgements.given(conn, judgement_no)
         if pair is None:
             raise NotFound(f"there is no decision {judgement_no}; see: hub review list --decided")
+        sides = [(str(pair[f"{side}_source"]), str(pair[f"{side}_key"])) for side in _SIDES]
+        is_protected = any(map(Around(conn, sides).is_protected, sides))
         began = nights.first_consuming(conn, "match", int(pair["step_run"]))
         if began is None:
-            return Standing("unread")
+            return Standing("unread", (), is_protected)
         parties = [
             one
             for party in _parties_of(conn, pair)["party_id"].drop_duplicates()
@@ -86,7 +90,7 @@ def how_far(night: Night, judgement_no: int) -> Standing:
         )
         for recipient, rows in found.groupby("recipient", sort=True)
     )  # fmt: skip
-    return Standing("told" if told else "untold", told)
+    return Standing("told" if told else "untold", told, is_protected)
 
 
 def foresee_undo(night: Night, judgement_no: int, *, who: str, why: str) -> Aftermath:
@@ -129,7 +133,6 @@ def _notices(fresh: pd.DataFrame) -> list[Notice]:
 def _parties_of(conn: Connection, pair: pd.Series) -> pd.DataFrame:
     """PARTY_RECORDS of a judged pair's two records as they now stand."""
     sides = [
-        {"source": pair[f"{side}_source"], "source_key": pair[f"{side}_key"]}
-        for side in ("left", "right")
+        {"source": pair[f"{side}_source"], "source_key": pair[f"{side}_key"]} for side in _SIDES
     ]
     return frames.read_matching(conn, PARTY_RECORDS, pd.DataFrame(sides), RECORD)
