@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from pipelines.desk.visit import EVERYBODY, MENU, Page, Visit
-from pipelines.steps.close import ToDo, look_back
+from pipelines.steps.close import look_back
 from pipelines.steps.notify import waiting
+from pipelines.steps.to_do import ToDo
 from pipelines.store import holdings, judgements, nights, proposals, quarantine, seconds
 from pipelines.store.engine import reading
 from pipelines.texts import catalogue

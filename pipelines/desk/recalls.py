@@ -12,9 +12,9 @@ from pipelines.desk import second
 from pipelines.desk.forms import FormRefused
 from pipelines.desk.visit import OFFICER, PEOPLE, Page, Visit
 from pipelines.notification_letter import letter
-from pipelines.steps import notify
+from pipelines.steps import recall
 from pipelines.steps.decide import Undecidable
-from pipelines.steps.notify import Opened
+from pipelines.steps.recall import Opened
 from pipelines.store.notifications import OPEN
 
 _SHOWN = 50
@@ -23,7 +23,7 @@ ANSWERS = ("approve", "decline", "sent", "answered")
 
 def listed(visit: Visit) -> Response:
     """GET /recalls: what waits for a person, what goes with a delivery, what is over; no people."""
-    found = notify.listed(visit.night, closed=True)
+    found = recall.listed(visit.night, closed=True)
     is_open = found["state"].isin(OPEN)
     is_by_hand = found["route"] == "hand"
     over = found[~is_open].iloc[::-1].head(_SHOWN)
@@ -61,7 +61,7 @@ def preview(visit: Visit) -> Response:
     """POST /recall/preview: what the answer does, before it is given."""
     answer, reason = visit.form.get("answer", ""), visit.form.get("reason", "")
     number = visit.number("number")
-    seen = notify.opened(visit.night, number, visit.who, visit.why)
+    seen = recall.opened(visit.night, number, visit.who, visit.why)
     if answer not in _answers(visit, seen):
         raise FormRefused("unreadable")
     if not reason:
@@ -79,21 +79,21 @@ def preview(visit: Visit) -> Response:
 def approve(visit: Visit) -> Response:
     """POST /recall/approve: of somebody without an order; the letter is on its page then."""
     number = visit.number("number")
-    if notify.opened(visit.night, number, visit.who, visit.why).wants_two:
+    if recall.opened(visit.night, number, visit.who, visit.why).wants_two:
         raise Undecidable(visit.texts.say("desk.second.wanted"))
-    notify.approve(visit.night, number, visit.who, visit.form["reason"])
+    recall.approve(visit.night, number, visit.who, visit.form["reason"])
     return _laid_out(visit, done="approved")
 
 
 def decline(visit: Visit) -> Response:
     """POST /recall/decline."""
-    notify.decline(visit.night, visit.number("number"), visit.who, visit.form["reason"])
+    recall.decline(visit.night, visit.number("number"), visit.who, visit.form["reason"])
     return _done(visit, "declined")
 
 
 def sent(visit: Visit) -> Response:
     """POST /recall/sent: the letter has gone."""
-    notify.sent(
+    recall.sent(
         visit.night, visit.number("number"), visit.who, visit.form["reason"], answered=False
     )
     return _done(visit, "sent")
@@ -101,13 +101,13 @@ def sent(visit: Visit) -> Response:
 
 def answered(visit: Visit) -> Response:
     """POST /recall/answered: the recipient has confirmed it."""
-    notify.sent(visit.night, visit.number("number"), visit.who, visit.form["reason"], answered=True)
+    recall.sent(visit.night, visit.number("number"), visit.who, visit.form["reason"], answered=True)
     return _done(visit, "acknowledged")
 
 
 def ask(visit: Visit) -> Response:
     """POST /recall/ask: whoever is told to delete learns that there is a reason, so two decide (R56)."""
-    seen = notify.opened(visit.night, visit.number("number"), visit.who, visit.why)
+    seen = recall.opened(visit.night, visit.number("number"), visit.who, visit.why)
     return second.ask(visit, "recall", {**visit.form, "party_id": seen.customer})
 
 
@@ -127,7 +127,7 @@ def _answers(visit: Visit, seen: Opened) -> list[str]:
 
 def _laid_out(visit: Visit, *, is_missing: bool = False, done: str = "") -> Response:
     number = visit.number("number")
-    seen = notify.opened(visit.night, number, visit.who, visit.why)
+    seen = recall.opened(visit.night, number, visit.who, visit.why)
     one = seen.letter
     today = visit.house.today()
     lines = letter(one, visit.house.settings, visit.house.settings.hub.language, today)

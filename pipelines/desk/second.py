@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from pipelines.desk.visit import OFFICER, PEOPLE, Page, Visit
-from pipelines.steps import notify, second_person
+from pipelines.steps import recall, second_person
 from pipelines.steps.around import NotFound
 from pipelines.steps.decide import release, take_notice
 from pipelines.steps.foresee_undo import Standing, how_far
@@ -100,7 +100,7 @@ def _carry_out(visit: Visit, request: Request) -> None:
     elif request.act == "notice":
         take_notice(night, **facts["notice"], who=who)
     elif request.act == "recall":
-        notify.approve(night, int(facts["number"]), who, facts["reason"])
+        recall.approve(night, int(facts["number"]), who, facts["reason"])
     else:
         release(night, int(facts["number"]), who, facts["reason"])
 

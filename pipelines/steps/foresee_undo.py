@@ -16,7 +16,7 @@ from pipelines.steps.consolidate import consolidate
 from pipelines.steps.judge import undo
 from pipelines.steps.match import match
 from pipelines.steps.night import Night
-from pipelines.store import access, deliveries, frames, judgements, nights, notifications
+from pipelines.store import access, frames, judgements, nights, notifications
 from pipelines.store.engine import rehearsal, transaction
 
 _SIDES = ("left", "right")
@@ -82,7 +82,7 @@ def how_far(night: Night, judgement_no: int) -> Standing:
             for party in _parties_of(conn, pair)["party_id"].drop_duplicates()
             for one in notifications.one_party(conn, int(party))
         ]
-        found = deliveries.about(conn, parties, began)
+        found = notifications.frozen_about(conn, parties, began)
     told = tuple(
         Told(
             str(recipient), rows["delivery_id"].nunique(), len(rows),

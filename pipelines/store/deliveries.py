@@ -346,24 +346,6 @@ def unanswered_since(conn: Connection, recipient: str, business_date: str) -> in
     )
 
 
-def about(conn: Connection, parties: Sequence[int], since: str) -> pd.DataFrame:
-    """recipient, delivery_id, prepared_at of what was frozen about these parties from an instant on, a line a row told.
-
-    What was given up is left out; the rest has left, or leaves as it is.
-    """
-    return frames.rows(
-        conn,
-        select(delivery.c.recipient, delivery.c.delivery_id, delivery.c.prepared_at)
-        .join_from(delivery, delivery_row)
-        .where(
-            delivery_row.c.party_id.in_(list(parties)),
-            delivery.c.prepared_at >= since,
-            delivery.c.state != "aborted",
-        )
-        .order_by(delivery.c.recipient, delivery.c.prepared_at),
-    )
-
-
 def rejections(conn: Connection, recipient: str) -> list[tuple[str, int, str]]:
     """Per delivery with refused rows that nothing has settled yet: its id, how many, and "code ×n, …".
 
