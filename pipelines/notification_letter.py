@@ -1,7 +1,7 @@
 """What an officer sends by hand to whoever was told: a request to delete, or a notice of correction (R43, R56).
 
 Belongs here: putting an approved notification into one language. Does not belong here: the texts
-(`config/texts.yml`), deciding (`steps.notify`). It holds the numbers by which the recipient finds what it was told,
+(`config/texts.yml`), deciding (`steps.recall`). It holds the numbers by which the recipient finds what it was told,
 and no value: neither the wrong one nor the right one, nor why an address may not be kept.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from pipelines.settings import Settings
 from pipelines.statement import Words
-from pipelines.steps.notify import Approved
+from pipelines.steps.recall import Approved
 from pipelines.texts import Language
 
 

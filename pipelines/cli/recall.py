@@ -39,7 +39,7 @@ def recalls(invocation: Invocation, is_all: bool, customers: bool, why: str, as_
       hub disclosures recalls
       hub disclosures recalls --customers --why "order of 26.11."
     """
-    from pipelines.steps.notify import listed
+    from pipelines.steps.recall import listed
 
     if customers:
         if not why:
@@ -92,7 +92,7 @@ def approve(
       hub disclosures recall approve 3 --why "agreed" --language sv
     """
     from pipelines.notification_letter import letter
-    from pipelines.steps.notify import approve as approve_
+    from pipelines.steps.recall import approve as approve_
 
     with acting(invocation) as (night, who):
         approved = approve_(night, number, who, why)
@@ -119,7 +119,7 @@ def decline(invocation: Invocation, number: int, why: str, as_json: bool) -> Non
     Examples:
       hub disclosures recall decline 4 --why "the agency would learn of the order"
     """
-    from pipelines.steps.notify import decline as decline_
+    from pipelines.steps.recall import decline as decline_
 
     with acting(invocation) as (night, who):
         decline_(night, number, who, why)
@@ -142,7 +142,7 @@ def sent(invocation: Invocation, number: int, answered: bool, why: str, as_json:
       hub disclosures recall sent 3 --why "letter D/88/2026"
       hub disclosures recall sent 3 --answered --why "their answer D/91/2026"
     """
-    from pipelines.steps.notify import sent as sent_
+    from pipelines.steps.recall import sent as sent_
 
     with acting(invocation) as (night, who):
         sent_(night, number, who, why, answered=answered)

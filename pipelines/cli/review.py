@@ -277,24 +277,39 @@ def _decide(
 def undo(invocation: Invocation, judgement_no: int, reason: str, as_json: bool) -> None:
     """Take a decision back: the next night weighs the pair as if nobody had decided it.
 
+    Where others have been told since, it is a correction: it says whom, and the night queues a notice to each who was
+    told wrong (hub disclosures recalls).
+
     \b
     Examples:
       hub review list --decided
       hub review undo 12 --reason "the wrong pair"
     """
     _has_reason(reason)
+    from pipelines.steps.foresee_undo import how_far
     from pipelines.steps.judge import undo as take_back
     from pipelines.texts import Texts
 
     with acting(invocation) as (night, who):
+        standing = how_far(night, judgement_no)
         done = take_back(night, judgement_no, who=who, why=reason)
     texts = Texts(night.settings.hub.language)
     told = [
         texts.say("review.undone", n=judgement_no, by=done.judgement_no),
         texts.say("review.after_undoing"),
         texts.say("review.takes_effect"),
-    ]
-    answer(as_json, {"undone": judgement_no, "entry": done.judgement_no}, told)
+        texts.say(f"desk.undo.reach_{standing.reach}"),
+        *(
+            texts.say(
+                "desk.undo.told_to", recipient=one.recipient, n=one.deliveries, rows=one.rows,
+                day=texts.day(one.until),
+            )
+            for one in standing.told
+        ),
+    ]  # fmt: skip
+    recipients = [one.recipient for one in standing.told]
+    facts = {"undone": judgement_no, "entry": done.judgement_no, "told": recipients}
+    answer(as_json, facts, told)
 
 
 def _has_reason(reason: str) -> None:

@@ -26,6 +26,8 @@ from pipelines.desk import (
     mine,
     morning,
     pairs,
+    proposals,
+    recalls,
     refused,
     second,
     volumes,
@@ -67,7 +69,18 @@ _HEADERS = {
 }
 PAGES: Mapping[tuple[str, str], Page] = {
     page.door: page
-    for module in (morning, pairs, customers, refused, deliveries, mine, second, volumes)
+    for module in (
+        morning,
+        pairs,
+        customers,
+        refused,
+        proposals,
+        deliveries,
+        recalls,
+        mine,
+        second,
+        volumes,
+    )
     for page in module.PAGES
 }
 

@@ -11,8 +11,10 @@ from starlette.responses import Response
 
 from pipelines.desk import correcting, volumes
 from pipelines.desk.visit import OFFICER, PEOPLE, Page, Visit
-from pipelines.steps import accept_volume, correct, second_person
+from pipelines.steps import accept_volume, correct, recall, second_person
+from pipelines.steps.around import NotFound
 from pipelines.steps.decide import release, take_notice
+from pipelines.steps.foresee_undo import Standing, how_far
 from pipelines.steps.judge import judge, undo
 from pipelines.store.seconds import Request
 
@@ -47,12 +49,23 @@ def one(visit: Visit) -> Response:
             for field, value in asked.get("values", {}).items()
         ],
         numbers=volumes.in_words(visit, asked) if found.act == "volume" else [],
+        standing=_standing(visit, found),
         facts=facts,
         is_own=found.asked_by == visit.who,
         may=visit.person.role in OFFICER,
         yes=visit.seal("/second/approve", facts),
         no=visit.seal("/second/decline", facts),
     )
+
+
+def _standing(visit: Visit, request: Request) -> Standing | None:
+    """Of a verdict to be taken back, who has been told of it by now; none of one that is gone meanwhile."""
+    if request.act != "undo" or request.facts is None:
+        return None
+    try:
+        return how_far(visit.night, int(request.facts["number"]))
+    except NotFound:
+        return None
 
 
 def approve(visit: Visit) -> Response:
@@ -98,6 +111,8 @@ def _carry_out(visit: Visit, request: Request) -> None:
         correct.undo(night, int(facts["number"]), who, facts["reason"])
     elif request.act == "volume":
         accept_volume.accept(night, request, visit.who)
+    elif request.act == "recall":
+        recall.approve(night, int(facts["number"]), who, facts["reason"])
     else:
         release(night, int(facts["number"]), who, facts["reason"])
 

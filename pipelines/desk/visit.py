@@ -5,7 +5,7 @@ which pages there are (`app`), what one shows.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, Response
 from pipelines.desk.forms import FormRefused, Tokens
 from pipelines.house import House
 from pipelines.roster import Member, Role
+from pipelines.statement import Words
 from pipelines.steps.look import Names
 from pipelines.steps.night import HELSINKI, Night
 from pipelines.steps.prepare_extract import Foreseen
@@ -30,8 +31,8 @@ EVERYBODY: frozenset[Role] = frozenset({"steward", "officer", "operator"})
 PEOPLE: frozenset[Role] = frozenset({"steward", "officer"})
 OFFICER: frozenset[Role] = frozenset({"officer"})
 MENU: Mapping[str, frozenset[Role]] = {
-    "/": EVERYBODY, "/pairs": EVERYBODY, "/customers": PEOPLE, "/quarantine": EVERYBODY, "/deliveries": PEOPLE,
-    "/mine": PEOPLE, "/seconds": PEOPLE,
+    "/": EVERYBODY, "/pairs": EVERYBODY, "/customers": PEOPLE, "/quarantine": EVERYBODY,
+    "/proposals": PEOPLE, "/deliveries": PEOPLE, "/recalls": PEOPLE, "/mine": PEOPLE, "/seconds": PEOPLE,
 }  # fmt: skip
 """Pages that are reached from every page, and who sees them."""
 PURPOSES = ("call", "visit", "letter", "queue", "check")
@@ -39,7 +40,8 @@ PURPOSES = ("call", "visit", "letter", "queue", "check")
 
 _UNDER = {
     "/pair": "/pairs", "/customer": "/customers", "/refused": "/quarantine", "/deliver": "/deliveries",
-    "/mine": "/mine", "/second": "/seconds", "/sources": "/",
+    "/proposal": "/proposals", "/recall": "/recalls", "/mine": "/mine", "/second": "/seconds",
+    "/sources": "/",
 }  # fmt: skip
 """Under which page of the menu a page stands."""
 _HERE = Path(__file__).parent
@@ -131,6 +133,16 @@ class Visit:
         if known is not None:
             return known.title.in_(self.texts.language)
         return self.texts.say("review.own_notice") if name == "notices" else plain(name)
+
+    def record(self, handle: str) -> str:
+        """A record as a steward writes it, its source by its title."""
+        source, _, key = handle.partition(":")
+        return f"{self.title(source)} {key}"
+
+    def fields(self, names: Sequence[str]) -> str:
+        """Fields of a told row, or columns of it, in words."""
+        words = Words(self.house.settings, self.texts.language)
+        return ", ".join(dict.fromkeys(map(words.column, names)))
 
     def rows(self, told: pd.DataFrame) -> list[list[tuple[str, str]]]:
         """Rows for a recipient as (column in words, value), what is empty left out."""

@@ -1,10 +1,11 @@
 """Who has to hear about data they hold: what was wrong in it, or what of it was an address (R43, R56; GDPR art. 19).
 
-Belongs here: which values a correction shows to have been wrong, which columns of a told row carried one, which held
-an address. Does not belong here: finding who was told (`store.notifications`), deciding, words.
+Belongs here: which values a correction, or the parting of what was merged, shows to have been wrong, which columns of a
+told row carried one, which held an address. Does not belong here: finding who was told (`store.notifications`),
+deciding, words.
 
-That a value changed says nothing about the old one: people move. It was wrong only where a record that a person took
-down as a correction is what the register now believes in its place.
+That a value changed says nothing about the old one: people move. It was wrong where a record that a person took down as
+a correction is what the register now believes in its place, or where it was a record's that is now known as another's.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -17,6 +18,9 @@ State = Literal["prepared", "approved", "declined", "sent", "acknowledged", "voi
 Route = Literal["delivery", "hand"]
 
 ADDRESS = ("care_of", "street_line", "postal_code", "post_office", "country")
+WRONG = ("party_id", "field", "value", "source", "cause")
+"""A value that was wrong, whose word it was (null: rightly said, of somebody else), and what showed it."""
+_NAME = ("family_name", "given_names", "organisation_name")
 _PLACE = ("care_of", "street_line", "line", "postal_code", "post_office")
 _FINAL = "final_invoice"
 
@@ -24,7 +28,7 @@ _FINAL = "final_invoice"
 def wrong_values(
     before: pd.DataFrame, after: pd.DataFrame, correcting: pd.DataFrame
 ) -> pd.DataFrame:
-    """party_id, field, value, source (of the wrong one) and cause (the correcting record's key).
+    """WRONG: source is of the wrong one, cause the correcting record's key.
 
     before, after: PROVENANCE. correcting: [source, source_key] of the records that were taken down as corrections. An
     address is one statement: where one part of it is corrected, every part that went or became another was wrong. Case
@@ -42,7 +46,36 @@ def wrong_values(
     )
     differs = both["value"].str.casefold() != both["now"].fillna("").str.casefold()
     wrong = both[differs & (both["source_key"] != both["cause"])]
-    return wrong[["party_id", "field", "value", "source", "cause"]].reset_index(drop=True)
+    return wrong[list(WRONG)].reset_index(drop=True)
+
+
+def parted_values(
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    records: pd.DataFrame,
+    names: pd.DataFrame,
+    splits: pd.DataFrame,
+    cause: str,
+) -> pd.DataFrame:
+    """What was told of customers while a record that is another's was part of them, as `wrong_values` has it.
+
+    before, after: PROVENANCE of customers that parted. records: PARTY_RECORDS as they are now. names: party_id,
+    display_name before. splits: party_id, from_party_id of those who live again: that they had gone into the other was
+    wrong too, under the field `party_id`. Nobody supplied any of it in error: source is null.
+    """
+    lost = before.merge(records, on=["source", "source_key"], how="left", suffixes=("", "_now"))
+    lost = lost[(lost["party_id"] != lost["party_id_now"]).fillna(True)]
+    now = after[["party_id", "field", "value"]].rename(columns={"value": "now"})
+    both = lost.merge(now, on=["party_id", "field"], how="left")
+    differs = both["value"].str.casefold() != both["now"].fillna("").str.casefold()
+    wrong = both.loc[differs, ["party_id", "field", "value"]]
+    named = wrong.loc[wrong["field"].isin(_NAME), ["party_id"]].drop_duplicates()
+    called = named.merge(names, on="party_id").rename(columns={"display_name": "value"})
+    gone_into = splits[["party_id"]].assign(
+        field="party_id", value=splits["from_party_id"].map("{:06}".format)
+    )
+    every = pd.concat([wrong, called.assign(field="display_name"), gone_into], ignore_index=True)
+    return every.assign(source=None, cause=cause)[list(WRONG)]
 
 
 def carried(
@@ -62,6 +95,8 @@ def carried(
                 continue
             # «c/o Name, Street 1» is told in one column
             is_joined = field in ("care_of", "street_line") and str(text).startswith("c/o ")
+            # an estate's bill goes to «Name, kuolinpesä»
+            is_joined |= field == "display_name"
             if text == value or (is_joined and value in text):
                 found.append(field)
                 break

@@ -92,6 +92,10 @@ class Around:
         numbered = linkage.numbered(conn, asked)
         self.number = dict(zip(keys_of(numbered), numbered["record_no"].astype(int), strict=True))
 
+    def is_read(self, record: RecordKey) -> bool:
+        """Whether a night has read it; what somebody has just told us waits for the next one."""
+        return record in self._at
+
     def stated(self, record: RecordKey) -> pd.Series:
         return self.parties.iloc[self._at[record]]
 

@@ -6,33 +6,23 @@ people: the letter knows counts, rules and ids only.
 
 import smtplib
 import ssl
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
 from sqlalchemy import Connection
 
-from pipelines.breaches import Breach, refusals
 from pipelines.settings import Letter as LetterSettings
-from pipelines.settings import RecipientContract
-from pipelines.steps import ask_in_batches
 from pipelines.steps.night import Night, Status, StepResult, instant
-from pipelines.steps.notify import waiting
-from pipelines.steps.seal import is_unseen
 from pipelines.steps.second_person import KEPT_FOR
+from pipelines.steps.to_do import ToDo, to_do, to_dos
 from pipelines.store import (
     checkpoints,
     deliveries,
     disclosures,
-    holdings,
-    judgements,
     nights,
-    quarantine,
-    questions,
-    reconciliation,
     requests,
     seconds,
 )
@@ -85,13 +75,13 @@ def close(
 class Morning:
     """What a night left, for the letter and for the desk.
 
-    failures, attention: what somebody has to do, in sentences, what makes the night red first. register: counts of
+    failures, attention: what somebody has to do, what makes the night red first. register: counts of
     the register, none while nobody has consolidated it. told: recipient → counts. unfit: proposals that wait. steps: step → counts.
     """
 
     status: Status
-    failures: tuple[str, ...]
-    attention: tuple[str, ...]
+    failures: tuple[ToDo, ...]
+    attention: tuple[ToDo, ...]
     feeds: tuple[nights.FeedNight, ...]
     register: Mapping[str, int]
     told: Mapping[str, Mapping[str, int]]
@@ -112,8 +102,8 @@ def look_back(
     is_day: seen after the night, when look-ups made since wait for tonight's seal, which is no fault.
     """
     steps = nights.counts_of(conn, night.business_date)
-    failures, attention = _to_do(night, texts, conn, is_day=is_day)
-    failures = [texts.say("todo.broken", place=p, line=line) for p, line in broken] + failures
+    failures, attention = to_dos(night, texts, conn, is_day=is_day)
+    failures = [to_do("broken", place=p, line=line) for p, line in broken] + failures
     proposed = steps.get("propose", {})
     return Morning(
         status="failed" if failures else "attention" if attention else "ok",
@@ -139,7 +129,9 @@ def write_letter(night: Night, texts: Texts, broken: Sequence[tuple[str, str]] =
         log = _log(night, texts, conn)
     lines = [
         *_section(
-            say("letter.todo"), [*found.failures, *found.attention] or [say("letter.nothing")]
+            say("letter.todo"),
+            [one.said(texts) for one in (*found.failures, *found.attention)]
+            or [say("letter.nothing")],
         ),
         *_section(
             say("letter.sources"),
@@ -226,30 +218,6 @@ def _log(night: Night, texts: Texts, conn: Connection) -> list[str]:
     return [f"{line}\n\n{head.note.rstrip()}"]
 
 
-def _log_to_do(
-    night: Night, texts: Texts, conn: Connection, *, is_day: bool
-) -> tuple[list[str], list[str]]:
-    """What the log needs a person for: failures, and what may wait."""
-    say, hub = texts.say, night.settings.hub
-    failures = []
-    if not is_day and (unsealed := checkpoints.unsealed(conn)):
-        failures.append(say("todo.unsealed", n=unsealed))
-    for name, contract in night.settings.recipients.items():
-        if contract.configured and is_unseen(conn, night, contract.seal_max_age_hours):
-            hours = contract.seal_max_age_hours
-            failures.append(say("todo.unseen", recipient=name, hours=hours))
-    attention = [
-        say("todo.witness", witness=w.witness, reason=w.reason)
-        for w in checkpoints.witnesses(conn)
-        if w.reason is not None and w.witness in hub.witnesses
-    ]
-    for name, contract in night.settings.recipients.items():
-        last = contract.agreement.valid_to
-        if contract.configured and last is not None and str(last) < night.business_date:
-            attention.append(say("todo.agreement_ended", recipient=name, day=texts.day(str(last))))
-    return failures, attention
-
-
 def _recipient_line(totals: Mapping[str, int]) -> dict[str, int]:
     return {
         "deliveries": totals["deliveries"],
@@ -257,111 +225,6 @@ def _recipient_line(totals: Mapping[str, int]) -> dict[str, int]:
         "accepted": totals["acknowledged"],
         "rejected": totals["rejected"],
     }
-
-
-def _to_do(
-    night: Night, texts: Texts, conn: Connection, *, is_day: bool
-) -> tuple[list[str], list[str]]:
-    """What a person has to do: what makes the night red, and what waits for a steward."""
-    say = texts.say
-    failures: list[str] = []
-    attention: list[str] = []
-    feeds = {f.source: f for f in nights.feeds_of(conn, night.business_date)}
-    for name, source in night.settings.sources.items():
-        if not source.configured:
-            continue
-        feed = feeds.get(name)
-        if feed is None:
-            failures.append(say("todo.feed_missing", source=name))
-        elif feed.status in ("down", "refused", "held"):
-            failures.append(say(f"todo.feed_{feed.status}", source=name, reason=feed.reason))
-        else:
-            attention += [
-                say("todo.unknown_kind", source=name, kind=kind, n=n)
-                for kind, n in sorted(feed.unknown.items())
-            ]
-        if source.asks_in_batches:
-            unsent = questions.on_their_way(conn, name, *questions.UNSENT)
-            failures += [say("todo.question_unsent", source=name, n=q.people) for q in unsent]
-            if (late := ask_in_batches.overdue(conn, night, source)) is not None:
-                since = texts.day(late.business_date)
-                attention.append(say("todo.question_overdue", source=name, since=since))
-    done = nights.counts_of(conn, night.business_date)
-    expected = ["standardise", "match", "consolidate"]
-    failures += [say("todo.step_missing", step=step) for step in expected if step not in done]
-    refused: Counter[tuple[str, str, str]] = Counter()
-    for row in quarantine.open_counts(conn):
-        refused[row.source, row.rule, texts.refusal(row.rule, row.reason)] += row.n
-    attention += [
-        say("todo.quarantine", n=n, source=source, rule=rule, meaning=meaning)
-        for (source, rule, meaning), n in refused.items()
-    ]
-    undecided = judgements.queue_length(conn)
-    if undecided:
-        attention.append(say("todo.review", n=undecided))
-    for name, contract in night.settings.recipients.items():
-        if not contract.configured:
-            continue
-        failures += [
-            say("todo.contract", recipient=name, breach=str(breach))
-            for breach in _not_allowed(night, conn, contract)
-        ]
-        for reason, n in holdings.held_reasons(conn, name).items():
-            attention.append(
-                say("todo.held_row", n=n, recipient=name, reason=say(f"held.{reason}"))
-            )
-        patience = date.fromisoformat(night.business_date) - timedelta(
-            days=contract.acknowledgement.ack_max_age_days
-        )
-        for delivery in deliveries.outstanding(conn, name):
-            if delivery.state == "sent":
-                line = say(
-                    "todo.delivery_waiting",
-                    delivery=delivery.delivery_id,
-                    recipient=name,
-                    since=delivery.business_date,
-                )
-                overdue = delivery.business_date <= patience.isoformat()
-                (failures if overdue else attention).append(line)
-            else:
-                kind = "uncertain" if delivery.state == "uncertain" else "unsent"
-                failures.append(
-                    say(f"todo.delivery_{kind}", delivery=delivery.delivery_id, recipient=name)
-                )
-        for delivery_id, n, codes in deliveries.rejections(conn, name):
-            attention.append(
-                say("todo.rejected_rows", recipient=name, n=n, delivery=delivery_id, codes=codes)
-            )
-        overwritten = holdings.returned_counts(conn, name).get("overwritten")
-        if overwritten:
-            title = contract.title.in_(texts.language)
-            attention.append(say("todo.overwritten", n=overwritten, recipient=title))
-    attention += _to_notify(night, texts, conn)
-    unlogged, broken = reconciliation.unlogged_rows(conn), reconciliation.leaves_out_of_line(conn)
-    if unlogged or broken:
-        failures.append(say("todo.log_broken", detail=f"{unlogged}/{broken}"))
-    wrong, waiting_ones = _log_to_do(night, texts, conn, is_day=is_day)
-    return failures + wrong, attention + waiting_ones
-
-
-def _to_notify(night: Night, texts: Texts, conn: Connection) -> list[str]:
-    """Recalls and notices that wait for a person (R43, R56); of whom is for whoever decides."""
-    found = waiting(conn, night)
-    days = found.oldest_days
-    lines = []
-    if found.recalls:
-        lines.append(texts.say("todo.recalls", n=found.recalls, days=days))
-    if found.notices:
-        lines.append(texts.say("todo.notices", n=found.notices, days=days))
-    return lines
-
-
-def _not_allowed(night: Night, conn: Connection, contract: RecipientContract) -> list[Breach]:
-    """What keeps a live recipient from being told anything tonight (R15, R18)."""
-    if deliveries.mode_of(conn, contract.recipient, contract.mode) != "live":
-        return []
-    settings = night.settings
-    return refusals(settings.notice, settings.sources, contract, night.business_date)[:1]
 
 
 def _mail(letter: Letter, settings: LetterSettings) -> bool:

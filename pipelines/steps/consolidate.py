@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pipelines.domain.notification import wrong_values
+from pipelines.domain.notification import parted_values, wrong_values
 from pipelines.domain.points import BESIDE, OWN_REGISTER
 from pipelines.domain.schemas import (
     ADDRESSES,
@@ -70,7 +70,7 @@ def consolidate(night: Night) -> StepResult:
         told = _Told(())
         if not dirty.empty:
             kept, dropped, departed = _customers(step, dirty)
-            told = _golden(step, night, kept, placed.lost, correcting)
+            told = _golden(step, night, kept, placed.lost, correcting, _splits(step, night))
         if frames.has_changed(step.conn, LANDED, step.since):
             step.counts["strange_places_dropped"] += forget_refused_places(step)
             leftover = _forget_refused_strangers(step)
@@ -316,15 +316,31 @@ def _forget_refused_strangers(step: StepRun) -> int:
 
 
 def _corrections(night: Night) -> tuple[pd.DataFrame, Vault | None]:
-    """The customers' notices that were taken down as corrections, and, where there are any, what reads the log."""
+    """The customers' notices that were taken down as corrections, and what reads the log, where anything calls for it."""
     with transaction(night.engine) as conn:
         correcting = notifications.correcting_records(conn, NOTICES)
+        last = None if night.full else nights.last_good_date(conn, "consolidate")
+        splits = nights.split_since(conn, min(last or _EVER, night.business_date))
+        parted = _ids(splits["party_id"], splits["from_party_id"])
+        is_wanted = not correcting.empty or (
+            not parted.empty and notifications.anybody_told(conn, parted)
+        )
     # the first time the vault is asked for is a transaction of its own
-    return correcting, None if correcting.empty else night.vault
+    return correcting, night.vault if is_wanted else None
+
+
+def _splits(step: StepRun, night: Night) -> pd.DataFrame:
+    """party_id, from_party_id of whoever came out of another since this was last looked at."""
+    return nights.split_since(step.conn, min(step.previous_date or _EVER, night.business_date))
 
 
 def _golden(
-    step: StepRun, night: Night, kept: pd.DataFrame, lost: pd.DataFrame, correcting: pd.DataFrame
+    step: StepRun,
+    night: Night,
+    kept: pd.DataFrame,
+    lost: pd.DataFrame,
+    correcting: pd.DataFrame,
+    splits: pd.DataFrame,
 ) -> _Told:
     """Golden rows of the customers. Who lost a role gets a new stamp: whoever tells of roles looks again."""
     records = frames.read_matching(step.conn, PARTY_RECORDS, kept, ("party_id",))
@@ -349,13 +365,35 @@ def _golden(
     is_new = (same["row_hash"] != same["row_hash_was"]).to_numpy()
     again = told["party_id"].isin(lost["party_id"])
     frames.put(step.conn, GOLDEN, told[is_new | again], step.id)
-    wrong = None
+    wrong = []
     if not correcting.empty:
         was = frames.read_matching(step.conn, PROVENANCE, kept, ("party_id",))
-        wrong = wrong_values(was, found.values, correcting)
+        wrong.append(wrong_values(was, found.values, correcting))
+    if not splits.empty:
+        wrong.append(_wrong_while_one(step, splits, before, found.values))
     frames.remove(step.conn, PROVENANCE, kept, ("party_id",))
     frames.put(step.conn, PROVENANCE, found.values, step.id)
     step.counts["changed"] = int(is_new.sum())
     known = before.loc[before["protection"] == "on", "party_id"]
     ordered = told.loc[(told["protection"] == "on") & ~told["party_id"].isin(known), "party_id"]
-    return _Told(tuple(map(int, ordered)), wrong)
+    return _Told(tuple(map(int, ordered)), pd.concat(wrong, ignore_index=True) if wrong else None)
+
+
+def _wrong_while_one(
+    step: StepRun, splits: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame
+) -> pd.DataFrame:
+    """What was told of customers that were one and part tonight; before: GOLDEN as it was, after: PROVENANCE as it is."""
+    parted = _ids(splits["party_id"], splits["from_party_id"])
+    was = frames.read_matching(step.conn, PROVENANCE, parted, ("party_id",))
+    return parted_values(
+        was,
+        after,
+        frames.read_matching(step.conn, PARTY_RECORDS, was, _RECORD),
+        before[["party_id", "display_name"]],
+        # who had a golden row already has parted in a night before
+        splits[
+            splits["party_id"].isin(after["party_id"])
+            & ~splits["party_id"].isin(before["party_id"])
+        ],
+        f"split {step.id}",
+    )

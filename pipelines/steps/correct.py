@@ -23,7 +23,7 @@ from pipelines.steps.night import Night, executing
 from pipelines.steps.standardise import broken_rules
 from pipelines.steps.weigh import NOT_ONE_RECORD
 from pipelines.store import access, corrections, frames, nights, notifications, quarantine
-from pipelines.store.engine import reading
+from pipelines.store.engine import reading, transaction
 from pipelines.store.notifications import Wanted
 
 _KEY = list(LANDED.key)
@@ -185,6 +185,55 @@ def _grouped(rows: pd.DataFrame, read: int) -> Iterator[Standing]:
             int(last["quarantine_id"]), str(last["source"]), tuple(every["field"]), str(last["decided_at"]),
             str(last["reason"]), str(last["decided_by"]), read >= int(every["step_run"].max()),
         )  # fmt: skip
+
+
+class OwnAct:
+    """An act of somebody's on a refused record that can still be taken back. reason: of the refusal; why: of the act."""
+
+    quarantine_id: int
+    source: str
+    rule: str
+    reason: str | None
+    state: str
+    at: str
+    why: str
+
+
+def own_acts(night: Night, who: str) -> list[OwnAct]:
+    """What a person has corrected, let on or left out and `undo` would take back, newest first.
+
+    A correction of several refusals of one record is told once. What a night has read, or the source has sent newer word
+    of, is left out.
+    """
+    with transaction(night.engine) as conn:
+        found = quarantine.decided_by(conn, who)
+        in_force = corrections.in_force(conn, found[_KEY])
+        read = nights.last_consumed(conn, "standardise")
+    newest = in_force.groupby(_KEY)["step_run"].max().rename("corrected_run").reset_index()
+    found = found.merge(newest, on=_KEY, how="left")
+    is_current = found["landed_hash"].isna() | (found["landed_hash"] == found["content_hash"])
+    can = {
+        "dropped": is_current,
+        "released": is_current & (found["landed_run"] > read),
+        "corrected": found["corrected_run"] > read,
+    }
+    is_open = pd.concat([found["state"].eq(state) & may for state, may in can.items()], axis=1)
+    mine = found[is_open.fillna(False).any(axis=1)].drop_duplicates([*_KEY, "state", "decided_at"])
+    columns = [
+        "quarantine_id",
+        "source",
+        "rule",
+        "reason",
+        "state",
+        "decided_at",
+        "decision_reason",
+    ]
+    return [
+        OwnAct(
+            int(number), source, rule, reason if isinstance(reason, str) else None, state, at, why
+        )
+        for number, source, rule, reason, state, at, why in mine[columns].itertuples(index=False)
+    ]
 
 
 # ---- whoever supplied the error hears of it

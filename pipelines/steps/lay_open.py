@@ -302,16 +302,7 @@ def _text(value: object) -> str | None:
 def outlook(pair: Pair, weighed: Weighed | None, around: Around) -> Outlook:
     """What a yes to the pair would do."""
     customers = around.customers(pair)
-    one, other = (around.stated(record) for record in pair)
-    key = (weighed.levels if weighed else {}).get("key")
-    codes = _clash(one["living"], other["living"]) or _clash(
-        one["business_id"], other["business_id"]
-    )
-    obstacle = None
-    if one["party_type"] != other["party_type"]:
-        obstacle = "two_kinds"
-    elif key == "other" or (codes and key != "same"):
-        obstacle = "two_identities"
+    obstacle = _obstacle(pair, weighed, around) if all(map(around.is_read, pair)) else None
     fellows = around.parties[around.parties["party_id"].isin(customers)]
     is_torn = any(fellows[name].dropna().nunique() > 1 for name in ("living", "business_id"))
     return Outlook(
@@ -321,6 +312,18 @@ def outlook(pair: Pair, weighed: Weighed | None, around: Around) -> Outlook:
         is_torn=is_torn and obstacle is None,
         is_one=around.party(pair[0]) is not None and around.party(pair[0]) == around.party(pair[1]),
     )
+
+
+def _obstacle(pair: Pair, weighed: Weighed | None, around: Around) -> str | None:
+    """What keeps them two whatever a steward says."""
+    one, other = (around.stated(record) for record in pair)
+    key = (weighed.levels if weighed else {}).get("key")
+    codes = _clash(one["living"], other["living"]) or _clash(
+        one["business_id"], other["business_id"]
+    )
+    if one["party_type"] != other["party_type"]:
+        return "two_kinds"
+    return "two_identities" if key == "other" or (codes and key != "same") else None
 
 
 def _clash(one: object, other: object) -> bool:

@@ -1,15 +1,13 @@
 """Recall what may not be kept, and tell whoever was told it that a value was wrong (R43, R56; GDPR art. 19).
 
-Belongs here: queueing recalls and notices in the transaction of what calls for them, an officer's decision, closing
-what a delivery has carried. Does not belong here: what was wrong (`domain.notification`), the words of a letter
-(`pipelines.notification_letter`). Nothing is sent from here: a notice goes with its contract's next delivery, or a person
+Belongs here: queueing recalls and notices in the transaction of what calls for them, closing what a delivery has carried.
+Does not belong here: what was wrong (`domain.notification`), an officer's decision (`recall`). Nothing is sent from here: a notice goes with its contract's next delivery, or a person
 sends it, since telling somebody that an address is to be forgotten tells that there is a reason (PRIVACY §3.5).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -18,20 +16,15 @@ from pipelines.domain.disclosure import leaf
 from pipelines.domain.notification import address_parts, carried
 from pipelines.domain.schemas import GOLDEN, PARTY_RECORDS
 from pipelines.settings import RecipientContract
-from pipelines.steps.around import NotFound, has_token
-from pipelines.steps.decide import Undecidable
 from pipelines.steps.look import NOTICES
 from pipelines.steps.night import Night, instant
 from pipelines.store import (
-    access,
     deliveries,
     disclosures,
     frames,
     holdings,
     notifications,
-    quarantine,
 )
-from pipelines.store.engine import transaction
 from pipelines.store.notifications import Wanted
 from pipelines.store.vault import Vault
 
@@ -46,23 +39,6 @@ class Waiting:
     recalls: int
     notices: int
     oldest_days: int
-
-
-@dataclass(frozen=True)
-class Approved:
-    """A notification that a person now sends, as far as its letter needs it.
-
-    references: of the cases in which the recipient was told. told: when and in which delivery.
-    """
-
-    number: int
-    kind: str
-    recipient: str
-    why: str
-    customer_number: str
-    fields: tuple[str, ...]
-    references: tuple[str, ...]
-    told: tuple[tuple[str, str], ...]
 
 
 # ---- queueing
@@ -113,7 +89,7 @@ def prepare_recalls(conn: Connection, night: Night, parties: Iterable[int]) -> i
 def queue_corrections(conn: Connection, night: Night, vault: Vault, wrong: pd.DataFrame) -> int:
     """One notice to each who was told a wrong value, and one to who supplied it (R43); returns how many are new.
 
-    wrong: `domain.notification.wrong_values`. Called in the transaction that puts the right value in its place.
+    wrong: `domain.notification.WRONG`; where its source is null nobody supplied it in error. Called in the transaction that puts the right value in its place.
     """
     fresh: list[Wanted] = []
     events = wrong[["party_id", "cause"]].drop_duplicates()
@@ -135,7 +111,7 @@ def queue_corrections(conn: Connection, night: Night, vault: Vault, wrong: pd.Da
                 )
         fresh += notifications.queue(conn, wanted, night.now())
     carried_by_contract = [one for one in fresh if one.route == "delivery"]
-    lines = [_leaf(night, one.kind, one.recipient) for one in carried_by_contract]
+    lines = [art19_leaf(night, one.kind, one.recipient) for one in carried_by_contract]
     if lines:
         disclosures.append_leaves(conn, lines, night.now())
     return len(fresh)
@@ -213,7 +189,7 @@ def _in_order(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _leaf(night: Night, kind: str, recipient: str) -> str:
+def art19_leaf(night: Night, kind: str, recipient: str) -> str:
     """That somebody is told of a recall or a correction; of whom, the log does not say."""
     return leaf("art19", to=recipient, operation=kind, notice=night.settings.notice.version)
 
@@ -267,121 +243,3 @@ def waiting(conn: Connection, night: Night) -> Waiting:
 def age(night: Night, since: str) -> int:
     """Whole days since an instant."""
     return (night.clock() - datetime.fromisoformat(since)).days
-
-
-# ---- deciding
-
-
-def approve(night: Night, number: int, who: str, why: str) -> Approved:
-    """An officer decides that a recipient is told; what its letter needs. Sending it is up to a person.
-
-    Approved once more it is the same letter again; a notice that no delivery has carried is then sent by hand.
-    """
-    with transaction(night.engine) as conn:
-        one = _open(conn, number)
-        party = int(one["party_id"])
-        _record(conn, night, one, "approve", who, why)
-        if (one["state"], one["route"]) != ("approved", "hand"):
-            if one["state"] == "prepared":
-                line = _leaf(night, str(one["kind"]), str(one["recipient"]))
-                disclosures.append_leaves(conn, [line], night.now())
-            notifications.move(
-                conn, number, "approved", route="hand", decided_by=who, decided_at=night.now(),
-                decision_reason=why,
-            )  # fmt: skip
-        told = notifications.rows_that_left(conn, party, or_will=True)
-        supplied = _their_key(conn, one)
-    told = told[told["delivery_id"].isin(one["told_in"])].drop_duplicates("delivery_id")
-    # who is told by case knows the customer by it: customer number, hyphen, reference
-    contract = night.settings.recipients.get(str(one["recipient"]))
-    by_case = contract is not None and contract.population.is_per_case
-    references = [key.partition("-")[2] for key in told["row_key"]] if by_case else []
-    # a register gets its own records back, under its own key
-    is_return = contract is not None and contract.population.source is not None
-    theirs = _in_order(key.rpartition("/")[0] for key in told["row_key"]) if is_return else ()
-    theirs = theirs or tuple(filter(None, [supplied]))
-    return Approved(
-        number=number,
-        kind=str(one["kind"]),
-        recipient=str(one["recipient"]),
-        why=str(one["why"]),
-        customer_number=", ".join(theirs) or f"{party:06}",
-        fields=tuple(one["fields"]),
-        references=_in_order(references),
-        told=tuple(zip(told["at"], told["delivery_id"], strict=True)),
-    )
-
-
-def _their_key(conn: Connection, one: "pd.Series[Any]") -> str | None:
-    """The key by which a register knows the record of its own that a steward has corrected; none if it is our token."""
-    what, _, number = str(one["cause"]).partition(" ")
-    item = quarantine.item(conn, int(number)) if what == "quarantine" else None
-    return None if item is None or has_token(str(item["source_key"])) else str(item["source_key"])
-
-
-def decline(night: Night, number: int, who: str, why: str) -> None:
-    """An officer decides that a recipient is not told; the disclosure log hears nothing of it."""
-    with transaction(night.engine) as conn:
-        one = _open(conn, number)
-        _record(conn, night, one, "decline", who, why)
-        notifications.move(
-            conn, number, "declined", decided_by=who, decided_at=night.now(), decision_reason=why,
-            closed_at=night.now(),
-        )  # fmt: skip
-
-
-def sent(night: Night, number: int, who: str, why: str, *, answered: bool) -> None:
-    """A person says that a letter has gone, or, with `answered`, that the recipient has confirmed it."""
-    with transaction(night.engine) as conn:
-        one = _known(conn, number)
-        may = ("approved", "sent") if answered else ("approved",)
-        if one["state"] not in may or one["route"] != "hand":
-            raise Undecidable(
-                f"{number} is {one['state']}: hub disclosures recall approve {number} comes first"
-                if one["state"] == "prepared" or one["route"] != "hand"
-                else f"{number} is {one['state']} already"
-            )
-        _record(conn, night, one, "acknowledged" if answered else "sent", who, why)
-        notifications.move(
-            conn, number, "acknowledged" if answered else "sent", closed_at=night.now()
-        )
-
-
-def _record(
-    conn: Connection, night: Night, one: "pd.Series[Any]", what: str, who: str, why: str
-) -> None:
-    number = str(one["notification_no"])
-    party = int(one["party_id"])
-    access.record(conn, night.now(), who, f"{one['kind']} {what}", party, why, detail=number)
-
-
-def _known(conn: Connection, number: int) -> "pd.Series[Any]":
-    one = notifications.find(conn, number)
-    if one is None:
-        raise NotFound(f"there is no recall or notice {number}; see: hub disclosures recalls")
-    return one
-
-
-def _open(conn: Connection, number: int) -> "pd.Series[Any]":
-    one = _known(conn, number)
-    if one["state"] not in notifications.OPEN:
-        raise Undecidable(f"{number} is {one['state']} already; see: hub disclosures recalls --all")
-    return one
-
-
-def listed(
-    night: Night, *, closed: bool = False, who: str | None = None, why: str = ""
-) -> pd.DataFrame:
-    """The notifications that are open, or all, with their age in days; no person.
-
-    who: adds `customer`, our number of each, and writes into the access log that somebody looked.
-    """
-    with transaction(night.engine) as conn:
-        found = notifications.listed(conn, None if closed else notifications.OPEN)
-        if who is not None:
-            people = list(found["party_id"].drop_duplicates())
-            access.record_many(conn, night.now(), who, "disclosures recalls", people, why)
-    found = found.assign(days=[age(night, since) for since in found["prepared_at"]])
-    if who is not None:
-        found["customer"] = "P" + found["party_id"].astype("str")
-    return found.drop(columns=["party_id", "cause"])

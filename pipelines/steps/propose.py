@@ -7,6 +7,7 @@ gone the night after.
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -40,13 +41,15 @@ _EVER = "0000-00-00"
 class Opened:
     """A proposal as a named person sees it.
 
-    row: the proposal. point: the point of ours, its place left out where a protected customer is there; none where
-    it is about a building alone. people: party_id → name, of everybody in the evidence who is still a customer.
+    row: the proposal. point: the point of ours; none where it is about a building alone. people: party_id → name, of
+    everybody in the evidence who is still a customer. is_protected: a protected customer is there, and neither point nor
+    evidence says where.
     """
 
     row: pd.Series
     point: pd.Series | None
     people: dict[int, str]
+    is_protected: bool
 
 
 def propose(night: Night) -> StepResult:
@@ -112,23 +115,33 @@ def opened(night: Night, proposal_no: int, who: str, why: str) -> Opened:
         asked = pd.DataFrame({"party_id": sorted(named)}, dtype="Int64")
         golden = frames.read_matching(conn, GOLDEN, asked, ("party_id",))
         access.record_many(conn, night.now(), who, "proposal show", list(golden["party_id"]), why)
-        point = _point(conn, row, hide_place=bool((golden["protection"] == "on").any()))
+        point, is_protected = _point(
+            conn, row, is_protected=bool((golden["protection"] == "on").any())
+        )
+    if is_protected:  # R56: the place tells of them
+        row["evidence"] = [_without_place(fact) for fact in row["evidence"]]
     people = dict(zip(golden["party_id"].astype(int), golden["display_name"], strict=True))
-    return Opened(row, point, people)
+    return Opened(row, point, people, is_protected)
 
 
-def _point(conn: Connection, row: pd.Series, *, hide_place: bool) -> pd.Series | None:
+def _without_place(fact: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in fact.items() if k not in ("building_id", "property_id", "source_key")}
+
+
+def _point(
+    conn: Connection, row: pd.Series, *, is_protected: bool
+) -> tuple[pd.Series | None, bool]:
+    """The point, and whether somebody protected is in the evidence or has a role there."""
     if pd.isna(row["point_id"]):
-        return None
+        return None, is_protected
     key = pd.DataFrame({"point_id": [int(row["point_id"])]})
     found = frames.read_matching(conn, GOLDEN_POINTS, key, ("point_id",))
-    if found.empty:
-        return None
     roles = frames.read_matching(conn, GOLDEN_ROLES, key, ("point_id",))
     there = frames.read_matching(conn, GOLDEN, roles, ("party_id",))
-    if hide_place or bool((there["protection"] == "on").any()):  # R56: the place tells of them
+    is_protected = is_protected or bool((there["protection"] == "on").any())
+    if is_protected:
         found = found[["point_id", "point_ref", "building_state"]]
-    return found.iloc[0]
+    return None if found.empty else found.iloc[0], is_protected
 
 
 def decide(night: Night, proposal_no: int, state: str, who: str, why: str) -> None:

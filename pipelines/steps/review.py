@@ -15,6 +15,7 @@ from pipelines.domain.wording import picture
 from pipelines.steps import lay_open
 from pipelines.steps.around import RECORD, Around, NotFound, Pair, record_of
 from pipelines.steps.lay_open import Outlook, Row, Side, Weighed
+from pipelines.steps.look import NOTICES
 from pipelines.steps.night import Night
 from pipelines.store import access, judgements
 from pipelines.store.engine import transaction
@@ -34,7 +35,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Decided:
-    """A verdict that stands; left, right: the records as a steward writes them."""
+    """A verdict that stands; left, right: the records as a steward writes them.
+
+    notice: the number of the customer's notice that it ties to its customer, none of any other verdict.
+    """
 
     judgement_no: int
     left: str
@@ -44,6 +48,7 @@ class Decided:
     at: str
     why: str
     authority: str | None
+    notice: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,6 +193,7 @@ def _decided(row: pd.Series, around: Around) -> Decided:
     return Decided(
         int(row["judgement_id"]), around.handle(one), around.handle(other), str(row["verdict"]),
         str(row["decided_by"]), str(row["decided_at"]), str(row["reason"]), None if pd.isna(row["authority"]) else str(row["authority"]),
+        next((key for source, key in (one, other) if source == NOTICES), None),
     )  # fmt: skip
 
 

@@ -100,6 +100,20 @@ def last_consumed(conn: Connection, step: str) -> int:
     return conn.scalar(_last_finished(step_run.c.consumed, step)) or 0
 
 
+def first_consuming(conn: Connection, step: str, stamp: int) -> str | None:
+    """When the first finished execution of a step began that has worked through a stamp; none while none has."""
+    return conn.scalar(
+        select(step_run.c.started_at)
+        .where(
+            step_run.c.step == step,
+            step_run.c.finished_at.is_not(None),
+            step_run.c.consumed >= stamp,
+        )
+        .order_by(step_run.c.step_run)
+        .limit(1)
+    )
+
+
 def last_good_date(conn: Connection, step: str) -> str | None:
     """The business date of the step's last finished execution."""
     date: str | None = conn.scalar(_last_finished(step_run.c.business_date, step))
@@ -415,6 +429,16 @@ def parted_since(conn: Connection, business_date: str) -> pd.Series:
     for side in sides:
         found.update(conn.scalars(select(side).where(side.table.c.business_date >= business_date)))
     return pd.Series(sorted(found), dtype="Int64", name="party_id")
+
+
+def split_since(conn: Connection, business_date: str) -> pd.DataFrame:
+    """party_id, from_party_id of every party that came out of another on the business date or later."""
+    return frames.rows(
+        conn,
+        select(party_split.c.party_id, party_split.c.from_party_id)
+        .where(party_split.c.business_date >= business_date)
+        .order_by(party_split.c.party_id),
+    )
 
 
 # ---- facts

@@ -1,7 +1,7 @@
 """Recalls and notices of correction: who has to hear about what they were told, and how far that is (R43, R56).
 
 Belongs here: finding who was told and whether it left, keeping the rows and their states. Does not belong here: which
-values were wrong (`domain.notification`), who decides (`steps.notify`). No value of anybody is kept.
+values were wrong (`domain.notification`), who decides (`steps.recall`). No value of anybody is kept.
 
     prepared ─▶ approved ─▶ sent ─▶ acknowledged        declined: an officer decided against it
     void: what it was about never left after all
@@ -24,6 +24,7 @@ from pipelines.store.tables import (
     landing_record,
     notification,
     party_redirect,
+    told_row,
 )
 
 OPEN = ("prepared", "approved")
@@ -57,6 +58,19 @@ def correcting_records(conn: Connection, source: str) -> pd.DataFrame:
         select(landing_record.c.source, landing_record.c.source_key).where(
             landing_record.c.source == source, marked
         ),
+    )
+
+
+def anybody_told(conn: Connection, parties: pd.DataFrame) -> bool:
+    """Whether a row about one of these parties (party_id) was ever frozen for, or is held by, a recipient."""
+    return any(
+        conn.scalar(
+            select(table.c.party_id)
+            .where(frames.matching(conn, table, parties, ("party_id",)))
+            .limit(1)
+        )
+        is not None
+        for table in (delivery_row, told_row)
     )
 
 
@@ -107,6 +121,24 @@ def rows_that_left(conn: Connection, party_id: int, *, or_will: bool = False) ->
     left = found["state"].isin(_GONE) | found["progress"].notna() | or_will
     columns = ["entry_id", "recipient", "fields", "delivery_id", "at", "row_key"]
     return found.loc[(left & ~withheld.fillna(False)).astype(bool), columns].reset_index(drop=True)
+
+
+def frozen_about(conn: Connection, parties: Sequence[int], since: str) -> pd.DataFrame:
+    """recipient, delivery_id, prepared_at of what was frozen about these parties from an instant on, a line a row told.
+
+    What was given up is left out; the rest has left, or leaves as it is.
+    """
+    return frames.rows(
+        conn,
+        select(delivery.c.recipient, delivery.c.delivery_id, delivery.c.prepared_at)
+        .join_from(delivery, delivery_row)
+        .where(
+            delivery_row.c.party_id.in_(list(parties)),
+            delivery.c.prepared_at >= since,
+            delivery.c.state != "aborted",
+        )
+        .order_by(delivery.c.recipient, delivery.c.prepared_at),
+    )
 
 
 # ---- keeping them

@@ -8,7 +8,7 @@ another proposal.
 from collections.abc import Mapping
 
 import pandas as pd
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from pipelines.domain.proposals import COLUMNS
 from pipelines.store import frames
@@ -44,6 +44,12 @@ def listed(conn: Connection, state: str | None = "open") -> pd.DataFrame:
     """Every column of the proposals in a state (of all without one), the oldest number first."""
     chosen = select(proposal).order_by(proposal.c.proposal_no)
     return frames.rows(conn, chosen if state is None else chosen.where(proposal.c.state == state))
+
+
+def open_count(conn: Connection) -> int:
+    """How many wait for a person."""
+    waiting = select(func.count()).select_from(proposal).where(proposal.c.state == "open")
+    return conn.scalar(waiting) or 0
 
 
 def read(conn: Connection, proposal_no: int) -> pd.Series | None:

@@ -10,7 +10,7 @@ a person has decided about it stands for that content only; a new one is a new q
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from pipelines.store import frames
 from pipelines.store.engine import StoreError
@@ -184,6 +184,33 @@ def dropped(conn: Connection) -> pd.DataFrame:
 def _decided(conn: Connection, state: str) -> pd.DataFrame:
     columns = (quarantine.c[name] for name in (*_RECORD, "content_hash", "rule"))
     return frames.rows(conn, select(*columns).where(quarantine.c.state == state))
+
+
+def decided_by(conn: Connection, who: str) -> pd.DataFrame:
+    """What a person has corrected, let pass or dropped, newest first: its columns, and of the record as it is landed now
+    landed_hash and landed_run (null where none is).
+    """
+    columns = (
+        "quarantine_id", *_RECORD, "content_hash", "rule", "reason", "state", "decided_at", "decision_reason",
+    )  # fmt: skip
+    found = conn.execute(
+        select(
+            *(quarantine.c[name] for name in columns),
+            landing_record.c.content_hash.label("landed_hash"),
+            landing_record.c.step_run.label("landed_run"),
+        )
+        .outerjoin_from(
+            quarantine,
+            landing_record,
+            and_(*(quarantine.c[name] == landing_record.c[name] for name in _RECORD)),
+        )
+        .where(
+            quarantine.c.decided_by == who,
+            quarantine.c.state.in_(("corrected", "released", "dropped")),
+        )
+        .order_by(quarantine.c.decided_at.desc(), quarantine.c.quarantine_id.desc())
+    )
+    return pd.DataFrame(found.fetchall(), columns=[*columns, "landed_hash", "landed_run"])
 
 
 def still_refused(conn: Connection) -> pd.DataFrame:

@@ -573,7 +573,7 @@ notification = _table(
     _must("why"),  # protective_order, was_told, supplied_it
     _must(
         "cause"
-    ),  # of a recall the log's entry that told last, of a correction the record that corrects
+    ),  # of a recall the log's entry that told last, of a correction the record that corrects, or the split
     _must("told_in", "json"),  # the deliveries that told it
     _must(
         "route"

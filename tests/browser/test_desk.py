@@ -24,7 +24,9 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop
 ]
-PAGES = ("", "/pairs", "/customers", "/quarantine", "/deliveries", "/mine", "/seconds")
+PAGES = (
+    "", "/pairs", "/customers", "/quarantine", "/proposals", "/deliveries", "/recalls", "/mine", "/seconds",
+)  # fmt: skip
 # relative luminance contrast (WCAG 2.2, 1.4.3) of every text against the nearest ground behind it
 CONTRAST = """() => {
   const rgb = c => (c.match(/[\\d.]+/g) || []).map(Number);

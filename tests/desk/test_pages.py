@@ -515,14 +515,19 @@ def test_what_the_desk_says_has_words_for_each_thing_it_can_be() -> None:
     from pipelines.desk.customers import CHANNELS
     from pipelines.desk.forms import Wrong
     from pipelines.desk.identity import Refusal
+    from pipelines.desk.recalls import ANSWERS
+    from pipelines.domain.notification import State
     from pipelines.roster import Bar
+    from pipelines.steps.foresee_undo import Reach
     from pipelines.store.deliveries import Mode
 
     wanted = {
         "form": get_args(Wrong), "role": get_args(Role), "purpose": visit.PURPOSES, "channel": CHANNELS,
         "away": (*get_args(Bar), "untrusted", "stale"), "mode": get_args(Mode),
         "status": ("ok", "attention", "failed", "running"), "feed": ("ok", "unchanged", "down", "refused", "held"),
-        "second.of": ("pair", "undo", "notice", "release"), "event": ("new", "changed", "ended", "merged", "split"),
+        "second.of": ("pair", "undo", "notice", "release", "recall"),
+        "recall.state": get_args(State), "recall.do": ANSWERS, "recall.hint": ANSWERS,
+        "undo": [f"reach_{reach}" for reach in get_args(Reach)], "event": ("new", "changed", "ended", "merged", "split"),
     }  # fmt: skip
     assert set(get_args(Refusal.__args__[0])) == {"untrusted", "stale"}
     missing = [

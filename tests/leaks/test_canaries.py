@@ -330,7 +330,9 @@ def seated(
                 "/pairs",
                 "/customers",
                 "/quarantine",
+                "/proposals",
                 "/deliveries",
+                "/recalls",
                 "/mine",
                 "/seconds",
             ):
@@ -364,6 +366,9 @@ def seated(
             }  # fmt: skip
             for n in range(len(pages["GET /quarantine"].forms("/refused"))):
                 pages[f"refused {n}"] = seat.opens(pages["GET /quarantine"], "/refused", n)
+            for page, path in (("/proposals", "/proposal"), ("/recalls", "/recall")):
+                if pages[f"GET {page}"].forms(path):
+                    pages[path] = seat.opens(pages[f"GET {page}"], path)
             if pages["GET /pairs"].forms("/pair"):
                 pages["pair"] = seat.opens(pages["GET /pairs"], "/pair")
     finally:

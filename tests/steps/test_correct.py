@@ -20,7 +20,7 @@ from pipelines.domain.schemas import ADDRESSES, GOLDEN, LANDED, PARTIES, ROLES
 from pipelines.notification_letter import letter
 from pipelines.settings import load_settings
 from pipelines.source_report import document
-from pipelines.steps import decide, notify
+from pipelines.steps import decide, recall
 from pipelines.steps.close import write_letter
 from pipelines.steps.consolidate import consolidate
 from pipelines.steps.correct import correct, undo
@@ -617,12 +617,12 @@ def test_r43_the_joint_controller_that_supplied_the_error_gets_one_notice_by_han
     utility.put_right(number)
     utility.register()
     consolidate(utility.night())
-    waiting = notify.listed(utility.night())
+    waiting = recall.listed(utility.night())
     assert [tuple(r) for r in waiting[["recipient", "why", "route", "state"]].to_numpy()] == [
         ("municipality", "supplied_it", "hand", "prepared")
     ]
     assert list(waiting["fields"]) == [["postal_code"]]
-    one = notify.approve(utility.night(), int(waiting["notification_no"].iloc[0]), "officer", "yes")
+    one = recall.approve(utility.night(), int(waiting["notification_no"].iloc[0]), "officer", "yes")
     text = "\n".join(letter(one, utility.settings, "en", "2026-11-05"))
     assert "H1" in text
     assert "3164" not in text

@@ -20,7 +20,7 @@ from pipelines.domain.schemas import LANDED
 from pipelines.notification_letter import letter
 from pipelines.settings import load_settings
 from pipelines.statement import document
-from pipelines.steps import account_for, notify
+from pipelines.steps import account_for, recall
 from pipelines.steps.close import write_letter
 from pipelines.steps.consolidate import consolidate
 from pipelines.steps.decide import Undecidable, take_notice
@@ -327,16 +327,16 @@ def test_r43_an_officer_sends_by_hand_what_no_contract_carries(town: Town) -> No
     town.register()
     number = town.number("collection")
     before = len(town.art19())
-    approved = notify.approve(town.night(), number, "officer.one", "rectified")
+    approved = recall.approve(town.night(), number, "officer.one", "rectified")
     assert approved.references == ("P-1",) and len(approved.told) == 1
     assert [fact["to"] for fact in town.art19()[: len(town.art19()) - before]] == ["collection"]
     text = "\n".join(letter(approved, town.settings, "en", "2026-11-05"))
     assert approved.told[0][1] in text and "P-1" in text and "GDPR article 19" in text
     assert WRONG not in text and RIGHT not in text and "officer" not in text
-    notify.approve(town.night(), number, "officer.one", "printed again")
+    recall.approve(town.night(), number, "officer.one", "printed again")
     assert len(town.art19()) == before + 1
-    notify.sent(town.night(), number, "officer.one", "D/8", answered=False)
-    notify.sent(town.night(), number, "officer.one", "D/9", answered=True)
+    recall.sent(town.night(), number, "officer.one", "D/8", answered=False)
+    recall.sent(town.night(), number, "officer.one", "D/9", answered=True)
     assert ("collection", "was_told", "acknowledged") in town.queued()
     with reading(town.engine) as conn:
         assert verify_log(conn, KEYS.vault).findings == []
@@ -397,12 +397,12 @@ def test_r56_a_declined_recall_stays_declined(town: Town) -> None:
     town.protect()
     town.register()
     number = town.number("collection")
-    notify.decline(town.night(), number, "officer.one", "they would learn of it")
+    recall.decline(town.night(), number, "officer.one", "they would learn of it")
     town.register(full=True)
     assert town.queued("recall") == [("collection", "protective_order", "declined")]
     assert town.art19() == []
     with pytest.raises(Undecidable, match="declined"):
-        notify.approve(town.night(), number, "officer.two", "after all")
+        recall.approve(town.night(), number, "officer.two", "after all")
     with reading(town.engine) as conn:
         line = access.recent(conn, 1).iloc[0]
     assert (line["who"], line["operation"], line["detail"]) == (
@@ -417,7 +417,7 @@ def test_r56_the_letter_of_a_recall_does_not_say_why(town: Town, language: Any) 
     town.day += 1
     town.protect()
     town.register()
-    approved = notify.approve(town.night(), town.number("collection"), "officer.one", "agreed")
+    approved = recall.approve(town.night(), town.number("collection"), "officer.one", "agreed")
     text = "\n".join(letter(approved, town.settings, language, "2026-11-05")).lower()
     for telltale in ("turva", "spärr", "skydd", "protect", "order", "kiel", WRONG.lower()):
         assert telltale not in text.replace("tietosuoja", "")
@@ -459,9 +459,9 @@ def test_r56_whom_a_recall_is_about_is_shown_to_somebody_with_a_name_only(town: 
     town.day += 1
     town.protect()
     town.register()
-    plain = notify.listed(town.night())
+    plain = recall.listed(town.night())
     assert "party_id" not in plain and "customer" not in plain
-    shown = notify.listed(town.night(), who="officer.one", why="order")
+    shown = recall.listed(town.night(), who="officer.one", why="order")
     assert len(shown["customer"].iloc[0]) > 1
     with reading(town.engine) as conn:
         line = access.recent(conn, 1).iloc[0]
