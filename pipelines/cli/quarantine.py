@@ -112,7 +112,7 @@ def show(invocation: Invocation, quarantine_id: int, why: str, as_json: bool) ->
     Examples:
       hub quarantine show 12
     """
-    from pipelines.steps.look import refused_record
+    from pipelines.steps.look_at_refused import refused_record
     from pipelines.steps.weigh import way_of
     from pipelines.texts import Texts
 

@@ -14,7 +14,7 @@ from pipelines.desk.visit import Visit, plain
 from pipelines.domain.correction import standard_fields
 from pipelines.domain.fields import FIELDS
 from pipelines.steps.correct import NotCorrected
-from pipelines.steps.look import Refused
+from pipelines.steps.look_at_refused import Refused
 
 _TYPED = "f:"
 _LONGEST = 300

@@ -14,10 +14,10 @@ from pipelines.desk import second
 from pipelines.desk.forms import FormRefused
 from pipelines.desk.visit import PEOPLE, Page, Visit
 from pipelines.steps.around import NotFound
-from pipelines.steps.correct import own_acts
 from pipelines.steps.decide import Undecidable
 from pipelines.steps.foresee_undo import Aftermath, Standing, foresee_undo, how_far
 from pipelines.steps.judge import undo
+from pipelines.steps.list_answers import own_acts
 from pipelines.steps.look import NOTICES
 from pipelines.steps.review import Decided, decided
 

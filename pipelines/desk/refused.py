@@ -14,10 +14,11 @@ from pipelines.desk import correcting, second
 from pipelines.desk.forms import FormRefused
 from pipelines.desk.visit import EVERYBODY, PEOPLE, Page, Visit, plain
 from pipelines.domain.correction import standard_fields
-from pipelines.steps.correct import NotCorrected, correct, standing, undo
+from pipelines.steps.correct import NotCorrected, correct, undo
 from pipelines.steps.decide import Undecidable, drop, release
 from pipelines.steps.foresee_correction import Outcome, check_correction, foresee_correction
-from pipelines.steps.look import Refused, refused_record
+from pipelines.steps.list_answers import standing
+from pipelines.steps.look_at_refused import Refused, refused_record
 from pipelines.steps.weigh import NOT_ONE_RECORD
 from pipelines.store import quarantine
 from pipelines.store.engine import reading

@@ -14,7 +14,8 @@ from pipelines.domain.landing import content_hash, field_times
 from pipelines.domain.schemas import GOLDEN, LANDED, PARTY_RECORDS
 from pipelines.errors import HubError
 from pipelines.steps.around import NotFound
-from pipelines.steps.look import NOTICES, OWN_REGISTER_SOURCE, as_came, party_behind, party_of
+from pipelines.steps.look import NOTICES, OWN_REGISTER_SOURCE, party_of
+from pipelines.steps.look_at_refused import as_came, party_behind
 from pipelines.steps.night import Night, executing
 from pipelines.store import access, frames, judgements, nights, quarantine
 from pipelines.store.engine import transaction

@@ -15,7 +15,7 @@ from pipelines.steps.around import NotFound
 from pipelines.steps.consolidate import consolidate
 from pipelines.steps.correct import correct
 from pipelines.steps.foresee_verdict import told_of
-from pipelines.steps.look import as_came, party_behind
+from pipelines.steps.look_at_refused import as_came, party_behind
 from pipelines.steps.match import match
 from pipelines.steps.night import Night
 from pipelines.steps.prepare_extract import Foreseen

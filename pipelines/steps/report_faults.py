@@ -16,7 +16,7 @@ from pipelines.domain.disclosure import leaf
 from pipelines.domain.points import OWN_REGISTER
 from pipelines.settings import SourceConfig
 from pipelines.steps.around import NotFound, columns_of, has_token, unread_field
-from pipelines.steps.look import as_came, party_behind
+from pipelines.steps.look_at_refused import as_came, party_behind
 from pipelines.steps.night import Night
 from pipelines.store import access, corrections, disclosures, quarantine
 from pipelines.store.engine import transaction

@@ -12,8 +12,7 @@ from pipelines.store import frames, nights, notifications, proposals
 from pipelines.store.engine import reading, transaction
 from pipelines.store.notifications import Wanted
 from pipelines.texts import catalogue
-from tests.desk.conftest import Answer, Hub, Seat
-from tests.desk.test_pages import _protected, protected, refuse  # noqa: F401 - fixtures
+from tests.desk.conftest import Answer, Hub, Seat, refuse
 
 
 def party_of(hub: Hub, key: str) -> int:
@@ -78,7 +77,7 @@ def test_a_matter_is_listed_without_names_opened_closed_and_opened_again(unpaid:
     assert state_of(unpaid) == ["open"]
 
 
-def test_r56_where_a_protected_customer_is_no_place_is_told(protected: Hub) -> None:  # noqa: F811
+def test_r56_where_a_protected_customer_is_no_place_is_told(protected: Hub) -> None:
     """R56: neither the point's own nor the one that a fact names."""
     propose(
         protected, "f1",
@@ -119,7 +118,7 @@ def sure(seat: Seat, answer: str, reason: str = "sovittu") -> Answer:
     return seat.opens(opened(seat), "/recall/preview", answer=answer, reason=reason)
 
 
-def test_r56_a_recall_is_approved_by_two_and_then_sent_and_confirmed(protected: Hub) -> None:  # noqa: F811
+def test_r56_a_recall_is_approved_by_two_and_then_sent_and_confirmed(protected: Hub) -> None:
     queue(protected, "recall", "protective_order")
     anna, olli = protected.seat(), protected.seat("olli.vastaava")
     listed = anna.get("/recalls")
@@ -144,7 +143,7 @@ def test_r56_a_recall_is_approved_by_two_and_then_sent_and_confirmed(protected: 
     assert recall_states(protected) == ["acknowledged"]
 
 
-def test_r56_an_officer_who_asked_for_a_recall_does_not_approve_it(protected: Hub) -> None:  # noqa: F811
+def test_r56_an_officer_who_asked_for_a_recall_does_not_approve_it(protected: Hub) -> None:
     queue(protected, "recall", "protective_order")
     olli = protected.seat("olli.vastaava")
     olli.opens(sure(olli, "approve"), "/recall/ask")

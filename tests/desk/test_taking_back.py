@@ -10,17 +10,8 @@ from pipelines.steps.night import executing
 from pipelines.steps.prepare_extract import freeze
 from pipelines.store import deliveries, frames, notifications
 from pipelines.store.engine import reading
-from tests.desk.conftest import Answer, Hub, Seat
-from tests.desk.test_pages import (
-    _father_and_son,  # noqa: F401 - a fixture that a fixture asks for
-    answered,
-    father_and_son,  # noqa: F401
-    previewed,
-    refuse,
-    standing,
-    state_of,
-    told,
-)
+from tests.desk.conftest import Answer, Hub, Seat, refuse, state_of
+from tests.desk.test_pages import answered, previewed, standing, told
 from tests.minimality.register import Inbox
 
 
@@ -49,7 +40,7 @@ def sure(seat: Seat, reason: str = "väärä pari") -> Answer:
 
 
 @pytest.fixture
-def joined(father_and_son: Hub) -> Iterator[tuple[Hub, int, int]]:  # noqa: F811
+def joined(father_and_son: Hub) -> Iterator[tuple[Hub, int, int]]:
     """A father and a son whom Anna took for one, a night later: the hub, who went, and into whom."""
     hub = father_and_son
     before = parties(hub)
@@ -61,7 +52,7 @@ def joined(father_and_son: Hub) -> Iterator[tuple[Hub, int, int]]:  # noqa: F811
     yield hub, gone, into
 
 
-def test_before_any_night_an_undo_is_a_plain_one(father_and_son: Hub) -> None:  # noqa: F811
+def test_before_any_night_an_undo_is_a_plain_one(father_and_son: Hub) -> None:
     anna = father_and_son.seat()
     anna.opens(previewed(anna, "same"), "/pair/decide")
     shown = sure(anna)
@@ -140,7 +131,7 @@ def test_what_was_let_on_can_be_taken_back_until_a_night_has_read_it(hub: Hub) -
     assert (late.status, "ei ole enää peruttavissa" in late.words) == (409, True)
 
 
-def test_a_notice_one_took_down_stands_there_as_a_notice(father_and_son: Hub) -> None:  # noqa: F811
+def test_a_notice_one_took_down_stands_there_as_a_notice(father_and_son: Hub) -> None:
     anna = father_and_son.seat()
     anna.opens(told(anna, "matti"), "/customer/notice/take")
     mine = anna.get("/mine")
@@ -151,7 +142,7 @@ def test_a_notice_one_took_down_stands_there_as_a_notice(father_and_son: Hub) ->
     assert standing(father_and_son) == []
 
 
-def test_nobody_elses_decision_is_taken_back(father_and_son: Hub) -> None:  # noqa: F811
+def test_nobody_elses_decision_is_taken_back(father_and_son: Hub) -> None:
     path = "/mine/undo"
     anna, olli = father_and_son.seat(), father_and_son.seat("olli.vastaava")
     anna.opens(previewed(anna, "different"), "/pair/decide")

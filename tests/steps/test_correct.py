@@ -26,7 +26,7 @@ from pipelines.steps.consolidate import consolidate
 from pipelines.steps.correct import correct, undo
 from pipelines.steps.decide import Undecidable
 from pipelines.steps.ingest import land
-from pipelines.steps.look import refused_record
+from pipelines.steps.look_at_refused import refused_record
 from pipelines.steps.match import match
 from pipelines.steps.night import LogKeys, Night, StepResult
 from pipelines.steps.report_faults import report_faults
