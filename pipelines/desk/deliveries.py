@@ -4,7 +4,8 @@ Belongs here: laying that out; whoever opens one is logged with each customer in
 (`steps.foresee_delivery`), sending.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 from starlette.responses import Response
@@ -95,7 +96,7 @@ def _rows(visit: Visit, seen: Awaited) -> Iterator[dict[str, object]]:
         }
 
 
-def _because(visit: Visit, row: Mapping[str, str], reason: Mapping[str, object]) -> str:
+def _because(visit: Visit, row: Mapping[str, str], reason: Mapping[Hashable, Any]) -> str:
     """One reason in a sentence: what changed from what to what, who said so and when."""
     column = str(reason["column"])
     now, before = (_value(visit, column, text) for text in (row[column], plain(reason["before"])))

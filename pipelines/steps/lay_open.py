@@ -131,7 +131,7 @@ def _shown(
     scores: Mapping[tuple[int, int], float],
     model: Model,
     protected: Mapping[tuple[int, ...], bool],
-) -> dict[tuple[int, int], Weighed]:
+) -> dict[tuple[int, ...], Weighed]:
     """What the model in force shows of some kept pairs of a kind."""
     sides = (rows[name].to_numpy(dtype=np.int64) for name in ("left_no", "right_no", "pattern"))
     part = Compared.of(table, *sides)
@@ -140,7 +140,7 @@ def _shown(
         {f: names[int(row[f])] for f, names in EVIDENCE[table].levels.items()}
         for row in part.levels.to_dict("records")
     ]
-    found = {}
+    found: dict[tuple[int, ...], Weighed] = {}
     for key, pattern in zip(asked, part.pattern.tolist(), strict=True):
         shown, is_protected = each[pattern], protected[key]
         evidence = [(said, weight) for said, weight in shown if weight in STRENGTHS]

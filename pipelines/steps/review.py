@@ -81,8 +81,9 @@ def waiting(night: Night, most: int) -> tuple[list[Waiting], int]:
         listed = []
         for (_, row), pair, found in zip(shown.iterrows(), pairs, weighed, strict=True):
             said = said_of.get(pair)
-            is_unsure = said is not None and said["verdict"] == "unsure"
-            unsure = (str(said["decided_by"]), str(said["decided_at"])) if is_unsure else None
+            unsure = None
+            if said is not None and said["verdict"] == "unsure":
+                unsure = (str(said["decided_by"]), str(said["decided_at"]))
             listed.append(
                 Waiting(
                     int(row["review_no"]), around.kind(pair[0]), around.together(pair),
