@@ -128,6 +128,7 @@ def document(account: Account, settings: Settings, language: Language) -> Docume
                 for number, rows in enumerate(events, 1)
             ),
             *_notified(account, words),
+            *_restrained(account, words),
         ),
         closing=(
             say("statement.staff"),
@@ -178,6 +179,19 @@ def _notified(account: Account, words: Words) -> Iterator[Section]:
         state = words.texts.say(f"notified.{one.state}", at=words.moment(one.at))
         lines.append((words.title(one.recipient), f"{what}; {state}"))
     yield Section(words.texts.say("statement.notified"), tuple(lines))
+
+
+def _restrained(account: Account, words: Words) -> Iterator[Section]:
+    """What the person has forbidden, and since when that holds (R45, R47)."""
+    if account.restraints:
+        say = words.texts.say
+        yield Section(
+            say("statement.restrained"),
+            tuple(
+                (say(f"restraint.{one.kind}"), say("restraint.since", at=words.moment(one.since)))
+                for one in account.restraints
+            ),
+        )
 
 
 def glosses(account: Account, settings: Settings, language: Language) -> dict[str, str]:
@@ -243,4 +257,5 @@ def find_usage(account: Account, settings: Settings, language: Language) -> dict
             }
             for one in account.notified
         ],
+        "restrained": [{"kind": one.kind, "since": one.since} for one in account.restraints],
     }

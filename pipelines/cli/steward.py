@@ -15,10 +15,17 @@ import numpy as np
 import pandas as pd
 
 from pipelines.cli import Failed, Invocation, answer, is_date, json_option
+from pipelines.domain.restraints import KINDS
 
 if TYPE_CHECKING:
     from pipelines.domain.dealings import Balance
     from pipelines.steps.night import Night
+
+CHANNELS = ("phone", "email", "letter", "visit", "form")
+_channel = click.option("--channel", required=True, type=click.Choice(CHANNELS), help="How.")
+_evidence = click.option(
+    "--evidence", help="Reference to the letter, form or call; never its contents."
+)
 
 
 @contextmanager
@@ -86,6 +93,7 @@ def customer() -> None:
     Examples:
       hub customer find virtanen matti
       hub customer show 100123
+      hub customer restrain 100123 restriction --channel letter --why "disputes the address"
     """
 
 
@@ -133,7 +141,8 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     Below the values stands every address that a source states, with its first day, whoever is believed, and how
     much of the address that stands the post's file knows, or whether its line could be read otherwise.
     Of a point: property, building, connections; `overruled` is what another register says against it.
-    Then what is unpaid, as the finance outsourcer last told, and earlier orders.
+    Then what is unpaid, as the finance outsourcer last told, and earlier orders. Above all of it, what the customer has
+    forbidden, and since when.
 
     \b
     Examples:
@@ -168,6 +177,7 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
                     "customer_numbers": list(numbers),
                     "invoices": asdict(found.balance),
                     "orders": records(orders),
+                    "restraints": records(found.restraints),
                     "records": list(found.handles),
                 },
                 ensure_ascii=False,
@@ -177,6 +187,9 @@ def show(invocation: Invocation, number: str, why: str, as_json: bool) -> None:
     click.echo(f"P{found.golden['party_id']}  {cell(found.golden['display_name'])}")
     if found.golden["protection"] == "on":
         click.echo("PROTECTIVE ORDER: no address but a contact address is kept or told")
+    for kind, channel, evidence, since in found.restraints.itertuples(index=False):
+        reference = "" if pd.isna(evidence) else f", {cell(evidence)}"
+        click.echo(f"{texts.say(f'restraint.{kind}')}: {since} ({channel}{reference})")
     why = "why it won"
     click.echo()
     whose = ("entered as", "by", "on")
@@ -226,11 +239,8 @@ def _unpaid(balance: "Balance") -> Iterator[str]:
 @click.option(
     "--received", required=True, metavar="YYYY-MM-DD", help="The day the customer told us."
 )
-@click.option(
-    "--channel", required=True,
-    type=click.Choice(["phone", "email", "letter", "visit", "form"]), help="How.",
-)  # fmt: skip
-@click.option("--evidence", help="Reference to the letter, form or call; never its contents.")
+@_channel
+@_evidence
 @click.option("--line", help="New street line, box or place.")
 @click.option("--postal-code", help="Five digits.")
 @click.option("--post-office", help="Post office.")
@@ -283,3 +293,73 @@ def notice(
             evidence=told["evidence"], who=who, corrects=told["corrects"],
         )  # fmt: skip
     answer(as_json, {"notice": taken}, [f"notice {taken} recorded; it takes effect the next night"])
+
+
+@customer.command()
+@click.argument("number")
+@click.argument("kind", type=click.Choice(KINDS))
+@_channel
+@_evidence
+@click.option("--why", required=True, help="On what ground, for the access log.")
+@json_option
+@click.pass_obj
+def restrain(
+    invocation: Invocation, number: str, kind: str, channel: str, evidence: str | None, why: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Record that a customer forbids something: from now on, not from the next night.
+
+    \b
+    restriction         nothing is done with the data but keeping it (GDPR art. 18): nobody is told of the
+                        customer and no register is asked, but for a legal claim (collection)
+    ban_on_publication  not in any list that is published
+    ban_on_marketing    no marketing of ours, and no content made for the customer
+
+    What is waiting to be sent and holds the customer is given up in the same moment; what has left already is
+    named. The next extract leaves the row out and counts it among those held.
+
+    \b
+    Examples:
+      hub customer restrain 100123 restriction --channel letter --evidence D-2026-114 \\
+          --why "disputes the address until it is checked"
+      hub customer restrain 100123 ban_on_marketing --channel phone --why "asked by phone 20.11."
+    """
+    from pipelines.steps.restrain import restrain as record
+
+    with acting(invocation) as (night, who):
+        found = record(
+            night, number, kind, channel=channel, evidence=evidence, who=who, why=why
+        )  # fmt: skip
+    lines = [f"{kind} recorded; it holds from now on"]
+    lines += [f"given up, nothing of it was sent: delivery {name}" for name in found.stopped]
+    lines += [f"has left already, or may have: delivery {name}" for name in found.under_way]
+    answer(as_json, {"restraint": kind, **asdict(found)}, lines)
+
+
+@customer.command()
+@click.argument("number")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.option("--why", required=True, help="On what ground, for the access log.")
+@click.option(
+    "--informed", metavar="YYYY-MM-DD",
+    help="The day the customer was told that the restriction ends; none ends without.",
+)  # fmt: skip
+@json_option
+@click.pass_obj
+def release(
+    invocation: Invocation, number: str, kind: str, why: str, informed: str | None, as_json: bool
+) -> None:
+    """End what a customer has forbidden; the next night looks at the customer again.
+
+    \b
+    Examples:
+      hub customer release 100123 ban_on_marketing --why "taken back by e-mail 2.12."
+      hub customer release 100123 restriction --informed 2026-12-01 --why "address checked"
+    """
+    from pipelines.steps.restrain import release as end
+
+    with acting(invocation) as (night, who):
+        ended = end(night, number, kind, who=who, why=why, informed=informed)
+    if not ended:
+        raise Failed(f"no {kind} stands for this customer; see: hub customer show NUMBER")
+    answer(as_json, {"ended": kind}, [f"{kind} has ended; the next night looks at the customer"])

@@ -1,4 +1,4 @@
-"""Asiakkaat: finding somebody, what is held of them and from where, their notice, a refresh, who was told and who looked.
+"""Asiakkaat: finding somebody, what is held of them and from where, their notice, what they forbid, a refresh, who was told, who looked.
 
 Belongs here: laying a customer out for a browser, reading a notice's form. Does not belong here: what of a customer may
 be seen (`steps.look`), taking a notice (`steps.decide`), whom to ask (`steps.refresh_address`).
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from pipelines.desk import second
 from pipelines.desk.forms import FormRefused
 from pipelines.desk.visit import PEOPLE, Page, Visit, plain
+from pipelines.domain.restraints import KINDS
 from pipelines.domain.schemas import GOLDEN
 from pipelines.errors import HubError
 from pipelines.statement import document
@@ -22,6 +23,7 @@ from pipelines.steps.around import NotFound
 from pipelines.steps.decide import take_notice
 from pipelines.steps.look import Customer, find, show, who_looked
 from pipelines.steps.refresh_address import Refreshed, refresh
+from pipelines.steps.restrain import restrain
 from pipelines.store.lock import RunLock
 
 CHANNELS = ("phone", "email", "letter", "visit", "form")
@@ -37,6 +39,7 @@ _NOTICE = (
     "corrects",
     *_ADDRESS,
 )
+_RESTRAINT = ("number", "purpose", "kind", "channel", "evidence", "reason")
 
 
 class Busy(HubError):
@@ -193,6 +196,45 @@ def _is_day(text: str) -> bool:
         return False
 
 
+# ---- what is forbidden
+
+
+def forbid(visit: Visit) -> Response:
+    """POST /customer/restraint: what would be forbidden, before it is."""
+    number = _number(visit)
+    held = show(visit.night, number, visit.who, visit.why)
+    facts = {name: visit.form[name] for name in _RESTRAINT if visit.form.get(name)}
+    missing = [
+        name for name, wrong in (
+            ("kind", facts.get("kind") not in KINDS),
+            ("channel", facts.get("channel") not in CHANNELS),
+            ("reason", not facts.get("reason", "").strip()),
+        ) if wrong
+    ]  # fmt: skip
+    if missing:
+        return _shown(visit, held, number, wrong=missing)
+    return visit.page(
+        "restraint.html", number=number, name=plain(held.golden["display_name"]), facts=facts,
+        seal=visit.seal("/customer/restrain", facts),
+    )  # fmt: skip
+
+
+def forbidden(visit: Visit) -> Response:
+    """POST /customer/restrain: from now on."""
+    facts, say = visit.form, visit.texts.say
+    stopped = restrain(
+        visit.night, _number(visit), facts["kind"], channel=facts["channel"],
+        evidence=facts.get("evidence"), who=visit.who, why=facts["reason"],
+    )  # fmt: skip
+    return visit.page(
+        "done.html",
+        line=say("desk.restraint.taken", what=say(f"restraint.{facts['kind']}")),
+        more=say("desk.restraint.stopped", n=len(stopped.stopped), left=len(stopped.under_way)),
+        back="/customers",
+        back_to=say("desk.customers.back"),
+    )
+
+
 # ---- a refresh
 
 
@@ -303,6 +345,11 @@ def _shown(
             }
             for row in held.points.to_dict("records")
         ],
+        restraints=[
+            (say(f"restraint.{row['kind']}"), visit.day(row["since"]), plain(row["evidence"]))
+            for row in held.restraints.to_dict("records")
+        ],
+        kinds=KINDS,
         facts=facts,
         refresh=visit.seal("/customer/refresh", facts),
         channels=CHANNELS,
@@ -337,5 +384,7 @@ PAGES = (
     Page("POST", "/customer/notice", PEOPLE, preview),
     Page("POST", "/customer/notice/take", PEOPLE, take, _NOTICE),
     Page("POST", "/customer/notice/ask", PEOPLE, ask, _NOTICE),
+    Page("POST", "/customer/restraint", PEOPLE, forbid),
+    Page("POST", "/customer/restrain", PEOPLE, forbidden, _RESTRAINT),
     Page("POST", "/customer/refresh", PEOPLE, ask_now, ("number", "purpose")),
 )

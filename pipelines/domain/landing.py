@@ -26,17 +26,33 @@ _CANONICAL = json.JSONEncoder(
 
 
 def canonical_rows(rows: Sequence[Mapping[str, str | None]]) -> list[str]:
-    """`canonical_json` of many mappings to text, nulls left out; quick where they have the same keys."""
-    if not rows or any(row.keys() != rows[0].keys() for row in rows):
-        return [canonical_json({k: v for k, v in row.items() if v is not None}) for row in rows]
+    """`canonical_json` of many mappings to text, nulls left out; quick where all have the same keys and no null.
+
+    Some thousand at once are quickest: what is the same in all of them is encoded once.
+    """
+    if not rows or any(len(row) != len(rows[0]) for row in rows):
+        return _one_by_one(rows)
     quoted = json.encoder.encode_basestring
-    names = [(name, f"{quoted(name)}:") for name in sorted(rows[0])]
-    return [
-        "{" + ",".join([
-            said + quoted(value) for name, said in names if (value := row[name]) is not None
-        ]) + "}"
-        for row in rows
-    ]  # fmt: skip
+    template, differing = [], []
+    try:
+        for name in sorted(rows[0]):
+            values = [row[name] for row in rows]
+            said = quoted(name).replace("%", "%%") + ":"
+            if values.count(values[0]) == len(values):
+                template.append(said + quoted(values[0]).replace("%", "%%"))
+            else:
+                template.append(f"{said}%s")
+                differing.append([quoted(value) for value in values])
+    except (KeyError, TypeError):  # other keys, or a null
+        return _one_by_one(rows)
+    whole = "{" + ",".join(template) + "}"
+    if not differing:
+        return [whole % ()] * len(rows)
+    return [whole % texts for texts in zip(*differing, strict=True)]
+
+
+def _one_by_one(rows: Sequence[Mapping[str, str | None]]) -> list[str]:
+    return [canonical_json({k: v for k, v in row.items() if v is not None}) for row in rows]
 
 
 # Only a statement to the contrary ends these; silence never does (R56, DESIGN 12; FORMATS §1.1 on deaths).

@@ -16,7 +16,7 @@ from pipelines.domain.told import Told, disclosures
 from pipelines.steps.around import NotFound
 from pipelines.steps.look import OWN_REGISTER_SOURCE, party_of
 from pipelines.steps.night import Night
-from pipelines.store import access, frames, notifications
+from pipelines.store import access, frames, notifications, restraints
 from pipelines.store import disclosures as log
 from pipelines.store.engine import transaction
 
@@ -33,10 +33,19 @@ class Notified:
 
 
 @dataclass(frozen=True)
+class Restraint:
+    """What a customer has forbidden, and since when (`domain.restraints`)."""
+
+    kind: str
+    since: str
+
+
+@dataclass(frozen=True)
 class Account:
     """Everything told about one customer. name: None of somebody who has left the register since.
 
-    notified: recalls and notices of correction, oldest first, those that an officer declined included.
+    notified: recalls and notices of correction, oldest first, those that an officer declined included. restraints:
+    what stands, oldest first.
     """
 
     party_id: int
@@ -45,6 +54,7 @@ class Account:
     made_at: str
     told: tuple[Told, ...]
     notified: tuple[Notified, ...] = ()
+    restraints: tuple[Restraint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,7 @@ def person(night: Night, number: str, who: str, purpose: str) -> Account:
         logged = log.of_party(conn, vault, party_id)
         states = log.states_of(conn, set(logged["delivery_id"].dropna()))
         notified = notifications.of_party(conn, party_id)
+        standing = restraints.of_party(conn, party_id)
         golden = frames.read_matching(
             conn, GOLDEN, pd.DataFrame({"party_id": [party_id]}), ("party_id",)
         )
@@ -105,6 +116,10 @@ def person(night: Night, number: str, who: str, purpose: str) -> Account:
                 ["kind", "recipient", "fields", "state", "prepared_at", "closed_at"]
             ].itertuples(index=False)
             if state != "void"
+        ),
+        restraints=tuple(
+            Restraint(kind, since)
+            for kind, since in standing[["kind", "since"]].itertuples(index=False)
         ),
     )
 

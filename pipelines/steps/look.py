@@ -30,7 +30,7 @@ from pipelines.domain.schemas import (
 from pipelines.domain.survivorship import Policy
 from pipelines.steps.around import Around, NotFound, keys_of
 from pipelines.steps.night import Night
-from pipelines.store import access, corrections, dealings, frames, judgements, nights
+from pipelines.store import access, corrections, dealings, frames, judgements, nights, restraints
 from pipelines.store.engine import transaction
 
 OWN_REGISTER_SOURCE = "registrations"
@@ -69,8 +69,9 @@ class Customer:
     says and from when, whoever is believed; of a protected customer the contact address alone. points: point_ref
     and POINT_VALUES of the points of the roles, each value that was overruled beside the one that stands; of a
     protected customer without what an order hides. handles: each record as a steward writes it, no token in it.
-    balance: what the customer's invoices add up to as last stated. orders: ORDERS, the newest first. postal_check,
-    ambiguity: of the address that stands, as in ADDRESSES.
+    balance: what the customer's invoices add up to as last stated. orders: ORDERS, the newest first. restraints: kind,
+    channel, evidence, since of what the customer has forbidden. postal_check, ambiguity: of the address that stands, as
+    in ADDRESSES.
     """
 
     golden: pd.Series
@@ -82,6 +83,7 @@ class Customer:
     handles: tuple[str, ...]
     balance: Balance
     orders: pd.DataFrame
+    restraints: pd.DataFrame
     postal_check: str | None = None
     ambiguity: str | None = None
 
@@ -187,6 +189,7 @@ def show(night: Night, number: str, who: str, purpose: str) -> Customer:
             tuple(around.handle(record) for record in keys_of(records)),
             balance(dealings.of_parties(conn, INVOICES, key, numbered_by)),
             orders.sort_values(["ordered_on", "source_key"], ascending=[False, True]),
+            restraints.of_party(conn, party_id),
             **_address_facts(conn, golden.iloc[0], values),
         )
 

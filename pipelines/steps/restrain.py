@@ -4,6 +4,8 @@ Belongs here: recording and ending a restraint, with what is on its way. Does no
 forbids (`domain.restraints`), who may say so (the desk).
 """
 
+from datetime import date
+
 from pipelines.domain.disclosure import leaf
 from pipelines.domain.restraints import KINDS, RESTRICTION
 from pipelines.errors import HubError
@@ -33,12 +35,32 @@ def restrain(
         return stop_what_may_not_leave(conn, night)
 
 
-def release(night: Night, number: str, kind: str, *, who: str, why: str) -> bool:
-    """A restraint ends; False when there was none. The next night looks at the customer again."""
+def release(
+    night: Night, number: str, kind: str, *, who: str, why: str, informed: str | None = None
+) -> bool:
+    """A restraint ends; False when there was none. The next night looks at the customer again.
+
+    informed: the day on which the customer was told that a restriction ends, without which none does (GDPR art.
+    18(3)). HubError where it is missing, is no day or lies ahead.
+    """
+    if kind == RESTRICTION:
+        _demand_informed(night, informed)
     with transaction(night.engine) as conn:
         party_id = party_of(conn, number)
-        access.record(conn, night.now(), who, f"customer release {kind}", party_id, why)
+        told = f"informed {informed}" if informed else None
+        access.record(conn, night.now(), who, f"customer release {kind}", party_id, why, told)
         return restraints.end(conn, party_id, kind, night.now())
+
+
+def _demand_informed(night: Night, informed: str | None) -> None:
+    if informed is None:
+        raise HubError("a restriction ends once the customer has been told that it will: say when")
+    try:
+        is_day = date.fromisoformat(informed).isoformat() == informed
+    except ValueError:
+        is_day = False
+    if not is_day or informed > night.now()[:10]:
+        raise HubError("the customer was told on a day that has come, YYYY-MM-DD")
 
 
 def _leaf_kind(kind: str) -> str:

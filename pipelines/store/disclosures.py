@@ -11,7 +11,8 @@ them, never by a database sequence, which loses a number with every rollback.
 import json
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import islice
+from functools import partial
+from itertools import islice, repeat
 from typing import Any, Literal
 
 import pandas as pd
@@ -48,6 +49,10 @@ OF_A_DETAIL = ("disclosure", "lookup")
 
 _STATES = ("attempt", "uncertain", "delivered", "acknowledged", "aborted")
 _AT_ONCE = 5_000
+_DETAIL = (
+    "entry_id", "party_id", "subject_token", "holder", "fields", "sealed",
+    "recipient", "purpose", "basis", "ground", "delivery_id", "at", "operation",
+)  # fmt: skip
 
 
 # ---- writing
@@ -61,46 +66,37 @@ def append_leaves(conn: Connection, lines: Sequence[str], at: str) -> int:
     """
     facts = [{"at": at, **json.loads(line)} for line in lines]
     has_detail = [fact["t"] in OF_A_DETAIL for fact in facts]
-    return _append(
+    first = _place_for(conn, at, len(lines))
+    _write(
         conn,
+        first,
         [canonical_json(fact) for fact in facts],
         [fact.get("e") if has else None for fact, has in zip(facts, has_detail, strict=True)],
         [fact.get("d") for fact in facts],
         at,
     )
-
-
-def _append(
-    conn: Connection,
-    lines: Sequence[str],
-    entries: Sequence[str | None],
-    delivery_ids: Sequence[str | None],
-    at: str,
-) -> int:
-    one_at_a_time(conn, LOCK)
-    if lines and (header := segment_for(conn, at)) is not None:
-        _write(conn, next_leaf(conn), [header], [None], [None], at)
-    first = next_leaf(conn)
-    _write(conn, first, lines, entries, delivery_ids, at)
     return first
+
+
+def _place_for(conn: Connection, at: str, count: int) -> int:
+    """The number of the next leaf, under the log's lock; where leaves follow, in the segment of their instant."""
+    one_at_a_time(conn, LOCK)
+    if count and (header := segment_for(conn, at)) is not None:
+        _write(conn, next_leaf(conn), [header], [None], [None], at)
+    return next_leaf(conn)
 
 
 def _write(
     conn: Connection,
     first: int,
     lines: Sequence[str],
-    entries: Sequence[str | None],
-    delivery_ids: Sequence[str | None],
+    entries: Iterable[str | None],
+    delivery_ids: Iterable[str | None],
     at: str,
 ) -> None:
-    columns = {
-        "leaf_no": range(first, first + len(lines)),
-        "entry_id": pd.array(list(entries), dtype="str"),
-        "delivery_id": pd.array(list(delivery_ids), dtype="str"),
-        "leaf": pd.Series(lines, dtype="str"),
-        "at": at,
-    }
-    frames.append(conn, disclosure_leaf, pd.DataFrame(columns))
+    columns = ("leaf_no", "entry_id", "delivery_id", "leaf", "at")
+    rows = zip(range(first, first + len(lines)), entries, delivery_ids, lines, repeat(at))
+    frames.load(conn, disclosure_leaf.name, columns, rows)
 
 
 def disclose(
@@ -118,9 +114,9 @@ def disclose(
     """
     if people.empty:
         return b""
-    one_at_a_time(conn, LOCK)
     is_lookup = kind == "lookup"
     to, operation = str(terms["to"]), str(terms.get("operation") or "delivery")
+    delivery_id = terms.get("d")
     if is_lookup:
         said: list[Mapping[str, Any]] = [
             question(
@@ -129,58 +125,58 @@ def disclose(
             )
             for key, fields in people[["subject_key", "fields"]].itertuples(index=False)
         ]  # fmt: skip
-        tokens = [vault.token(to, key) for key in people["subject_key"]]
-        holders, party_ids = tokens, pd.Series(pd.NA, people.index, dtype="Int64")
+        tokens: list[str | None] = [vault.token(to, key) for key in people["subject_key"]]
+        parties: list[int | None] = [None] * len(people)
+        holders = [str(token) for token in tokens]
     else:
         said = list(people["content"])
-        party_ids = people["party_id"].astype("Int64")
-        of_nobody = _holder(None, terms["d"])
-        holders = ("P" + party_ids.astype("str")).fillna(of_nobody).tolist()
-        tokens = []
+        of_whom = people["party_id"]
+        parties = of_whom.astype("object").where(of_whom.notna(), None).tolist()
+        tokens = [None] * len(people)
+        holders = [_holder(party, delivery_id) for party in parties]
     random = secrets.token_bytes((SALT_BYTES + 16) * len(people))
     salts = random[: SALT_BYTES * len(people)]
     names = random[SALT_BYTES * len(people) :].hex()
     # random, and in order: a database files what comes in order twice as fast
     entries = sorted(names[at : at + 32] for at in range(0, len(names), 32))
-    written = [canonical_json(one) for one in said] if is_lookup else canonical_rows(said)
-    plain = [
-        salts[at : at + SALT_BYTES] + text.encode()
-        for text, at in zip(written, range(0, len(salts), SALT_BYTES), strict=True)
-    ]
-    details = pd.DataFrame(
-        {
-            "entry_id": pd.Series(entries, dtype="str"),
-            "party_id": party_ids.array,
-            "subject_token": pd.Series(tokens if is_lookup else None, range(len(people)), "str"),
-            "holder": pd.Series(holders, dtype="str"),
-            "recipient": to,
-            "purpose": terms["purpose"],
-            "basis": terms["basis"],
-            "ground": pd.Series(terms.get("ground"), range(len(people)), "str"),
-            "fields": pd.Series(_one_of_each(people["fields"]), dtype="object"),
-            "sealed": pd.Series(
-                vault.encrypt(seeds_of(conn, holders), holders, entries, plain), dtype="object"
-            ),
-            "delivery_id": pd.Series(terms.get("d"), range(len(people)), "str"),
-            "at": at,
-            "operation": operation,
-        }
-    )
-    frames.append(conn, disclosure_detail, details)
-    lines = leaves(kind, entries, [commitment(text) for text in plain], at=at, **terms)
-    _append(conn, lines, entries, [terms.get("d")] * len(lines), at)
+    fields = _as_text(people["fields"])
+    first = _place_for(conn, at, len(people))
+    alike = (to, terms["purpose"], terms["basis"], terms.get("ground"), delivery_id, at, operation)
+    write = partial(map, canonical_json) if is_lookup else canonical_rows
+    # from the words to the leaf while a row is in the processor's reach
+    for start in range(0, len(people), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        plain = [
+            salts[number * SALT_BYTES : (number + 1) * SALT_BYTES] + text.encode()
+            for number, text in enumerate(write(said[some]), start)
+        ]
+        seeds = seeds_of(conn, holders[some])
+        sealed = vault.encrypt(seeds, holders[some], entries[some], plain)
+        details = zip(
+            entries[some], parties[some], tokens[some], holders[some], fields[some], sealed,
+            strict=True,
+        )  # fmt: skip
+        rows = ((*detail, *alike) for detail in details)
+        frames.load(conn, disclosure_detail.name, _DETAIL, rows)
+        lines = leaves(kind, entries[some], [commitment(text) for text in plain], at=at, **terms)
+        _write(conn, first + start, lines, entries[some], repeat(delivery_id), at)
     return salts
 
 
-def _one_of_each(lists: Iterable[Sequence[str]]) -> list[Sequence[str]]:
-    """The same lists, equal ones being one object: most rows of a delivery fill the same columns."""
-    known: dict[tuple[str, ...], Sequence[str]] = {}
-    return [known.setdefault(tuple(fields), fields) for fields in lists]
+def _as_text(lists: Iterable[Sequence[str]]) -> list[str]:
+    """Each list as canonical JSON; equal ones are made once: most rows of a delivery fill the same columns."""
+    known: dict[tuple[str, ...], str] = {}
+    texts = []
+    for fields in map(tuple, lists):
+        if fields not in known:
+            known[fields] = canonical_json(fields)
+        texts.append(known[fields])
+    return texts
 
 
 def _holder(party: int | None, delivery_id: str | None) -> str:
     """Under whose seed a detail is; a row about nobody in particular is under its delivery's."""
-    return f"D{delivery_id}" if party is None or pd.isna(party) else f"P{party}"
+    return f"D{delivery_id}" if party is None else f"P{party}"
 
 
 def bring_over(conn: Connection, vault: Vault) -> int:

@@ -284,11 +284,15 @@ def upsert(conn: Connection, table: Table, frame: pd.DataFrame) -> int:
 def load(
     conn: Connection, table: str, columns: Sequence[str], values: Iterable[Sequence[Any]]
 ) -> None:
-    """Add rows of plain values to a table by name; for restoring what another hub wrote."""
+    """Add rows of plain values to a table by name: json as its canonical text, nulls as None.
+
+    For what another hub wrote, and where frames would cost more than the rows.
+    """
     if conn.dialect.name == "postgresql":
         _copy(conn, table, columns, values)
     else:
-        conn.exec_driver_sql(_insert(conn, table, columns), [tuple(row) for row in values])
+        if plain := [tuple(row) for row in values]:
+            conn.exec_driver_sql(_insert(conn, table, columns), plain)
 
 
 def _insert(conn: Connection, table: str, columns: Iterable[str]) -> str:
@@ -359,9 +363,14 @@ def _among(conn: Connection, table: Table, keys: pd.DataFrame) -> ColumnElement[
         unnested = func.unnest(*arrays).table_valued(*keys.columns).render_derived()
         wanted = select(*unnested.c)
     else:
-        text = json.dumps(list(_values(table, keys)), ensure_ascii=False)
+        values = _columns(table, keys)
+        alone = len(columns) == 1  # then nothing has to be taken apart again
+        text = json.dumps(
+            values[0] if alone else list(zip(*values, strict=True)), ensure_ascii=False
+        )
         each = func.json_each(bindparam(None, text, Text)).table_valued("value")
-        wanted = select(*(func.json_extract(each.c.value, f"$[{i}]") for i in range(len(columns))))
+        parts = (func.json_extract(each.c.value, f"$[{i}]") for i in range(len(columns)))
+        wanted = select(*([each.c.value] if alone else parts))
     return columns[0].in_(wanted) if len(columns) == 1 else tuple_(*columns).in_(wanted)
 
 

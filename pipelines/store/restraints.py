@@ -6,8 +6,10 @@ Belongs here: recording, ending and finding restraints. Does not belong here: wh
 
 from collections.abc import Sequence
 
+import pandas as pd
 from sqlalchemy import Connection, insert, select, update
 
+from pipelines.store import frames
 from pipelines.store.tables import party_redirect, party_restraint
 
 
@@ -50,6 +52,15 @@ def standing(conn: Connection, party_id: int) -> list[str]:
         .order_by(party_restraint.c.kind)
     )
     return list(found)
+
+
+def of_party(conn: Connection, party_id: int) -> pd.DataFrame:
+    """What stands for a party, whoever has gone into it included: kind, channel, evidence, since; oldest first."""
+    table = party_restraint.c
+    found = select(table.kind, table.channel, table.evidence, table.since).where(
+        table.party_id.in_(_one_party(conn, party_id)), table.ended_at.is_(None)
+    )
+    return frames.rows(conn, found.order_by(table.since, table.restraint_id))
 
 
 def parties(conn: Connection, kinds: Sequence[str]) -> frozenset[int]:

@@ -67,11 +67,13 @@ class Vault:
     ) -> list[bytes]:
         """Nonce and AES-256-GCM of each text, under its holder's key and bound to its entry."""
         nonces = os.urandom(_NONCE_BYTES * len(plain))
-        key, prefix = self._key, b"detail\0"
+        begun = hmac.new(self._key, b"detail\0", "sha256")  # all keys begin the same
         sealed = []
         for at, (holder, entry, text) in enumerate(zip(holders, entries, plain, strict=True)):
             nonce = nonces[at * _NONCE_BYTES : (at + 1) * _NONCE_BYTES]
-            cipher = AESGCM(hmac.digest(key, prefix + seeds[holder], "sha256"))
+            key = begun.copy()
+            key.update(seeds[holder])
+            cipher = AESGCM(key.digest())
             sealed.append(nonce + cipher.encrypt(nonce, text, entry.encode()))
         return sealed
 
@@ -100,5 +102,5 @@ def seeds_of(conn: Connection, holders: Sequence[str]) -> dict[str, bytes]:
     new = [holder for holder in wanted["holder"] if holder not in seeds]
     random = os.urandom(SEED_BYTES * len(new))
     made = [random[at : at + SEED_BYTES] for at in range(0, len(random), SEED_BYTES)]
-    frames.append(conn, disclosure_seed, pd.DataFrame({"holder": new, "seed": made}))
+    frames.load(conn, disclosure_seed.name, ("holder", "seed"), zip(new, made, strict=True))
     return seeds | dict(zip(new, made, strict=True))

@@ -8,7 +8,7 @@ import pytest
 from pipelines.store import access
 from pipelines.store.engine import open_engine, reading
 from tests.canaries import found_in
-from tests.cli.conftest import Desk
+from tests.cli.conftest import Answer, Desk
 
 SEEING = [
     ["customer", "find", "merkkimaki"],
@@ -19,6 +19,8 @@ SEEING = [
     ["disclosures", "person", "20088"],
 ]
 DECIDING = [
+    ["customer", "restrain", "20088", "restriction", "--channel", "letter", "--why", "seen"],
+    ["customer", "release", "20088", "restriction", "--informed", "2026-11-03", "--why", "seen"],
     ["customer", "notice", "20088", "--received", "2026-11-04", "--channel", "visit", "--phone", "0505557395"],
     ["quarantine", "release", "1", "--why", "seen"],
     ["quarantine", "drop", "1", "--why", "seen"],
@@ -87,6 +89,7 @@ def test_r12_a_customer_is_shown_value_by_value_with_its_origin(desk: Desk) -> N
         "records",
         "invoices",
         "orders",
+        "restraints",
     }
     values = {v["field"]: v for v in shown["values"]}
     assert set(values["phone"]) == {"field", "value", "source", "source_time", "rule"}
@@ -328,3 +331,47 @@ def test_a_look_at_a_proposal_is_logged_and_a_missing_one_says_where_to_look(
     nobody = own_desk("proposals", "show", "1", "--why", "x", environ={})
     assert nobody.code == 1
     assert "say who you are" in nobody.err
+
+
+# --- what a customer forbids ---------------------------------------------------------------------------
+
+
+def restrained(desk: Desk, *arguments: str) -> Answer:
+    return desk("customer", *arguments, "--why", "disputes the address")
+
+
+def test_r45_a_restriction_is_recorded_shown_stated_and_lifted_again(own_desk: Desk) -> None:
+    number = own_desk.planted.customer
+    recorded = restrained(
+        own_desk, "restrain", number, "restriction", "--channel", "letter", "--evidence", "D-7", "--json"
+    )  # fmt: skip
+    assert (recorded.code, recorded.json["restraint"]) == (0, "restriction")
+    assert set(recorded.json) == {"restraint", "stopped", "under_way"}
+    newest = looks(own_desk).iloc[0]
+    assert (newest["operation"], newest["purpose"]) == (
+        "customer restrain restriction",
+        "disputes the address",
+    )
+    (shown,) = own_desk("customer", "show", number, "--json").json["restraints"]
+    assert (shown["kind"], shown["channel"], shown["evidence"]) == ("restriction", "letter", "D-7")
+    assert shown["since"] == "2026-11-04T07:00:00Z"
+    assert "Käsittelyä on rajoitettu: 2026-11-04" in own_desk("customer", "show", number).out
+    stated = own_desk("disclosures", "person", number, "--language", "en").out
+    assert "Processing is restricted: in force since 4.11.2026" in stated
+    for informed in ([], ["--informed", "2026-11-05"], ["--informed", "soon"]):
+        refused = restrained(own_desk, "release", number, "restriction", *informed)
+        assert refused.code == 1 and "the customer" in refused.err
+    told = ["--informed", "2026-11-03"]
+    assert restrained(own_desk, "release", number, "restriction", *told).code == 0
+    assert looks(own_desk).iloc[0]["detail"] == "informed 2026-11-03"
+    assert own_desk("customer", "show", number, "--json").json["restraints"] == []
+    again = restrained(own_desk, "release", number, "restriction", *told)
+    assert again.code == 1 and "no restriction stands" in again.err
+
+
+def test_r26_a_ban_ends_without_a_letter_and_an_unknown_one_is_wrong_use(own_desk: Desk) -> None:
+    number = own_desk.planted.customer
+    ban = ("ban_on_marketing", "--channel", "phone")
+    assert restrained(own_desk, "restrain", number, *ban).code == 0
+    assert restrained(own_desk, "release", number, "ban_on_marketing").code == 0
+    assert restrained(own_desk, "restrain", number, "ban_on_life", "--channel", "phone").code == 2

@@ -348,6 +348,46 @@ def test_r56_a_protected_customers_notice_wants_a_second_person(protected: Hub) 
     assert len(notices(protected)) == 1
 
 
+FORBIDS = {
+    "kind": "restriction",
+    "channel": "letter",
+    "evidence": "D-7",
+    "reason": "kiistää osoitteen",
+}
+
+
+def test_r45_what_a_customer_forbids_is_previewed_and_holds_from_its_confirmation(
+    father_and_son: Hub,
+) -> None:
+    seat = father_and_son.seat()
+    found = search(seat, "matti")
+    shown = seat.opens(found, "/customer")
+    preview = seat.opens(shown, "/customer/restraint", **FORBIDS)
+    assert "tiedot vain säilytetään" in preview.words and "kiistää osoitteen" in preview.words
+    assert "Käsittelyä on rajoitettu: " not in seat.opens(found, "/customer").words
+    form = preview.forms("/customer/restrain")[0]
+    assert seat.post("/customer/restrain", form | {"kind": "ban_on_marketing"}).status == 403
+    assert "Kirjattu: Käsittelyä on rajoitettu" in seat.post("/customer/restrain", form).words
+    assert seat.post("/customer/restrain", form).status == 403
+    again = seat.opens(found, "/customer")
+    assert "Käsittelyä on rajoitettu: " in again.words and "(D-7)" in again.words
+    assert "Käsittelyä on rajoitettu" in seat.opens(again, "/customer/told").words
+    assert "kirjasi käsittelyn rajoituksen" in seat.opens(again, "/customer/looked").words
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"), [({"reason": ""}, "kirjoita perustelu"), ({"kind": "x"}, "valitse, mitä")]
+)
+def test_what_is_forbidden_without_a_reason_or_a_kind_is_not_taken_down(
+    father_and_son: Hub, changed: dict[str, str], says: str
+) -> None:
+    seat = father_and_son.seat()
+    shown = seat.opens(search(seat, "matti"), "/customer")
+    refused = seat.opens(shown, "/customer/restraint", **(FORBIDS | changed))
+    assert refused.status == 422 and says in refused.words
+    assert not refused.forms("/customer/restrain")
+
+
 def test_who_was_told_and_who_looked_are_pages_of_their_own(father_and_son: Hub) -> None:
     seat = father_and_son.seat()
     shown = seat.opens(search(seat, "matti"), "/customer")
@@ -468,6 +508,14 @@ def test_no_field_that_a_source_can_fill_is_ever_markup(father_and_son: Hub) -> 
         "looked": seat.opens(customer, "/customer/looked"),
         "told": seat.opens(customer, "/customer/told"),
         "notice": told_evil(seat, customer),
+        "restraint": seat.opens(
+            customer,
+            "/customer/restraint",
+            kind="restriction",
+            channel="letter",
+            reason=EVIL.format("reason"),
+            evidence=EVIL.format("evidence"),
+        ),
         "refused": seat.opens(seat.get("/quarantine"), "/refused"),
         "mine": seat.get("/mine"),
     }
@@ -517,6 +565,7 @@ def test_what_the_desk_says_has_words_for_each_thing_it_can_be() -> None:
     from pipelines.desk.identity import Refusal
     from pipelines.desk.recalls import ANSWERS
     from pipelines.domain.notification import State
+    from pipelines.domain.restraints import KINDS
     from pipelines.roster import Bar
     from pipelines.steps.foresee_undo import Reach
     from pipelines.store.deliveries import Mode
@@ -528,6 +577,7 @@ def test_what_the_desk_says_has_words_for_each_thing_it_can_be() -> None:
         "second.of": ("pair", "undo", "notice", "release", "recall"),
         "recall.state": get_args(State), "recall.do": ANSWERS, "recall.hint": ANSWERS,
         "undo": [f"reach_{reach}" for reach in get_args(Reach)], "event": ("new", "changed", "ended", "merged", "split"),
+        "restraint.means": KINDS, "operation": [f"customer_{act}_{k}" for act in ("restrain", "release") for k in KINDS],
     }  # fmt: skip
     assert set(get_args(Refusal.__args__[0])) == {"untrusted", "stale"}
     missing = [

@@ -356,6 +356,10 @@ def seated(
                     customer, "/customer/notice", received="Vartiotar", channel="phone", line="Lintuhaakinpolku 77",
                     phone="", email="", address_type="postal", valid_from="", postal_code="", post_office="", evidence="",
                 ),
+                "restraint": seat.opens(
+                    customer, "/customer/restraint", kind="restriction", channel="letter", evidence="",
+                    reason="Vartiotar asked",
+                ),
                 "unfound": seat.opens(
                     pages["GET /customers"], "/customers", words="Lintuhaakinpolku", purpose="call"
                 ),

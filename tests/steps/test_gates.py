@@ -16,6 +16,7 @@ from pipelines.steps.ingest import ingest
 from pipelines.steps.log_lookup import log_lookup
 from pipelines.steps.night import Night, executing
 from pipelines.steps.prepare_extract import prepare_extract
+from pipelines.steps.restrain import release, restrain
 from pipelines.store import deliveries, disclosures, holdings, nights, restraints
 from pipelines.store.engine import reading, transaction
 from tests.minimality.register import NIGHTS, Inbox, live, night_of, story, tell
@@ -92,6 +93,25 @@ def test_r45_a_restricted_customer_is_held_and_told_of_when_it_ends(
         restraints.end(conn, 1, "restriction", night.now())
     tell(night, contract, inbox)
     assert [row["point_ref"] for row in inbox.parse(inbox.payloads[1])] == ["KP1"]
+
+
+def test_r45_what_a_clerk_records_today_leaves_tonights_row_out_and_counts_it(
+    night: Night,
+) -> None:
+    """From what a clerk says to the night's count, and back: the same customer, and nobody else."""
+    said = {"who": "clerk", "why": "disputes it"}
+    restrain(night, "20001", "restriction", channel="letter", evidence="D-7", **said)
+    inbox = Inbox()
+    tell(night, FINANCE, inbox)
+    told = {row["customer_number"] for row in inbox.parse(inbox.payloads[0])}
+    with reading(night.engine) as conn:
+        assert holdings.held_reasons(conn, "finance") == {"restricted": 1}
+    release(night, "20001", "restriction", informed=night.business_date, **said)
+    tell(night, FINANCE, inbox)
+    later = {row["customer_number"] for row in inbox.parse(inbox.payloads[1])}
+    assert later == {"000001"} and "000001" not in told and told
+    with reading(night.engine) as conn:
+        assert holdings.held_reasons(conn, "finance") == {}
 
 
 def test_r45_not_even_the_end_of_a_restricted_payer_is_told(night: Night) -> None:

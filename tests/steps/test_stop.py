@@ -1,5 +1,6 @@
 """What may not leave any more does not, whoever comes first (PRIVACY §2.4 T2, R25, R26, R45, R56)."""
 
+import json
 import threading
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from pipelines.domain.schemas import GOLDEN, PARTY_RECORDS
+from pipelines.errors import HubError
 from pipelines.steps.restrain import release, restrain
 from pipelines.steps.stop import Stopped
-from pipelines.store import deliveries, disclosures, frames, holdings, recheck, tables
+from pipelines.store import deliveries, disclosures, frames, holdings, recheck, restraints, tables
 from pipelines.store.engine import transaction
 from tests.steps.logged import Inbox, Logged
 
@@ -105,11 +107,36 @@ def test_r27_a_ban_by_two_channels_is_one_ban_and_can_end(log: Logged) -> None:
     with transaction(log.engine) as conn:
         assert len(frames.rows(conn, tables.party_restraint.select())) == 1
     night = log.night()
-    assert release(night, "100007", "restriction", who="clerk", why="asked")
-    assert not release(night, "100007", "restriction", who="clerk", why="asked")
+    ending = {"who": "clerk", "why": "asked", "informed": "2026-11-02"}
+    assert release(night, "100007", "restriction", **ending)
+    assert not release(night, "100007", "restriction", **ending)
     name = log.freeze(7)
     log.deliver()
     assert log.state(name) == "acknowledged"
+
+
+@pytest.mark.parametrize("informed", [None, "2026-11-03", "soon"])
+def test_r45_no_restriction_ends_before_the_customer_was_told_that_it_will(
+    log: Logged, informed: str | None
+) -> None:
+    forbid(log)
+    with pytest.raises(HubError, match="told"):
+        release(log.night(), "100007", "restriction", who="c", why="asked", informed=informed)
+    with transaction(log.engine) as conn:
+        assert restraints.standing(conn, 7) == ["restriction"]
+
+
+def test_r26_r45_what_is_forbidden_has_a_leaf_that_says_nothing_of_whom(log: Logged) -> None:
+    forbid(log)
+    forbid(log)
+    forbid(log, "ban_on_marketing")
+    with transaction(log.engine) as conn:
+        lines = [json.loads(line) for line in disclosures.recent(conn, 100)["leaf"][::-1]]
+    at = "2026-11-02T00:30:00Z"
+    assert [line for line in lines if line["t"] in ("restricted", "ban")] == [
+        {"t": "restricted", "v": 1, "at": at},
+        {"t": "ban", "v": 1, "at": at},
+    ]
 
 
 def test_r56_an_order_that_a_record_states_stops_a_row_with_an_address(log: Logged) -> None:
