@@ -8,71 +8,60 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from pipelines.domain.schemas import Schema
+from expectations import feeds
+from pipelines.assets.names import Names, renamed
 from pipelines.errors import told
 from pipelines.resources import Hub, without_values
 from pipelines.steps.night import Check, StepResult
-from pipelines.texts import Texts
+from pipelines.steps.standardise import STANDARDISE_CHECKS
 
-GROUPS = {
-    "landing": "1_landing",
-    "standardised": "2_standardised",
-    "matched": "3_matched",
-    "register": "4_register",
-    "proposals": "4_register",
-    "extract": "5_extract",
-    "delivery": "6_delivery",
-    "disclosure": "7_disclosure",
-    "night": "8_close",
+# where a steward works off what an asset of the layer shows
+DESK = {
+    "landing": "/desk/quarantine",
+    "standardised": "/desk/quarantine",
+    "matched": "/desk/pairs",
+    "register": "/desk/customers",
+    "proposals": "/desk",
+    "extract": "/desk/deliveries",
+    "delivery": "/desk/deliveries",
+    "disclosure": "/desk",
+    "night": "/desk",
 }
+# checks that list the rules that were broken; their sum is shown on a good night too, so that it plots as a line
+_LISTING = {*STANDARDISE_CHECKS, feeds.VALUES, feeds.KEYS, feeds.REFERENCES}
 
 
 @dataclass(frozen=True)
 class Shown:
     """What a steward sees of a stage before it has run.
 
-    title: whom it is about, in the steward's language. checks: by name. tables: whose columns it fills.
+    checks: by name. columns: of what it brings or fills. medium: what it is exchanged by
+    (`medium.` of the catalogue), if it is.
     """
 
-    title: str = ""
     checks: Sequence[str] = ()
-    tables: Sequence[Schema] = ()
-    kinds: Sequence[str] = ()
+    columns: dg.TableSchema | None = None
+    medium: str = ""
 
 
-def columns_of(tables: Sequence[Schema]) -> dg.TableSchema:
-    """Column table with privacy tags: names and meanings, never values."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=f"{table.name}.{column.name}",
-                type=column.kind,
-                description=column.meaning,
-                tags={"privacy": column.privacy},
-                constraints=dg.TableColumnConstraints(nullable=column.name not in table.key),
-            )
-            for table in tables
-            for column in table.fields
-        ]
-    )
-
-
-def check_result(texts: Texts, key: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
+def check_result(names: Names, key: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
     """A check as Dagster shows it: yes or no, and what was counted, in words."""
     severity = (
         dg.AssetCheckSeverity.WARN if check.severity == "warning" else dg.AssetCheckSeverity.ERROR
     )
+    texts = names.texts
+    whole = {"deviations": sum(check.counts.values())} if check.name in _LISTING else {}
     return dg.AssetCheckResult(
         asset_key=key,
-        check_name=check.name,
+        check_name=names.check(check.name),
         passed=check.passed,
         severity=severity,
-        metadata={texts.counted(name): n for name, n in check.counts.items()},
+        metadata={texts.counted(name): n for name, n in {**whole, **check.counts}.items()},
     )
 
 
 def stage(
-    texts: Texts,
+    names: Names,
     key: Sequence[str],
     deps: Sequence[Sequence[str]],
     run: Callable[[Hub], StepResult],
@@ -83,24 +72,27 @@ def stage(
     While another run holds the lock it ends at once without a materialisation and without failing
     (DESIGN 14); `can_subset` is what makes Dagster accept that its checks stay silent too.
     """
-    asset_key = dg.AssetKey(list(key))
-    layer, thing = key[0], shown.title
+    texts, layer = names.texts, key[0]
+    asset_key, desk = dg.AssetKey(list(key)), dg.MetadataValue.url(DESK[layer])
     spec = dg.AssetSpec(
         asset_key,
         deps=[dg.AssetKey(list(d)) for d in deps],
-        description=texts.say(f"asset.{layer}", thing=thing),
-        group_name=GROUPS[layer],
-        owners=["team:customer-service"],
-        kinds=set(shown.kinds),
+        description=texts.say(f"asset.{layer}", thing=names.title(key)),
+        group_name=names.group(layer),
+        owners=[f"team:{texts.say('team')}"],
+        kinds={texts.say(f"medium.{shown.medium}")} if shown.medium else None,
         skippable=True,
-        metadata={"dagster/column_schema": columns_of(shown.tables)} if shown.tables else {},
+        metadata={
+            texts.count("desk"): desk,
+            **({"dagster/column_schema": shown.columns} if shown.columns else {}),
+        },
     )
     checks = [
         dg.AssetCheckSpec(name, asset=asset_key, description=texts.check(name))
         for name in shown.checks
     ]
 
-    @dg.multi_asset(name="__".join(key), specs=[spec], check_specs=checks, can_subset=True)
+    @dg.multi_asset(name=names.step(key), specs=[spec], check_specs=checks, can_subset=True)
     def wired(
         context: dg.AssetExecutionContext, hub: dg.ResourceParam[Hub]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
@@ -114,9 +106,11 @@ def stage(
         except Exception as error:  # noqa: BLE001 - whatever it is, Dagster would keep its text
             hub.house.failures.append(("/".join(key), told(error)))
             raise without_values(error) from None
+        called = names.key(key)
         wanted = {key.name for key in context.selected_asset_check_keys}
-        results = [check_result(texts, asset_key, c) for c in result.checks if c.name in wanted]
-        if asset_key not in context.selected_asset_keys:
+        results = [check_result(names, called, c) for c in result.checks]
+        results = [r for r in results if r.check_name in wanted]
+        if called not in context.selected_asset_keys:
             yield from results  # somebody ran a check alone: the step is safe to run again
             return
         # what is wrong stands beside the asset too, by its meaning, one click before its checks
@@ -127,9 +121,11 @@ def stage(
             for name, n in check.counts.items()
         }
         yield dg.MaterializeResult(
-            asset_key=asset_key,
+            asset_key=called,
             metadata={
                 texts.count("status"): texts.say(f"status.{result.status}"),
+                texts.count("night"): texts.day(hub.night.business_date),
+                **({} if result.status == "ok" else {texts.count("desk"): desk}),
                 **{texts.count(name): value for name, value in result.counts.items()},
                 **broken,
                 **({texts.count("said"): dg.MetadataValue.md(result.text)} if result.text else {}),
@@ -137,4 +133,4 @@ def stage(
             check_results=results,
         )
 
-    return wired
+    return renamed(wired, names, [key, *deps])
