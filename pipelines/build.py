@@ -20,6 +20,7 @@ from pipelines.jobs import address_refresh
 from pipelines.resources import NoFrames, hub_of
 from pipelines.settings import Settings
 from pipelines.steps.night import HELSINKI
+from pipelines.texts import Texts
 
 NIGHTLY = "nightly"
 
@@ -31,9 +32,12 @@ FRESH_FOR = dg.FreshnessPolicy.cron(
 )
 
 
-def night_tag(business_date: str) -> dict[str, str]:
-    """Which night a run is of, on the page of runs; Dagster tells only when it was started."""
-    return {"night": business_date}
+def night_tag(texts: Texts, business_date: str) -> dict[str, str]:
+    """Which night a run is of, on the page of runs; Dagster tells only when it was started.
+
+    Its name may have no ä.
+    """
+    return {texts.say("tag.night"): business_date}
 
 
 def _date_of(tick: dg.ScheduleEvaluationContext) -> str:
@@ -84,7 +88,7 @@ def build_defs(
                 execution_timezone="Europe/Helsinki",
                 default_status=dg.DefaultScheduleStatus.RUNNING,
                 description=texts.say("schedule.nightly"),
-                tags_fn=lambda tick: night_tag(_date_of(tick)),
+                tags_fn=lambda tick: night_tag(texts, _date_of(tick)),
             )
         ],
         resources={"hub": hub, "io_manager": NoFrames()},

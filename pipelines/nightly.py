@@ -120,7 +120,7 @@ def run_night(
         result = job.execute_in_process(
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             instance=instance,
-            tags=night_tag(date),
+            tags=night_tag(Texts(settings.hub.language), date),
             raise_on_error="HUB_TRACEBACK" in os.environ,
         )
         timing["run altogether"] = time.perf_counter() - before

@@ -41,19 +41,13 @@ def closing(names: Names, assets: Collection[dg.AssetKey]) -> dg.AssetsDefinitio
 
     assets: every other there is; whatever else Dagster still shows is taken off its page.
     """
-    texts = names.texts
 
     def run(hub: Hub) -> StepResult:
-        result = close(hub.night, hub.house.home, texts)
+        result = close(hub.night, hub.house.home, names.texts)
         removed = 0
         if hub.instance:
             removed = remove_old_runs(hub.instance, hub.house.clock())
             take_off_what_is_no_more(hub.instance, {*assets, names.key(CLOSE)})
-        if result.status == "failed":
-            raise dg.Failure(
-                texts.say("night.failed", date=hub.night.business_date),
-                metadata={texts.count("said"): dg.MetadataValue.md(result.text)},
-            )
         return replace(result, counts={**result.counts, "removed_runs": removed})
 
-    return stage(names, CLOSE, [LOG, PROPOSALS], run, Shown())
+    return stage(names, CLOSE, [LOG, PROPOSALS], run, Shown(ends_red=True))

@@ -18,19 +18,19 @@ def landing(names: Names, source: SourceConfig) -> dg.AssetsDefinition:
 
     Reference data is no record of anybody and replaces what is held of it.
     """
-    name, medium = source.name, "file" if source.options.get("folder") else "register"
+    name = source.name
     if source.brings == "reference":
         return stage(
             names,
             ("landing", name),
             (),
             lambda hub: load_postal(hub.night, source, lambda: hub.house.reference(name)),
-            Shown(INGEST_CHECKS, medium=medium),
+            Shown(INGEST_CHECKS),
         )
     return stage(
         names,
         ("landing", name),
         (),
         lambda hub: ingest(hub.night, source, lambda: hub.house.source(name)),
-        Shown((*INGEST_CHECKS, *feed_checks(source)), names.may_bring(source), medium),
+        Shown((*INGEST_CHECKS, *feed_checks(source)), names.may_bring(source)),
     )

@@ -23,7 +23,6 @@ LOG = ("disclosure", "log")
 def outbound(names: Names, contract: RecipientContract) -> list[dg.AssetsDefinition]:
     """What changed for this recipient, in its contract's columns only, and its way out."""
     name, columns = contract.recipient, names.contract(contract)
-    by = "file" if contract.transport.options.get("folder") else "register"
     return [
         stage(
             names,
@@ -37,7 +36,7 @@ def outbound(names: Names, contract: RecipientContract) -> list[dg.AssetsDefinit
             ("delivery", name),
             [("extract", name)],
             lambda hub: deliver(hub.night, contract, lambda: hub.house.recipient(name)),
-            Shown(DELIVER_CHECKS, columns, by),
+            Shown(DELIVER_CHECKS, columns),
         ),
     ]
 
@@ -50,7 +49,7 @@ def asking(names: Names, source: SourceConfig) -> dg.AssetsDefinition:
         ("delivery", name),
         [CUSTOMERS],
         lambda hub: ask_in_batches(hub.night, source, lambda: hub.house.source(name)),
-        Shown(ASK_CHECKS, medium="file"),
+        Shown(ASK_CHECKS),
     )
 
 

@@ -1,10 +1,12 @@
 """The night as Dagster loads it: what is in the graph, when it runs, what it shows, what it never stores."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
@@ -15,7 +17,7 @@ from dagster._utils.schedules import cron_string_iterator  # how the daemon reck
 from connectors.sandbox.town import start
 from pipelines.assets.close import take_off_what_is_no_more
 from pipelines.assets.names import Names, names_of
-from pipelines.assets.stage import DESK, check_result
+from pipelines.assets.stage import DESK, Shown, as_it_stood, check_result, stage
 from pipelines.build import NIGHTLY, build_defs
 from pipelines.catalogue import RECIPIENT_CONNECTORS
 from pipelines.cli.town import point_at
@@ -25,9 +27,9 @@ from pipelines.domain.schemas import Schema
 from pipelines.house import House, open_house
 from pipelines.keys import init
 from pipelines.launchpad import Deed, known_of, refusal
-from pipelines.resources import NoFrames
+from pipelines.resources import Hub, NoFrames
 from pipelines.settings import Settings, load_settings, shipped
-from pipelines.steps.night import Check
+from pipelines.steps.night import Check, StepResult
 from pipelines.store.engine import migrate, open_engine
 from pipelines.store.lock import RunLock
 from pipelines.texts import Language, catalogue
@@ -159,16 +161,13 @@ def test_the_graph_is_the_one_that_was_reviewed(
                 "/".join(ours[spec.key]),
                 words("/".join(ours[d.asset_key]) for d in spec.deps),
                 LAYERS[ours[spec.key][0]],
-                words(spec.kinds),
                 words(checks[name] for name in checks_of(defs, spec)),
                 " / ".join(spec.key.path),
             ]
         )
         for spec in specs
     )
-    golden(
-        "graph.txt", "\n".join(["asset | after | group | kinds | checks | shown as", *lines, ""])
-    )
+    golden("graph.txt", "\n".join(["asset | after | group | checks | shown as", *lines, ""]))
 
 
 def every_check() -> set[str]:
@@ -277,7 +276,7 @@ def test_an_asset_is_called_what_a_steward_calls_it_and_our_own_word_shows_nowhe
     specs: list[dg.AssetSpec], ours: dict[dg.AssetKey, Key]
 ) -> None:
     shown = {ours[spec.key]: spec.key.path for spec in specs}
-    assert shown["landing", "dvv"] == ["1 Saapuneet tiedot", "Väestötietojärjestelmä (DVV)"]
+    assert shown["landing", "dvv"] == ["1 Saapuneet", "Väestötietojärjestelmä (DVV)"]
     assert shown["delivery", "finance"] == ["6 Luovutukset", "Taloushallinto"]
     for key, path in shown.items():
         assert not set(key) & set(re.findall(r"[a-z_]+", " ".join(path))), path
@@ -335,9 +334,8 @@ def test_no_two_checks_are_called_the_same(settings: Settings, language: Languag
 def test_the_groups_are_in_the_order_of_the_night(specs: list[dg.AssetSpec]) -> None:
     group = {spec.key: spec.group_name or "" for spec in specs}
     assert sorted(set(group.values())) == [
-        "1_Saapuneet_tiedot", "2_Tarkistetut_tiedot", "3_Tunnistetut_asiakkaat",
-        "4_Asiakasrekisteri", "5_Kerrottavat_muutokset", "6_Luovutukset", "7_Luovutusloki",
-        "8_Aamukirje",
+        "1_Saapuneet", "2_Tarkistetut", "3_Tunnistetut", "4_Rekisteri", "5_Kerrottavat",
+        "6_Luovutukset", "7_Luovutusloki", "8_Aamukirje",
     ]  # fmt: skip
     for spec in specs:
         assert all(group[d.asset_key] <= group[spec.key] for d in spec.deps)
@@ -444,6 +442,55 @@ def test_a_failed_check_shows_counts_and_nothing_else(names: Names) -> None:
     assert [m.value for m in shown.metadata.values()] == [3]
 
 
+def test_a_check_that_was_not_asked_tonight_says_what_it_said_last(names: Names) -> None:
+    """Dagster would show it as failed."""
+    check = dg.AssetCheckKey(names.key(("landing", "dvv")), names.check("values_as_agreed"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        first = as_it_stood(names, instance, check)
+        assert first.passed
+        assert [m.value for m in first.metadata.values()] == ["ei vielä mitään, mistä kysyä"]
+        said = Check("values_as_agreed", passed=False, severity="warning", counts={"not_a_date": 2})
+        dated = check_result(names, check.asset_key, said)
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=check.asset_key,
+                check_name=check.name,
+                passed=dated.passed,
+                severity=dated.severity,
+                metadata=dated.metadata,
+            )
+        )
+        again = as_it_stood(names, instance, check)
+    assert (again.passed, again.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert again.metadata == dated.metadata
+
+
+def test_a_red_night_has_its_letter_beside_it_before_the_run_fails(
+    names: Names, settings: Settings
+) -> None:
+    def red(hub: Hub) -> StepResult:
+        return StepResult(status="failed", text="**VIRHE**")
+
+    asset = stage(names, SINGLE["night"], [], red, Shown(ends_red=True))
+
+    @contextmanager
+    def opened(_: dg.InitResourceContext) -> Iterator[Hub]:
+        house = SimpleNamespace(failures=[])
+        yield Hub(house, SimpleNamespace(business_date="2026-11-03"), False, None)  # type: ignore[arg-type]
+
+    done = dg.materialize(
+        [asset], resources={"hub": dg.ResourceDefinition(opened)}, raise_on_error=False
+    )
+    assert not done.success
+    (event,) = done.get_asset_materialization_events()
+    shown = event.materialization.metadata
+    assert shown["aamukirje"].value == "**VIRHE**"
+    assert shown["käsittele työpöydällä"].value == "/desk"
+    assert shown["yö"].value == "3.11.2026"
+    told = [str(e.event_specific_data) for e in done.all_events if e.is_step_failure]
+    assert "Yönä 3.11.2026 jokin jäi kesken" in told[0]
+
+
 def test_a_check_that_lists_broken_rules_has_a_number_on_a_good_night_too(names: Names) -> None:
     """So that its line goes down to nought where nothing was wrong, instead of ending."""
     key, total = names.key(SINGLE["standardised"]), names.texts.count("deviations")
@@ -498,7 +545,7 @@ def test_every_day_has_one_night_also_when_the_clocks_change(
     assert tick.run_requests is not None
     assert len(tick.run_requests) == 1
     assert tick.run_requests[0].run_config == {}, "run config is stored and shown in clear"
-    assert tick.run_requests[0].tags["night"] == moments[2].strftime("%Y-%m-%d")
+    assert tick.run_requests[0].tags["pvm"] == moments[2].strftime("%Y-%m-%d")
 
 
 # --- configuration, connectors, town --------------------------------------------------------------------
