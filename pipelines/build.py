@@ -12,12 +12,14 @@ import dagster as dg
 
 from pipelines.assets.close import closing
 from pipelines.assets.landing import landing
+from pipelines.assets.names import names_of
 from pipelines.assets.outbound import asking, disclosure_log, outbound
 from pipelines.assets.register import register
 from pipelines.house import House, open_house
 from pipelines.jobs import address_refresh
 from pipelines.resources import NoFrames, hub_of
 from pipelines.settings import Settings
+from pipelines.steps.night import HELSINKI
 from pipelines.texts import Texts
 
 NIGHTLY = "nightly"
@@ -28,6 +30,18 @@ FRESH_FOR = dg.FreshnessPolicy.cron(
     lower_bound_delta=timedelta(hours=8),
     timezone="Europe/Helsinki",
 )
+
+
+def night_tag(texts: Texts, business_date: str) -> dict[str, str]:
+    """Which night a run is of, on the page of runs; Dagster tells only when it was started.
+
+    Its name may have no ä.
+    """
+    return {texts.say("tag.night"): business_date}
+
+
+def _date_of(tick: dg.ScheduleEvaluationContext) -> str:
+    return f"{tick.scheduled_execution_time.astimezone(HELSINKI):%Y-%m-%d}"
 
 
 def build_defs(
@@ -42,18 +56,19 @@ def build_defs(
 
     opener: opens the hub when a run starts; tests pass a house with a fixed clock and fakes.
     """
-    texts = Texts(settings.hub.language)
+    names = names_of(settings)
+    texts = names.texts
     sources = [s for s in settings.sources.values() if s.configured]
     contracts = [c for c in settings.recipients.values() if c.configured]
     asked = [s for s in sources if s.asks_in_batches]
     assets = [
-        *(landing(texts, s) for s in sources),
-        *register(texts, [s.name for s in sources]),
-        *(asset for c in contracts for asset in outbound(texts, c)),
-        *(asking(texts, s) for s in asked),
-        disclosure_log(texts, [*(c.recipient for c in contracts), *(s.name for s in asked)]),
-        closing(texts),
+        *(landing(names, s) for s in sources),
+        *register(names, [s.name for s in sources]),
+        *(asset for c in contracts for asset in outbound(names, c)),
+        *(asking(names, s) for s in asked),
+        disclosure_log(names, [*(c.recipient for c in contracts), *(s.name for s in asked)]),
     ]
+    assets.append(closing(names, {key for a in assets for key in a.keys}))
     nightly = dg.define_asset_job(
         NIGHTLY, dg.AssetSelection.all(), description=texts.say("job.nightly")
     )
@@ -73,6 +88,7 @@ def build_defs(
                 execution_timezone="Europe/Helsinki",
                 default_status=dg.DefaultScheduleStatus.RUNNING,
                 description=texts.say("schedule.nightly"),
+                tags_fn=lambda tick: night_tag(texts, _date_of(tick)),
             )
         ],
         resources={"hub": hub, "io_manager": NoFrames()},

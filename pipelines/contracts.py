@@ -88,8 +88,12 @@ def _corridor(given: object) -> object:
 
 
 class Expect(Declared):
-    """What a feed is expected to bring; a corridor means something for full snapshots only."""
+    """What a feed is expected to bring; a corridor means something for full snapshots only.
 
+    heard_within_days: how long it may be silent, down, refused or held, before a steward sees it stand still.
+    """
+
+    heard_within_days: int = Field(default=2, ge=1)
     corridor: Annotated[Corridor, BeforeValidator(_corridor)] = Corridor(shrink=0.5, grow=1.0)
 
 

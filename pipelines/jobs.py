@@ -50,6 +50,8 @@ def address_refresh(texts: Texts, hub: dg.ResourceDefinition) -> dg.JobDefinitio
         name=ADDRESS_REFRESH,
         description=texts.say("job.address_refresh"),
         resource_defs={"hub": hub},
+        # stands in the launchpad when it is opened: only the nought has to be replaced; 0 is no request's number
+        config={"ops": {"refresh": {"config": {"request_no": 0}}}},
         executor_def=dg.in_process_executor,
     )
     def job() -> None:

@@ -42,7 +42,7 @@ _WORDS = frozenset({
 _ID = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{40}(:[0-9a-f]{40})?"
 )  # of a run, of a schedule
-_PUNCTUATION = re.compile(r"[\w\s{}:/.,*+-]*")
+_PUNCTUATION = re.compile(r"[\w\s{}():/.,*+-]*")
 LARGEST = 999_999  # a telephone number is longer
 
 # What Dagster knows by name; asked of Dagster itself, so that it holds after a reload too.

@@ -102,7 +102,7 @@ def run_night(
     before = time.perf_counter()
     import dagster as dg
 
-    from pipelines.build import NIGHTLY, build_defs
+    from pipelines.build import NIGHTLY, build_defs, night_tag
 
     timing["importing Dagster"] = time.perf_counter() - before
     _keep_errors_out_of_logs()
@@ -120,6 +120,7 @@ def run_night(
         result = job.execute_in_process(
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             instance=instance,
+            tags=night_tag(Texts(settings.hub.language), date),
             raise_on_error="HUB_TRACEBACK" in os.environ,
         )
         timing["run altogether"] = time.perf_counter() - before

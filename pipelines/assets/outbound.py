@@ -8,6 +8,7 @@ from functools import partial
 
 import dagster as dg
 
+from pipelines.assets.names import Names
 from pipelines.assets.register import CUSTOMERS
 from pipelines.assets.stage import Shown, stage
 from pipelines.settings import RecipientContract, SourceConfig
@@ -15,53 +16,52 @@ from pipelines.steps.ask_in_batches import ASK_CHECKS, ask_in_batches
 from pipelines.steps.deliver import DELIVER_CHECKS, deliver
 from pipelines.steps.prepare_extract import EXTRACT_CHECKS, prepare_extract
 from pipelines.steps.reconcile import RECONCILE_CHECKS, reconcile
-from pipelines.texts import Texts
 
 LOG = ("disclosure", "log")
 
 
-def outbound(texts: Texts, contract: RecipientContract) -> list[dg.AssetsDefinition]:
+def outbound(names: Names, contract: RecipientContract) -> list[dg.AssetsDefinition]:
     """What changed for this recipient, in its contract's columns only, and its way out."""
-    name, title = contract.recipient, contract.title.in_(texts.language)
+    name, columns = contract.recipient, names.contract(contract)
     return [
         stage(
-            texts,
+            names,
             ("extract", name),
             [CUSTOMERS],
             lambda hub: prepare_extract(hub.night, contract, lambda: hub.house.recipient(name)),
-            Shown(title, EXTRACT_CHECKS, (), ("pandas",)),
+            Shown(EXTRACT_CHECKS, columns),
         ),
         stage(
-            texts,
+            names,
             ("delivery", name),
             [("extract", name)],
             lambda hub: deliver(hub.night, contract, lambda: hub.house.recipient(name)),
-            Shown(title, DELIVER_CHECKS, (), ("sftp", "csv")),
+            Shown(DELIVER_CHECKS, columns),
         ),
     ]
 
 
-def asking(texts: Texts, source: SourceConfig) -> dg.AssetsDefinition:
+def asking(names: Names, source: SourceConfig) -> dg.AssetsDefinition:
     """What is asked of a register in batches: our customers' names and addresses leave, so it is told like any."""
     name = source.name
     return stage(
-        texts,
+        names,
         ("delivery", name),
         [CUSTOMERS],
         lambda hub: ask_in_batches(hub.night, source, lambda: hub.house.source(name)),
-        Shown(source.title.in_(texts.language), ASK_CHECKS, (), ("sftp", "csv")),
+        Shown(ASK_CHECKS),
     )
 
 
-def disclosure_log(texts: Texts, recipients: Sequence[str]) -> dg.AssetsDefinition:
+def disclosure_log(names: Names, recipients: Sequence[str]) -> dg.AssetsDefinition:
     """Sent equals logged, signed for the night and shown outside; every delivery is answered in time."""
     return stage(
-        texts,
+        names,
         LOG,
         [("delivery", r) for r in recipients] or [CUSTOMERS],
         lambda hub: reconcile(
             hub.night,
             {name: partial(hub.house.witness, name) for name in hub.house.settings.hub.witnesses},
         ),
-        Shown("", RECONCILE_CHECKS, (), ("sql",)),
+        Shown(RECONCILE_CHECKS),
     )

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from pipelines.assets.names import Names
 from pipelines.assets.stage import Shown, stage
 from pipelines.domain import schemas
 from pipelines.steps.consolidate import consolidate
 from pipelines.steps.match import MATCH_CHECKS, match
 from pipelines.steps.propose import propose
 from pipelines.steps.standardise import STANDARDISE_CHECKS, standardise
-from pipelines.texts import Texts
 
 STANDARDISED = ("standardised", "records")
 MATCHED = ("matched", "parties")
@@ -21,59 +21,58 @@ CUSTOMERS = ("register", "customers")
 PROPOSALS = ("proposals", "properties")
 
 
-def register(texts: Texts, sources: Sequence[str]) -> list[dg.AssetsDefinition]:
+def register(names: Names, sources: Sequence[str]) -> list[dg.AssetsDefinition]:
     """The chain from landed records to one golden row per customer."""
     return [
         stage(
-            texts,
+            names,
             STANDARDISED,
             [("landing", s) for s in sources],
             lambda hub: standardise(hub.night),
             Shown(
-                "",
                 STANDARDISE_CHECKS,
-                (
-                    schemas.PARTIES,
-                    schemas.ADDRESSES,
-                    schemas.POINTS,
-                    schemas.ROLES,
-                    schemas.INVOICES,
-                    schemas.ORDERS,
+                names.columns(
+                    (
+                        schemas.PARTIES,
+                        schemas.ADDRESSES,
+                        schemas.POINTS,
+                        schemas.ROLES,
+                        schemas.INVOICES,
+                        schemas.ORDERS,
+                    )
                 ),
-                ("pandas", "greatexpectations"),
             ),
         ),
         stage(
-            texts,
+            names,
             MATCHED,
             [STANDARDISED],
             lambda hub: match(hub.night),
-            Shown("", MATCH_CHECKS, (schemas.PARTY_RECORDS,), ("pandas", "duckdb")),
+            Shown(MATCH_CHECKS, names.columns((schemas.PARTY_RECORDS,))),
         ),
         stage(
-            texts,
+            names,
             CUSTOMERS,
             [MATCHED],
             lambda hub: consolidate(hub.night),
             Shown(
-                "",
-                (),
-                (
-                    schemas.GOLDEN,
-                    schemas.PROVENANCE,
-                    schemas.GOLDEN_POINTS,
-                    schemas.POINT_VALUES,
-                    schemas.POINT_TIES,
-                    schemas.GOLDEN_ROLES,
+                columns=names.columns(
+                    (
+                        schemas.GOLDEN,
+                        schemas.PROVENANCE,
+                        schemas.GOLDEN_POINTS,
+                        schemas.POINT_VALUES,
+                        schemas.POINT_TIES,
+                        schemas.GOLDEN_ROLES,
+                    )
                 ),
-                ("pandas", "sql"),
             ),
         ),
         stage(
-            texts,
+            names,
             PROPOSALS,
             [CUSTOMERS],
             lambda hub: propose(hub.night),
-            Shown("", (), (), ("pandas",)),
+            Shown(),
         ),
     ]

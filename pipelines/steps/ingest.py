@@ -31,12 +31,12 @@ from pipelines.steps.allow_asking import allow_asking
 from pipelines.steps.ask_in_batches import awaited, settle_answers
 from pipelines.steps.log_lookup import log_lookup
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
-from pipelines.steps.vet_feed import broken, vet
+from pipelines.steps.vet_feed import broken, vet, with_silence
 from pipelines.steps.weigh import waiting_counts
 from pipelines.store import acceptances, corrections, frames, nights, quarantine
 from pipelines.store.engine import transaction
 
-INGEST_CHECKS = ("feed_in_order",)
+INGEST_CHECKS = ("feed_in_order", "heard_in_turn")
 _RECORD = ["source", "kind", "source_key"]
 _LEFT_OUT = "not_stated_since"
 
@@ -51,8 +51,8 @@ def ingest(night: Night, config: SourceConfig, opener: Callable[[], Source]) -> 
         ask = whats_new(night, config)
         batch = opener().fetch(ask)
     except ConnectorError as error:
-        return _nothing_landed(night, config, error)
-    return land(night, config, batch)
+        return with_silence(night, config, _nothing_landed(night, config, error))
+    return with_silence(night, config, land(night, config, batch))
 
 
 def land(night: Night, config: SourceConfig, batch: Batch) -> StepResult:

@@ -18,6 +18,7 @@ from expectations.volume import implausible
 from pipelines.settings import SourceConfig
 from pipelines.steps.allow_asking import allow_asking
 from pipelines.steps.night import Check, Night, StepResult, executing
+from pipelines.steps.vet_feed import with_silence
 from pipelines.store import nights, postal
 from pipelines.store.engine import transaction
 
@@ -38,10 +39,10 @@ def load_postal(
         reference = opener().fetch(ask)
     except ConnectorError as error:
         status = "down" if isinstance(error, Unavailable) else "refused"
-        return _nothing_loaded(night, config, status, str(error))
+        return with_silence(night, config, _nothing_loaded(night, config, status, str(error)))
     fresh, held = _fresh(night, config, reference)
     if held is not None:
-        return _nothing_loaded(night, config, "held", held)
+        return with_silence(night, config, _nothing_loaded(night, config, "held", held))
     faults = sum((Counter(file.faults) for file in reference.files), Counter[str]())
     if fresh:
         with executing(night, "load_postal") as step:
@@ -52,7 +53,8 @@ def load_postal(
         with transaction(night.engine) as conn:
             _taken_in(conn, night, config, reference, fresh)
     counts = _counts(reference, fresh)
-    return StepResult("attention" if faults else "ok", counts, (_check(faults),))
+    loaded = StepResult("attention" if faults else "ok", counts, (_check(faults),))
+    return with_silence(night, config, loaded)
 
 
 def _fresh(

@@ -1,4 +1,4 @@
-"""Hold a delivery against what its source's file promises, and say so in checks a steward reads.
+"""Hold a source against what its file promises, a delivery and its silence, and say so in checks a steward reads.
 
 Belongs here: which checks a source has, how each came out of one delivery. Does not belong here: the
 promises (`expectations.feeds`), refusing or holding a delivery (`ingest`), reading it (`connectors`).
@@ -10,6 +10,8 @@ Expectations is asked: the answer is rule → records, and only how many goes on
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 
 import pandas as pd
 
@@ -17,7 +19,9 @@ from connectors.base import Batch, Fault, Record
 from expectations import feeds
 from expectations.run import ask
 from pipelines.settings import SourceConfig
-from pipelines.steps.night import Check
+from pipelines.steps.night import Check, Night, StepResult
+from pipelines.store import nights
+from pipelines.store.engine import transaction
 
 
 def feed_checks(config: SourceConfig) -> tuple[str, ...]:
@@ -53,6 +57,22 @@ def broken(config: SourceConfig, check: str, **counts: int) -> tuple[Check, ...]
     if check not in feed_checks(config):
         return ()
     return (Check(check, passed=False, counts=counts),)
+
+
+def with_silence(night: Night, config: SourceConfig, result: StepResult) -> StepResult:
+    """What a source brought, and for how many days it has been silent: tonight's answer makes it none.
+
+    A source that was never heard has been so since the first night that tried.
+    """
+    with transaction(night.engine) as conn:
+        heard = nights.heard_since(conn, config.name) or night.business_date
+    days = (date.fromisoformat(night.business_date) - date.fromisoformat(heard)).days
+    silence = Check(
+        "heard_in_turn",
+        days <= config.expect.heard_within_days,
+        counts={"silent_days": max(days, 0)},
+    )
+    return replace(result, checks=(*result.checks, silence))
 
 
 def _promises(config: SourceConfig) -> feeds.Promises:

@@ -337,6 +337,14 @@ def last_heard(conn: Connection, source: str) -> str | None:
     return date
 
 
+def heard_since(conn: Connection, source: str) -> str | None:
+    """The last business date on which a source was heard; of one never heard, the first it was tried on."""
+    date: str | None = last_heard(conn, source) or conn.scalar(
+        select(func.min(feed_night.c.business_date)).where(feed_night.c.source == source)
+    )
+    return date
+
+
 # ---- ids
 
 

@@ -14,11 +14,12 @@ from connectors import tabular
 from connectors.sources.address_batch import FAULTS, GRADES
 from expectations import feeds
 from expectations.rules import BY_TABLE, MEANINGS
-from pipelines.assets.stage import GROUPS
+from pipelines.assets.stage import DESK
 from pipelines.contracts import Basis, Ground
 from pipelines.domain.comparison import COMPARED
 from pipelines.domain.consequence import REASONS as REASONS_TO_LOOK
 from pipelines.domain.evidence import EVIDENCE
+from pipelines.domain.fields import Kind, Privacy
 from pipelines.domain.standardise import REASONS
 from pipelines.domain.told import Outcome
 from pipelines.domain.wording import GUARDS, PICTURES, STRENGTHS, phrase
@@ -56,6 +57,15 @@ COLUMNS = tuple(
     {
         *(column for contract in SETTINGS.recipients.values() for column in contract.columns),
         *(name for source in SETTINGS.sources.values() for name in source.asks_with),
+    }
+)
+# what a contract's columns are made of, which Dagster's page lists beside each
+SHOWN = tuple(
+    {
+        field
+        for contract in SETTINGS.recipients.values()
+        for column in contract.fields
+        for field in column.made_of
     }
 )
 OPERATIONS = tuple(
@@ -196,7 +206,12 @@ def test_no_check_is_shown_that_no_step_answers_and_back() -> None:
     [
         ("status", get_args(Status)),
         ("letter", get_args(Status)),
-        ("asset", tuple(GROUPS)),
+        ("asset", tuple(DESK)),
+        ("layer", tuple(DESK)),
+        ("field", SHOWN),
+        ("type", get_args(Kind)),
+        ("privacy", get_args(Privacy)),
+        ("category", (*(c.name for c in SETTINGS.notice.categories), "beyond")),
         ("heard", get_args(Heard)),
         ("tonight", (*get_args(Forecast), "nothing", "held")),
         ("rule", RULES),

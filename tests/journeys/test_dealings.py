@@ -134,5 +134,5 @@ def test_a_drop_without_an_agreed_column_is_refused_whole_and_what_was_heard_sta
     finally:
         living.town.clear_faults()
     told: dict[str, Any] = {check.name: check.passed for check in refused.checks}
-    assert told == {"feed_in_order": False, "columns_as_agreed": False}
+    assert told == {"feed_in_order": False, "columns_as_agreed": False, "heard_in_turn": True}
     pd.testing.assert_frame_equal(living.table(LANDED), before)

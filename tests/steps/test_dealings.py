@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from connectors.base import Ask, Batch, Fault, OtherColumns, Record, Source
+from connectors.base import Ask, Batch, Fault, OtherColumns, Record, Source, Unavailable
 from pipelines.contracts import Agreement, SourceConfig
 from pipelines.domain.schemas import GOLDEN, INVOICES, LANDED, ORDERS, PARTIES, Schema
 from pipelines.keys import init
@@ -323,7 +323,18 @@ def test_a_contractor_fills_a_gap_and_overrules_nobody_and_a_stranger_it_met_is_
 
 
 def checks(result: StepResult) -> dict[str, tuple[bool, Mapping[str, int]]]:
-    return {check.name: (check.passed, dict(check.counts)) for check in result.checks}
+    """What a delivery's checks say; that the source was heard is said apart."""
+    return {
+        check.name: (check.passed, dict(check.counts))
+        for check in result.checks
+        if check.name != "heard_in_turn"
+    }
+
+
+def silence(result: StepResult) -> tuple[bool, int]:
+    """Whether a source was heard in its turn, and for how many days it was not."""
+    (check,) = (c for c in result.checks if c.name == "heard_in_turn")
+    return check.passed, check.counts["silent_days"]
 
 
 def test_each_promise_has_its_check_and_says_how_often_it_was_broken(hub: Hub) -> None:
@@ -353,6 +364,22 @@ def test_each_promise_has_its_check_and_says_how_often_it_was_broken(hub: Hub) -
 
 def test_an_unchanged_delivery_leaves_its_checks_as_they_were(hub: Hub) -> None:
     assert set(checks(hub.hear(2, "registrations", batch([])))) == {"feed_in_order"}
+
+
+def test_a_source_may_be_silent_for_two_days_and_is_told_of_on_the_third(hub: Hub) -> None:
+    assert silence(hub.hear(2, "orders", batch([]))) == (True, 0)
+    down = Unavailable("orders", "nobody answers")
+    days = [silence(hub.hear(day, "orders", down)) for day in (3, 4, 5)]
+    assert days == [(True, 1), (True, 2), (False, 3)]
+    assert silence(hub.hear(6, "orders", batch([]))) == (True, 0), (
+        "an answer with nothing new is one"
+    )
+
+
+def test_a_source_that_never_answered_is_silent_since_the_first_night_that_asked(hub: Hub) -> None:
+    down = Unavailable("subcontractor", "nobody answers")
+    days = [silence(hub.hear(day, "subcontractor", down)) for day in (2, 5)]
+    assert days == [(True, 0), (False, 3)]
 
 
 def test_other_columns_than_agreed_fail_their_own_check(hub: Hub) -> None:

@@ -127,7 +127,7 @@ def test_a_first_file_is_taken_in_and_the_same_again_changes_nothing(hub: Hub) -
 def test_unread_lines_are_counted_by_reason_and_the_rest_is_taken_in(hub: Hub) -> None:
     result = hub.load(Post("31", (KOIVUTIE,), too_short=2, side=1))
     assert (result.status, hub.streets()) == ("attention", 1)
-    (check,) = result.checks
+    check = result.checks[0]
     assert (check.passed, check.severity) == (False, "warning")
     assert check.counts == {"unread_lines:too_short": 2, "unread_lines:side": 1}
 
