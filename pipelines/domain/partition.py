@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 Codes = npt.NDArray[np.int64]
 """One integer per record or pair: equal values have equal codes, -1 is no value."""
+Flags = npt.NDArray[np.bool_]
 
 
 def components(size: int, left: Codes, right: Codes) -> Codes:
@@ -24,6 +25,28 @@ def components(size: int, left: Codes, right: Codes) -> Codes:
         np.minimum.at(root, np.maximum(a, b)[open_], np.minimum(a, b)[open_])
         while not np.array_equal(root, onward := root[root]):
             root = onward
+
+
+def forest(size: int, left: Codes, right: Codes) -> Flags:
+    """Which edges join what edges before them have not joined; the edges stand in order of precedence.
+
+    What an edge after the other would choose is one spanning forest only, so every tree may pick the first of
+    its edges at once, until none is left (Borůvka).
+    """
+    chosen = np.zeros(len(left), dtype=bool)
+    rank = np.flatnonzero(left != right)
+    a, b = left[rank], right[rank]
+    while len(rank):
+        first = np.full(size, len(left))
+        np.minimum.at(first, a, rank)
+        np.minimum.at(first, b, rank)
+        picked = (first[a] == rank) | (first[b] == rank)
+        chosen[rank[picked]] = True
+        tree = components(size, a[picked], b[picked])
+        a, b = tree[a], tree[b]
+        between = a != b
+        a, b, rank = a[between], b[between], rank[between]
+    return chosen
 
 
 def contradicted(labels: Codes, left: Codes, right: Codes, exclusive: list[Codes]) -> Codes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.domain.partition import Codes, built_up, components, contradicted
+from pipelines.domain.partition import Codes, built_up, components, contradicted, forest
 
 Chances = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -20,6 +20,8 @@ SAME, REVIEW, DIFFERENT, UNSURE = "same", "review", "different", "unsure"
 CONSIDERED = 0.02
 """A pair less likely than this is `different`; nobody is asked and it rivals nothing."""
 _CERTAIN = 1e-12
+_STRONG = (0.5, 0.9, 0.99)
+"""Chances from which records that contradict nothing are taken together before others are looked at."""
 
 
 @dataclass(frozen=True)
@@ -150,11 +152,15 @@ def _against_rivals(size: int, pairs: Pairs, chance: Chances) -> Chances:
     a = np.concatenate([pairs.left[number], pairs.right[number]])
     b = np.concatenate([pairs.right[number], pairs.left[number]])
     edge = np.concatenate([number, number])
-    order = np.lexsort((b, a))
-    a, b, edge = a[order], b[order], edge[order]
     ties = a * size + b
+    order = np.argsort(ties)
+    a, b, edge, ties = a[order], b[order], edge[order], ties[order]
 
     u, v, gap = pairs.left[apart], pairs.right[apart], 1.0 - chance[apart]
+    bound = np.zeros(size, dtype=bool)
+    bound[a] = True
+    both = bound[u] & bound[v]
+    u, v, gap = u[both], v[both], gap[both]
     first, last = np.searchsorted(a, u, "left"), np.searchsorted(a, u, "right")
     many = last - first
     u_edge = np.repeat(first, many) + np.arange(many.sum()) - np.repeat(many.cumsum() - many, many)
@@ -186,15 +192,66 @@ def _without_contradictions(
     torn = contradicted(labels, pairs.left[apart], pairs.right[apart], exclusive)
     if not torn.size:
         return chance
-    affected = np.isin(labels, torn)
+    affected = np.zeros(size, dtype=bool)
+    affected[torn] = True
+    affected = affected[labels]
+    nodes = np.flatnonzero(affected)
+    place = np.cumsum(affected) - 1
     edges = considered & affected[pairs.left]
     vetoes = apart & affected[pairs.left] & affected[pairs.right]
     rebuilt = labels.copy()
-    rebuilt[affected] = built_up(
-        np.flatnonzero(affected), _strongest(pairs, chance, edges), _ends(pairs, vetoes), exclusive
-    )
+    rebuilt[nodes] = nodes[
+        _rebuilt(
+            len(nodes),
+            (place[pairs.left[edges]], place[pairs.right[edges]]),
+            chance[edges],
+            (place[pairs.left[vetoes]], place[pairs.right[vetoes]]),
+            [codes[nodes] for codes in exclusive],
+        )
+    ]
     excluded = considered & (rebuilt[pairs.left] != rebuilt[pairs.right])
     return np.where(excluded, np.minimum(chance, CONSIDERED / 2), chance)
+
+
+def _rebuilt(
+    size: int,
+    edges: tuple[Codes, Codes],
+    chance: Chances,
+    vetoes: tuple[Codes, Codes],
+    exclusive: list[Codes],
+) -> Codes:
+    """Contradictory components as they hold without contradiction: a label per node.
+
+    What hangs together by strong edges and holds no contradiction is one whole by the time that weaker edges
+    come up, so that only wholes have to be built up an edge at a time.
+    """
+    left, right = edges
+    whole = np.arange(size)
+    open_ = np.ones(size, dtype=bool)
+    for level in _STRONG:
+        strong = (chance >= level) & open_[left]
+        labels = components(size, left[strong], right[strong])
+        torn = np.zeros(size, dtype=bool)
+        torn[contradicted(labels, *vetoes, [np.where(open_, codes, -1) for codes in exclusive])] = (
+            True
+        )
+        sound = open_ & ~torn[labels]
+        whole[sound] = labels[sound]
+        open_ &= ~sound
+    left, right = whole[left], whole[right]
+    between = left != right
+    order = np.lexsort((edges[1][between], edges[0][between], -chance[between]))
+    most = [np.full(size, -1) for _ in exclusive]
+    for of_whole, codes in zip(most, exclusive, strict=True):
+        np.maximum.at(of_whole, whole, codes)
+    wholes, which = np.unique(whole, return_inverse=True)
+    joined = built_up(
+        wholes,
+        (left[between][order], right[between][order]),
+        (whole[vetoes[0]], whole[vetoes[1]]),
+        most,
+    )
+    return np.asarray(joined[which], dtype=np.int64)
 
 
 def _threshold(
@@ -257,30 +314,9 @@ def _queue(
     asked = np.zeros(len(score), dtype=bool)
     worth = (score >= limits.least) & (stake >= limits.ask_from)
     open_ = np.flatnonzero(~joined & ~pairs.forbidden & worth)
-    a, b = cluster[pairs.left[open_]], cluster[pairs.right[open_]]
     order = np.lexsort((pairs.right[open_], pairs.left[open_], -score[open_], -stake[open_]))
-    above: dict[int, int] = {}
-
-    def root(node: int) -> int:
-        while node in above:
-            node = above[node]
-        return node
-
-    chosen: list[int] = []
-    for place, one, other in zip(order.tolist(), a[order].tolist(), b[order].tolist(), strict=True):
-        one, other = root(one), root(other)
-        if one != other:
-            above[max(one, other)] = min(one, other)
-            chosen.append(place)
-    asked[open_[chosen]] = True
+    open_ = open_[order]
+    asked[open_[forest(len(cluster), cluster[pairs.left[open_]], cluster[pairs.right[open_]])]] = (
+        True
+    )
     return asked
-
-
-def _strongest(pairs: Pairs, chance: Chances, edges: Flags) -> tuple[Codes, Codes]:
-    left, right = _ends(pairs, edges)
-    order = np.lexsort((right, left, -chance[edges]))
-    return left[order], right[order]
-
-
-def _ends(pairs: Pairs, those: Flags) -> tuple[Codes, Codes]:
-    return pairs.left[those], pairs.right[those]

@@ -113,7 +113,9 @@ _PERSON: Cases = {
         "unstated": _unstated("f"),
         **_shares("f", f"a.f = b.f or ({_SWAPPED})"),
         "near": _close("f", 0.92),
-        "part": "list_has_any(a.parts, b.parts)",
+        # a name of one part is a part of no other such name
+        "part": "(a.f_parts is not null or b.f_parts is not null) and list_has_any("
+        "string_split(coalesce(a.f_parts, a.f), ' '), string_split(coalesce(b.f_parts, b.f), ' '))",
         "alike": "jaro_winkler_similarity(a.f, b.f) >= 0.82",
     },
     **_CONTACTS,
