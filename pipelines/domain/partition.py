@@ -53,11 +53,11 @@ def contradicted(labels: Codes, left: Codes, right: Codes, exclusive: list[Codes
     """Labels of the components that hold a vetoed pair or two values of an exclusive attribute."""
     torn = [labels[left[labels[left] == labels[right]]]]
     for codes in exclusive:
-        stated = codes >= 0
-        width = int(codes.max(initial=0)) + 1
-        values = np.unique(labels[stated] * width + codes[stated])
-        owners, counts = np.unique(values // width, return_counts=True)
-        torn.append(owners[counts > 1])
+        stated = np.flatnonzero(codes >= 0)
+        of, code = labels[stated], codes[stated]
+        highest = np.full(len(labels), -1, dtype=np.int64)
+        np.maximum.at(highest, of, code)
+        torn.append(of[code < highest[of]])
     return np.unique(np.concatenate(torn))
 
 

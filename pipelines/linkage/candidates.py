@@ -118,7 +118,9 @@ def find_keys(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
                 select key, r, {_of(keys, "sort", "kind")} from block anti join wide using (key)"""
             )
             if again:
-                run(f"create or replace temp table block as {_refined(table, keys, 'wide')}")
+                run(
+                    f"create or replace temp table block as {_refined(table, keys, range(len(keys)), 'wide')}"
+                )
     run("drop table block")
     run("drop table more")
     if not discover:
@@ -129,35 +131,39 @@ AT_ONCE = 4_000_000
 """Keys that are counted at once, about; more of them take more memory and no less time."""
 
 
-def find_meeting(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes `match_key` and `shared` as `find_keys` discovers them, without the rows that compare nobody.
+def pair_once(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `pair` as `find_keys` and `find_pairs` do for a register without a model, and keeps no key.
 
-    For records that are matched once: nothing but what `find_pairs` needs is made. Keys of one kind never
-    equal those of another, so a few kinds at a time are made, counted and let go.
+    For records that are matched once. Keys of one kind never equal those of another, so a few kinds at a
+    time are made and counted, and only those over which somebody meets stay until there are pairs.
     """
     run = connection.execute
-    _start(connection, discover=True)
+    run("create or replace temp table meeting (key bigint, r bigint, star boolean)")
     for table, keys in KEYS.items():
         run(f"create or replace temp table more as {_elsewhere(table)}")
-        rows = connection.table(table).shape[0]
-        together = max(AT_ONCE // max(rows, 1), 1)
+        together = max(AT_ONCE // max(connection.table(table).shape[0], 1), 1)
         for first in range(0, len(keys), together):
             kinds = range(first, min(first + together, len(keys)))
             run(f"create or replace temp table block as {_keyed(table, keys, kinds)}")
             for again in (True, False):
                 _count(connection, keys)
-                run("insert into shared select key, many from counted where many <= most")
                 run(
-                    f"""insert into match_key select key, r, {_of(keys, "sort", "kind")}
+                    f"""insert into meeting
+                    select key, r, many > {STAR} and {_of(keys, "sort", "kind")} = {Sort.IDENTIFY}
                     from block join counted using (key) where many <= most"""
                 )
-                if again:
+                if again and any(keys[kind].then for kind in kinds):
                     run(
                         "create or replace temp table large as select key from counted where many > most"
                     )
-                    run(f"create or replace temp table block as {_refined(table, keys, 'large')}")
+                    run(
+                        f"create or replace temp table block as {_refined(table, keys, kinds, 'large')}"
+                    )
+                else:
+                    break
+    _pair(connection)
     for name in ("block", "counted", "large", "more"):
-        run(f"drop table {name}")
+        run(f"drop table if exists {name}")
 
 
 def _start(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
@@ -189,27 +195,34 @@ def find_pairs(connection: duckdb.DuckDBPyConnection, *, touching: bool = False)
 
     touching: only pairs with a side in table `touched` (r); `match_key` then holds all rows of their keys.
     """
-    run = connection.execute
     # all that is joined with itself, and nothing else
-    run(
-        f"""create or replace temp table block as
+    connection.execute(
+        f"""create or replace temp table meeting as
         select key, r, sort = {Sort.IDENTIFY} and many > {STAR} star
         from match_key join shared using (key) where sort < {Sort.HOME}"""
     )
+    _pair(connection, touching=touching)
+
+
+def _pair(connection: duckdb.DuckDBPyConnection, *, touching: bool = False) -> None:
+    """Makes `pair` out of `meeting` (key, r, star), which goes."""
+    run = connection.execute
     run(
-        "create or replace temp table star as select key, min(r) first from block where star group by key"
+        """create or replace temp table star as
+        select key, min(r) first from meeting where star group by key"""
     )
     either = "and (a.r in (from touched) or b.r in (from touched))" if touching else ""
     run(
         f"""create or replace table pair as
         select distinct l, r from (
-        select a.r l, b.r r from block a join block b
-        on a.key = b.key and a.r < b.r {either} where not a.star
-        union all
-        select first, b.r from star join block b on b.key = star.key and b.r > first
-        {either.replace("a.r", "first")})"""
+            select a.r l, b.r r from meeting a join meeting b
+            on a.key = b.key and a.r < b.r {either} where not a.star
+            union all
+            select first, b.r from star join meeting b on b.key = star.key and b.r > first
+            {either.replace("a.r", "first")}
+        )"""
     )
-    run("drop table block")
+    run("drop table meeting")
     run("drop table star")
 
 
@@ -301,12 +314,14 @@ def _keyed(table: str, keys: Sequence[Key], kinds: range) -> str:
     return " union all ".join(selects)
 
 
-def _refined(table: str, keys: Sequence[Key], wide: str) -> str:
+def _refined(table: str, keys: Sequence[Key], of: range, wide: str) -> str:
     """SQL for the keys of the blocks that were too wide, as a table says, each with one more fact."""
     facts = dict.fromkeys(fact for key in keys for fact in key.then)
     selects = []
     for number, fact in enumerate(facts):
-        kinds = ", ".join(str(kind) for kind, key in enumerate(keys) if fact in key.then)
+        kinds = ", ".join(str(kind) for kind in of if fact in keys[kind].then)
+        if not kinds:
+            continue
         columns = f"{_hashed('block.key', str(number), fact)} key, kind, r"
         block = f"(from block semi join {wide} using (key) where kind in ({kinds})) block"
         once = f"(from {table} anti join more using (r))"

@@ -42,9 +42,8 @@ _READERS = {
     "without_estate(t)": f"single_spaced(regexp_replace(t, '{_ESTATE}', ' ', 'g'))",
     "is_estate(t)": f"coalesce(regexp_matches(t, '{_ESTATE}'), false)",
     "digits_of(t)": "regexp_replace(t, '[^0-9]', '', 'g')",
-    # letters doubled or in another order, and of consonants other vowels, change nothing
+    # letters doubled or in another order change nothing
     "letters_of(t)": "array_to_string(list_sort(list_distinct(string_split(t, ''))), '')",
-    "consonants_of(t)": "left(t, 1) || letters_of(regexp_replace(substr(t, 2), '[aeiouyh]', '', 'g'))",
     "number_of(t)": "nullif(regexp_replace(digits_of(t), '^(00358|358|0)', ''), '')",
 }
 
@@ -98,7 +97,7 @@ _READINGS = (
         "fold(before_care_of(family_name)) folded",
         "without_estate(folded) spaced, is_estate(folded) estate",
         "replace(spaced, ' ', '') f, case when contains(spaced, ' ') then spaced end f_parts",
-        "letters_of(f) f_letters, consonants_of(f) f_consonants",
+        "letters_of(f) f_letters",
         beside=f", count(*) filter (where {_PERSON}) borne",
     ),
     _read_once(
@@ -107,7 +106,7 @@ _READINGS = (
         "fold(replace(before_care_of(given_names), '-', '')) folded",
         "string_split(without_estate(folded), ' ') given, is_estate(folded) estate",
         "given[1] g1, given[2] g2",
-        "letters_of(g1) g1_letters, consonants_of(g1) g1_consonants",
+        "letters_of(g1) g1_letters",
         beside=f", count(*) filter (where {_PERSON}) borne",
     ),
     _read_once(
@@ -199,21 +198,20 @@ _PERSON_COLUMNS = f"""
     coalesce(protection = 'on', false) guarded,
     coalesce(name_role = 'death_estate', false) or coalesce(known_given_names.estate, false)
         or coalesce(known_family_name.estate, false) estate,
-    g1, g2, f, f_parts, g1_letters, g1_consonants, f_letters, f_consonants, g1_share, f_share, {_REACHED}"""
+    g1, g2, f, f_parts, g1_letters, f_letters, g1_share, f_share, {_REACHED}"""
 _NAMED = f"""(from record where {_PERSON}) record
     left join known_given_names using (given_names) left join known_family_name using (family_name)"""
-_PERSONS_READ = f"create or replace temp table person_read as {_placed(_NAMED, _PERSON_COLUMNS)}"
-
-_PERSONS = """
+_PERSONS = f"""
 create or replace table person as
-with at_home as (
-    select place, flat, count(distinct left(g1, 2)) - 1 others from person_read
-    where place is not null group by place, flat
-)
-select person_read.* exclude (home), others, places, homes, properties
-from person_read
-left join at_home on at_home.place = person_read.place and at_home.flat is not distinct from person_read.flat
-left join everywhere using (r)
+select read.*, places, homes, properties
+from ({_placed(_NAMED, _PERSON_COLUMNS)}) read left join everywhere using (r)
+"""
+
+# most people are alone with their name
+_AT_HOME = """
+create or replace table at_home as
+select home, count(distinct left(g1, 2)) - 1 others from person
+where home is not null group by home having others <> 0
 """
 
 _ORGANISATION_COLUMNS = f"""
@@ -223,12 +221,11 @@ _TITLED = f"""(from record where {_ORGANISATION}) record
     left join known_organisation_name using (organisation_name)"""
 _ORGANISATIONS = f"""
 create or replace table organisation as
-select read.* exclude (home), places, homes, properties
+select read.*, places, homes, properties
 from ({_placed(_TITLED, _ORGANISATION_COLUMNS)}) read left join everywhere using (r)
 """
 
 _USED_UP = (
-    "person_read",
     "everywhere",
     *(f"known_{column}" for column in ("given_names", "family_name", "organisation_name")),
     *(
@@ -248,8 +245,8 @@ def statements() -> tuple[str, ...]:
         *_READINGS,
         _SHARES,
         *_NAMES_WITH_SHARES,
-        _PERSONS_READ,
         _PERSONS,
+        _AT_HOME,
         _ORGANISATIONS,
         # a register's names twice over would be most of the memory
         *(f"drop table {table}" for table in _USED_UP),
@@ -257,14 +254,15 @@ def statements() -> tuple[str, ...]:
 
 
 def normalise(connection: duckdb.DuckDBPyConnection, *, shares_known: bool = False) -> None:
-    """Makes tables `person` and `organisation` out of `record` and `elsewhere` (see `layout`).
+    """Makes tables `person`, `at_home` and `organisation` out of `record` and `elsewhere` (see `layout`).
 
     person: r, person_key, living_key, birth, guarded, estate, g1 and g2 (first and second given name), f (family name)
     and f_parts (where it has several), g1_letters, g1_consonants, f_letters and f_consonants (names as a slip leaves
     them), phone, email, mailbox (its name without domain and number), street, house, flat, code, office, property,
     place (street, house and code in one), places, homes and properties (of who is known at several), g1_share and
-    f_share (of the persons' records), others (people of other names at that address). Of a token, an id or a place
-    nothing is asked but whether it is the same, so numbers stand for them.
+    f_share (of the persons' records), home (place and flat in one). Of a token, an id or a place nothing is asked but
+    whether it is the same, so numbers stand for them.
+    at_home: home, others (people of other names there), of the homes where others is not 0.
     organisation: r, business_id, whole and core (name with and without legal form), form, words, numbers,
     contact, core_share and the same places.
 

@@ -52,15 +52,23 @@ _SWAPPED = "a.g1 = b.f and a.f = b.g1"
 _SAME_STREET = (
     f"(jaro_winkler_similarity(a.street, b.street) >= 0.88 or {_slip('street')})"  # or misspelt
 )
-_OTHERS = """greatest(coalesce(a.others, 0), coalesce(b.others, 0))
+_OTHERS = """greatest(coalesce(at_a.others, 0), coalesce(at_b.others, 0))
     - (a.place = b.place and left(a.g1, 2) <> left(b.g1, 2))::int"""
+_WHERE_OTHERS_ARE = (
+    "left join at_home at_a on at_a.home = a.home left join at_home at_b on at_b.home = b.home"
+)
+_ELSEWHERE = {
+    column: f" or list_has_any(a.{column}, b.{column})"
+    for column in ("homes", "places", "properties")
+}
+"""What holds only where somebody is known at several places."""
 _CONTACTS: Cases = {
     "address": {
-        "same_home": "a.place = b.place and a.flat is not distinct from b.flat "
-        "or list_has_any(a.homes, b.homes)",
+        "same_home": "a.place = b.place and a.flat is not distinct from b.flat"
+        + _ELSEWHERE["homes"],
         "other_flat": "a.place = b.place and a.flat <> b.flat",
         # a flat left out or a street misspelt happens to anybody alike
-        "same_house": "a.place = b.place or list_has_any(a.places, b.places) or a.house = b.house "
+        "same_house": f"a.place = b.place{_ELSEWHERE['places']} or a.house = b.house "
         f"and (left(a.code, 2) = left(b.code, 2) or a.office = b.office) and {_SAME_STREET}",
         "same_numbers": "a.house = b.house and a.code = b.code",
         "same_street": f"(a.code = b.code or a.office = b.office) and {_SAME_STREET}",
@@ -69,7 +77,7 @@ _CONTACTS: Cases = {
     },
     "property": {
         "unstated": _unstated("property"),
-        "same": "a.property = b.property or list_has_any(a.properties, b.properties)",
+        "same": f"a.property = b.property{_ELSEWHERE['properties']}",
     },
     "phone": {
         "unstated": _unstated("phone"),
@@ -99,7 +107,7 @@ _PERSON: Cases = {
         "or jaro_winkler_similarity(a.g1, b.g1) >= 0.82",
     },
     "others": {
-        "unstated": "coalesce(a.others, b.others) is null",
+        "unstated": "coalesce(a.place, b.place) is null",
         "none": f"{_OTHERS} <= 0",
         "one": f"{_OTHERS} = 1",
     },
@@ -158,10 +166,14 @@ def compare(connection: duckdb.DuckDBPyConnection, table: str, pairs: str) -> No
         f"({_case(levels[fact], cases[fact])}::bigint << {BITS * place})"
         for place, fact in enumerate(levels)
     )
+    if not connection.execute("from elsewhere limit 1").fetchall():
+        for nothing in _ELSEWHERE.values():  # lists that nobody has are dear to carry along
+            code = code.replace(nothing, "")
+    others = _WHERE_OTHERS_ARE if "others" in levels else ""
     connection.execute(
         f"""create or replace table {table}_compared as
         select l, met.r, {code} code
-        from {pairs} met join {table} a on a.r = l join {table} b on b.r = met.r"""
+        from {pairs} met join {table} a on a.r = l join {table} b on b.r = met.r {others}"""
     )
 
 
