@@ -45,6 +45,8 @@ class Pairs:
 
     def ruled(self) -> "Pairs":
         """The same pairs with what was said put in place of what was thought."""
+        if not (self.said != "").any():
+            return self
         same = (self.said == SAME) & ~self.verified
         apart, unsure = self.said == DIFFERENT, self.said == UNSURE
         return replace(
@@ -133,7 +135,8 @@ def resolve(size: int, pairs: Pairs, exclusive: list[Codes], by: Policy | Limits
         limits = replace(limits, ask_from=_ask_from(stake[asked], by, size))
         asked &= stake >= limits.ask_from
     asked |= (pairs.said == UNSURE) & ~joined & ~pairs.forbidden
-    verdict = np.where(joined & ~pairs.forbidden, SAME, np.where(asked, REVIEW, DIFFERENT))
+    verdicts = np.array((DIFFERENT, REVIEW, SAME))
+    verdict = verdicts[np.where(joined & ~pairs.forbidden, 2, asked)]
     return Resolution(score, verdict, cluster, stake, limits, int(asked.sum()))
 
 

@@ -132,7 +132,8 @@ def weighed(compared: Sequence[Compared], fits: Fits) -> Pairs:
     """What the pairs are worth under these fits, in the order of `compared`; nobody said anything."""
     parts = [_weighed(part, fits[part.table]) for part in compared]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return Pairs(**columns, said=np.full(len(columns["left"]), "", dtype="<U9"))
+    # one empty text stands in the place of all
+    return Pairs(**columns, said=np.broadcast_to(np.array("", dtype="<U9"), len(columns["left"])))
 
 
 def rows_of(compared: Sequence[Compared], fits: Fits) -> pd.DataFrame:

@@ -44,6 +44,15 @@ def _slip(column: str) -> str:
     )
 
 
+def _slip_in_half(column: str) -> str:
+    """The same of longer texts: wherever a slip is, half of the text but a letter stands before it or behind it."""
+    half = f"greatest(least(length(a.{column}), length(b.{column})) // 2 - 1, 0)"
+    halves = " or ".join(
+        f"{end}(a.{column}, {half}) = {end}(b.{column}, {half})" for end in ("left", "right")
+    )
+    return f"(({halves}) and {_slip(column)})"
+
+
 def _close(column: str, likeness: float) -> str:
     return f"jaro_winkler_similarity(a.{column}, b.{column}) >= {likeness} or {_slip(column)}"
 
@@ -52,11 +61,8 @@ _SWAPPED = "a.g1 = b.f and a.f = b.g1"
 _SAME_STREET = (
     f"(jaro_winkler_similarity(a.street, b.street) >= 0.88 or {_slip('street')})"  # or misspelt
 )
-_OTHERS = """greatest(coalesce(at_a.others, 0), coalesce(at_b.others, 0))
+_OTHERS = """greatest(coalesce(a.others, 0), coalesce(b.others, 0))
     - (a.place = b.place and left(a.g1, 2) <> left(b.g1, 2))::int"""
-_WHERE_OTHERS_ARE = (
-    "left join at_home at_a on at_a.home = a.home left join at_home at_b on at_b.home = b.home"
-)
 _ELSEWHERE = {
     column: f" or list_has_any(a.{column}, b.{column})"
     for column in ("homes", "places", "properties")
@@ -82,13 +88,13 @@ _CONTACTS: Cases = {
     "phone": {
         "unstated": _unstated("phone"),
         "same": "a.phone = b.phone",
-        "near": f"length(a.phone) = length(b.phone) and {_slip('phone')}",
+        "near": f"length(a.phone) = length(b.phone) and {_slip_in_half('phone')}",
     },
     "email": {
         "unstated": _unstated("email"),
         "same": "a.email = b.email",
         # a number behind a name is somebody else's mailbox, not a slip
-        "near": f"{_slip('email')} and translate(a.email, '0123456789', '') "
+        "near": f"{_slip_in_half('email')} and translate(a.email, '0123456789', '') "
         "<> translate(b.email, '0123456789', '')",
     },
 }
@@ -169,11 +175,11 @@ def compare(connection: duckdb.DuckDBPyConnection, table: str, pairs: str) -> No
     if not connection.execute("from elsewhere limit 1").fetchall():
         for nothing in _ELSEWHERE.values():  # lists that nobody has are dear to carry along
             code = code.replace(nothing, "")
-    others = _WHERE_OTHERS_ARE if "others" in levels else ""
+    rows = f"(from {table} left join at_home using (home))" if "others" in levels else table
     connection.execute(
         f"""create or replace table {table}_compared as
         select l, met.r, {code} code
-        from {pairs} met join {table} a on a.r = l join {table} b on b.r = met.r {others}"""
+        from {pairs} met join {rows} a on a.r = l join {rows} b on b.r = met.r"""
     )
 
 
