@@ -13,6 +13,9 @@ Codes = npt.NDArray[np.int64]
 """One integer per record or pair: equal values have equal codes, -1 is no value."""
 Flags = npt.NDArray[np.bool_]
 
+STRONG = (0.5, 0.9, 0.99)
+"""Chances from which nodes that contradict nothing are taken together before others are looked at."""
+
 
 def components(size: int, left: Codes, right: Codes) -> Codes:
     """The smallest member of each node's component, by hooking roots and halving paths over arrays."""
@@ -102,6 +105,47 @@ def built_up(
     smallest = np.full(size, size, dtype=np.int64)
     np.minimum.at(smallest, labels, np.arange(size))
     return nodes[smallest[labels]]
+
+
+def rebuilt_whole(
+    size: int,
+    edges: tuple[Codes, Codes],
+    chance: npt.NDArray[np.float64],
+    vetoes: tuple[Codes, Codes],
+    exclusive: list[Codes],
+) -> Codes:
+    """Contradictory components as `built_up` leaves them from the likeliest edge down; a label per node.
+
+    What hangs together by strong edges and holds no contradiction is one whole by the time that weaker edges
+    come up, so that only wholes have to be built up an edge at a time.
+    """
+    left, right = edges
+    whole = np.arange(size)
+    open_ = np.ones(size, dtype=bool)
+    for level in STRONG:
+        strong = (chance >= level) & open_[left]
+        labels = components(size, left[strong], right[strong])
+        torn = np.zeros(size, dtype=bool)
+        torn[contradicted(labels, *vetoes, [np.where(open_, codes, -1) for codes in exclusive])] = (
+            True
+        )
+        sound = open_ & ~torn[labels]
+        whole[sound] = labels[sound]
+        open_ &= ~sound
+    left, right = whole[left], whole[right]
+    between = left != right
+    order = np.lexsort((edges[1][between], edges[0][between], -chance[between]))
+    most = [np.full(size, -1) for _ in exclusive]
+    for of_whole, codes in zip(most, exclusive, strict=True):
+        np.maximum.at(of_whole, whole, codes)
+    wholes, which = np.unique(whole, return_inverse=True)
+    joined = built_up(
+        wholes,
+        (left[between][order], right[between][order]),
+        (whole[vetoes[0]], whole[vetoes[1]]),
+        most,
+    )
+    return np.asarray(joined[which], dtype=np.int64)
 
 
 def _placed(nodes: Codes, ends: tuple[Codes, Codes]) -> Iterator[tuple[int, int]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.domain.partition import Codes, built_up, components, contradicted, forest
+from pipelines.domain.partition import Codes, components, contradicted, forest, rebuilt_whole
 
 Chances = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -20,8 +20,6 @@ SAME, REVIEW, DIFFERENT, UNSURE = "same", "review", "different", "unsure"
 CONSIDERED = 0.02
 """A pair less likely than this is `different`; nobody is asked and it rivals nothing."""
 _CERTAIN = 1e-12
-_STRONG = (0.5, 0.9, 0.99)
-"""Chances from which records that contradict nothing are taken together before others are looked at."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +202,7 @@ def _without_contradictions(
     vetoes = apart & affected[pairs.left] & affected[pairs.right]
     rebuilt = labels.copy()
     rebuilt[nodes] = nodes[
-        _rebuilt(
+        rebuilt_whole(
             len(nodes),
             (place[pairs.left[edges]], place[pairs.right[edges]]),
             chance[edges],
@@ -214,47 +212,6 @@ def _without_contradictions(
     ]
     excluded = considered & (rebuilt[pairs.left] != rebuilt[pairs.right])
     return np.where(excluded, np.minimum(chance, CONSIDERED / 2), chance)
-
-
-def _rebuilt(
-    size: int,
-    edges: tuple[Codes, Codes],
-    chance: Chances,
-    vetoes: tuple[Codes, Codes],
-    exclusive: list[Codes],
-) -> Codes:
-    """Contradictory components as they hold without contradiction: a label per node.
-
-    What hangs together by strong edges and holds no contradiction is one whole by the time that weaker edges
-    come up, so that only wholes have to be built up an edge at a time.
-    """
-    left, right = edges
-    whole = np.arange(size)
-    open_ = np.ones(size, dtype=bool)
-    for level in _STRONG:
-        strong = (chance >= level) & open_[left]
-        labels = components(size, left[strong], right[strong])
-        torn = np.zeros(size, dtype=bool)
-        torn[contradicted(labels, *vetoes, [np.where(open_, codes, -1) for codes in exclusive])] = (
-            True
-        )
-        sound = open_ & ~torn[labels]
-        whole[sound] = labels[sound]
-        open_ &= ~sound
-    left, right = whole[left], whole[right]
-    between = left != right
-    order = np.lexsort((edges[1][between], edges[0][between], -chance[between]))
-    most = [np.full(size, -1) for _ in exclusive]
-    for of_whole, codes in zip(most, exclusive, strict=True):
-        np.maximum.at(of_whole, whole, codes)
-    wholes, which = np.unique(whole, return_inverse=True)
-    joined = built_up(
-        wholes,
-        (left[between][order], right[between][order]),
-        (whole[vetoes[0]], whole[vetoes[1]]),
-        most,
-    )
-    return np.asarray(joined[which], dtype=np.int64)
 
 
 def _threshold(

@@ -131,7 +131,7 @@ AT_ONCE = 4_000_000
 """Keys that are counted at once, about; more of them take more memory and no less time."""
 
 
-def pair_once(connection: duckdb.DuckDBPyConnection) -> None:
+def pair_once(connection: duckdb.DuckDBPyConnection, at_once: int = AT_ONCE) -> None:
     """Makes `pair` as `find_keys` and `find_pairs` do for a register without a model, and keeps no key.
 
     For records that are matched once. Keys of one kind never equal those of another, so a few kinds at a
@@ -141,7 +141,7 @@ def pair_once(connection: duckdb.DuckDBPyConnection) -> None:
     run("create or replace temp table meeting (key bigint, r bigint, star boolean)")
     for table, keys in KEYS.items():
         run(f"create or replace temp table more as {_elsewhere(table)}")
-        together = max(AT_ONCE // max(connection.table(table).shape[0], 1), 1)
+        together = max(at_once // max(connection.table(table).shape[0], 1), 1)
         for first in range(0, len(keys), together):
             kinds = range(first, min(first + together, len(keys)))
             run(f"create or replace temp table block as {_keyed(table, keys, kinds)}")
