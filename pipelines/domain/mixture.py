@@ -166,7 +166,10 @@ class _Learning:
     def _weighed(self, weights: Weights) -> tuple[list[Weights], Weights, Weights]:
         """Of single levels, of what was not seen, of what was: log probabilities, a row a class."""
         totals = weights.sum(axis=1)
-        seen = np.stack([np.bincount(self.cell, row, len(self.cells)) for row in weights])
+        # of no patterns whole numbers are counted
+        seen = np.stack(
+            [np.bincount(self.cell, row, len(self.cells)).astype(np.float64) for row in weights]
+        )
         singles = [
             self._single(part, prior, seen)
             for part, prior in zip(self.cells.T, self.prior, strict=True)

@@ -14,8 +14,8 @@ import duckdb
 
 _SPILL = "hub-match-"
 MEMORY = 3 * 2**30
-"""Bytes that the engine keeps before it spills, where the machine has them: four million records are matched in them
-no slower, and whoever shares the machine has the rest."""
+"""Bytes that the engine keeps before it spills, where the machine has them: what a million records need twice over, and
+whoever shares the machine has the rest."""
 
 
 @contextmanager
