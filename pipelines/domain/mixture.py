@@ -84,7 +84,9 @@ class Fit:
     def posterior(self, patterns: pd.DataFrame, possible: Flags) -> Weights:
         """Probability of each class (columns) given each pattern (rows), of the classes that are possible."""
         evidence = sum(self.by_fact(patterns).values(), self.shares)
-        return _normalised(np.where(possible, evidence, -np.inf))
+        odds: Weights = np.where(possible, evidence, -np.inf).T.copy()
+        _normalise(odds)
+        return odds.T.copy()
 
 
 def fit(
@@ -107,17 +109,21 @@ def fit(
         name: _Learning(_levels(patterns, parts), [prior.get(part) for part in parts])
         for name, parts in together.items()
     }
-    shares = np.where(possible, start, 0.0)
-    shares /= shares.sum(axis=1, keepdims=True)
+    # a row a class from here on: rows of six numbers are slow to add up, rows of all patterns are not
+    shares = np.where(possible, start, 0.0).T.copy()
+    shares /= shares.sum(axis=0)
+    ruled_out = np.where(possible, 0.0, -np.inf).T.copy()
     for _ in range(ROUNDS):
-        weights = shares * counts[:, None]
-        by_fact = [fact.log_probabilities(weights) for fact in facts.values()]
-        onward = _normalised(np.where(possible, sum(by_fact, _class_shares(weights)), -np.inf))
+        weights = shares * counts
+        onward = ruled_out + _class_shares(weights)[:, None]
+        for fact in facts.values():
+            onward += fact.log_probabilities(weights)
+        _normalise(onward)
         settled = float(np.abs(onward - shares).max(initial=0.0)) < SETTLED
         shares = onward
         if settled:
             break
-    weights = shares * counts[:, None]
+    weights = shares * counts
     learnt = {name: fact.learnt(weights) for name, fact in facts.items()}
     return Fit(_class_shares(weights), learnt, together)
 
@@ -147,45 +153,52 @@ class _Learning:
         self.prior = prior
 
     def log_probabilities(self, weights: Weights) -> Weights:
-        """Log probability of each pattern's combination in each class with these weights per pattern."""
-        return self.learnt(weights).seen[self.cell]
+        """Log probability in each class (rows) of each pattern's combination with these weights per pattern."""
+        _, _, logs = self._weighed(weights)
+        return logs.take(self.cell, axis=1)
 
     def learnt(self, weights: Weights) -> Fact:
-        """What the fact shows in each class (columns) with these weights per pattern (rows)."""
-        totals = weights.sum(axis=0)
-        seen = np.stack([self._seen(column) for column in weights.T], axis=1)
-        singles = tuple(
+        """What the fact shows in each class with these weights per class (rows) and pattern (columns)."""
+        singles, unseen, seen = self._weighed(weights)
+        each = tuple(single.T.copy() for single in singles)
+        return Fact(self.cells, seen.T.copy(), each, unseen)
+
+    def _weighed(self, weights: Weights) -> tuple[list[Weights], Weights, Weights]:
+        """Of single levels, of what was not seen, of what was: log probabilities, a row a class."""
+        totals = weights.sum(axis=1)
+        # of no patterns whole numbers are counted
+        seen = np.stack(
+            [np.bincount(self.cell, row, len(self.cells)).astype(np.float64) for row in weights]
+        )
+        singles = [
             self._single(part, prior, seen)
             for part, prior in zip(self.cells.T, self.prior, strict=True)
-        )
+        ]
         alone = np.zeros_like(seen)
         for single, part in zip(singles, self.cells.T, strict=True):
-            alone += single[part]
+            alone += single.take(part, axis=1)
         if len(singles) == 1:
-            return Fact(self.cells, alone, singles, np.zeros(len(totals)))
+            return singles, np.zeros(len(totals)), alone
         # a combination is expected as often as its parts make it, and that stands until it was seen enough
-        combined = np.log((seen + DOUBT * np.exp(alone)) / (totals + DOUBT))
-        return Fact(self.cells, combined, singles, np.log(DOUBT / (totals + DOUBT)))
-
-    def _seen(self, weights: Weights) -> Weights:
-        seen: Weights = np.bincount(self.cell, weights=weights, minlength=len(self.cells)).astype(
-            float
-        )
-        return seen
+        expected = totals + DOUBT
+        combined = np.log((seen + DOUBT * np.exp(alone)) / expected[:, None])
+        return singles, np.log(DOUBT / expected), combined
 
     def _single(self, part: Levels, prior: Weights | None, seen: Weights) -> Weights:
-        """Log probability of each level of a part in each class."""
-        of_level = np.full((LEVELS, seen.shape[1]), 0.5)
+        """Log probability of each level (columns) of a part in each class (rows)."""
+        of_level = np.full((len(seen), LEVELS), 0.5)
         if prior is not None:
-            of_level[: len(prior)] = TRUST * prior
-            of_level[len(prior) :] = 0
-        np.add.at(of_level, part, seen)
-        logs: Weights = np.log(np.maximum(of_level / of_level.sum(axis=0), _NEVER))
+            of_level[:, : len(prior)] = TRUST * prior.T
+            of_level[:, len(prior) :] = 0
+        for row, of_class in zip(of_level, seen, strict=True):
+            row += np.bincount(part, of_class, LEVELS)
+        shares = of_level / of_level.sum(axis=1, keepdims=True)
+        logs: Weights = np.log(np.maximum(shares, _NEVER))
         return logs
 
 
 def _class_shares(weights: Weights) -> Weights:
-    totals = weights.sum(axis=0) + AT_LEAST
+    totals = weights.sum(axis=1) + AT_LEAST
     shares: Weights = np.log(totals / totals.sum())
     return shares
 
@@ -202,7 +215,8 @@ def _in_one_number(levels: Levels) -> Levels:
     return number
 
 
-def _normalised(logs: Weights) -> Weights:
-    odds = np.exp(logs - logs.max(axis=1, keepdims=True))
-    shares: Weights = odds / odds.sum(axis=1, keepdims=True)
-    return shares
+def _normalise(logs: Weights) -> None:
+    """Log odds of classes (rows) become shares that add up to one for each pattern (columns), in place."""
+    logs -= logs.max(axis=0)
+    np.exp(logs, out=logs)
+    logs /= logs.sum(axis=0)

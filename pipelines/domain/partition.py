@@ -11,6 +11,10 @@ import numpy.typing as npt
 
 Codes = npt.NDArray[np.int64]
 """One integer per record or pair: equal values have equal codes, -1 is no value."""
+Flags = npt.NDArray[np.bool_]
+
+STRONG = (0.5, 0.9, 0.99)
+"""Chances from which nodes that contradict nothing are taken together before others are looked at."""
 
 
 def components(size: int, left: Codes, right: Codes) -> Codes:
@@ -26,15 +30,37 @@ def components(size: int, left: Codes, right: Codes) -> Codes:
             root = onward
 
 
+def forest(size: int, left: Codes, right: Codes) -> Flags:
+    """Which edges join what edges before them have not joined; the edges stand in order of precedence.
+
+    What an edge after the other would choose is one spanning forest only, so every tree may pick the first of
+    its edges at once, until none is left (Borůvka).
+    """
+    chosen = np.zeros(len(left), dtype=bool)
+    rank = np.flatnonzero(left != right)
+    a, b = left[rank], right[rank]
+    while len(rank):
+        first = np.full(size, len(left))
+        np.minimum.at(first, a, rank)
+        np.minimum.at(first, b, rank)
+        picked = (first[a] == rank) | (first[b] == rank)
+        chosen[rank[picked]] = True
+        tree = components(size, a[picked], b[picked])
+        a, b = tree[a], tree[b]
+        between = a != b
+        a, b, rank = a[between], b[between], rank[between]
+    return chosen
+
+
 def contradicted(labels: Codes, left: Codes, right: Codes, exclusive: list[Codes]) -> Codes:
     """Labels of the components that hold a vetoed pair or two values of an exclusive attribute."""
     torn = [labels[left[labels[left] == labels[right]]]]
     for codes in exclusive:
-        stated = codes >= 0
-        width = int(codes.max(initial=0)) + 1
-        values = np.unique(labels[stated] * width + codes[stated])
-        owners, counts = np.unique(values // width, return_counts=True)
-        torn.append(owners[counts > 1])
+        stated = np.flatnonzero(codes >= 0)
+        of, code = labels[stated], codes[stated]
+        highest = np.full(len(labels), -1, dtype=np.int64)
+        np.maximum.at(highest, of, code)
+        torn.append(of[code < highest[of]])
     return np.unique(np.concatenate(torn))
 
 
@@ -79,6 +105,47 @@ def built_up(
     smallest = np.full(size, size, dtype=np.int64)
     np.minimum.at(smallest, labels, np.arange(size))
     return nodes[smallest[labels]]
+
+
+def rebuilt_whole(
+    size: int,
+    edges: tuple[Codes, Codes],
+    chance: npt.NDArray[np.float64],
+    vetoes: tuple[Codes, Codes],
+    exclusive: list[Codes],
+) -> Codes:
+    """Contradictory components as `built_up` leaves them from the likeliest edge down; a label per node.
+
+    What hangs together by strong edges and holds no contradiction is one whole by the time that weaker edges
+    come up, so that only wholes have to be built up an edge at a time.
+    """
+    left, right = edges
+    whole = np.arange(size)
+    open_ = np.ones(size, dtype=bool)
+    for level in STRONG:
+        strong = (chance >= level) & open_[left]
+        labels = components(size, left[strong], right[strong])
+        torn = np.zeros(size, dtype=bool)
+        torn[contradicted(labels, *vetoes, [np.where(open_, codes, -1) for codes in exclusive])] = (
+            True
+        )
+        sound = open_ & ~torn[labels]
+        whole[sound] = labels[sound]
+        open_ &= ~sound
+    left, right = whole[left], whole[right]
+    between = left != right
+    order = np.lexsort((edges[1][between], edges[0][between], -chance[between]))
+    most = [np.full(size, -1) for _ in exclusive]
+    for of_whole, codes in zip(most, exclusive, strict=True):
+        np.maximum.at(of_whole, whole, codes)
+    wholes, which = np.unique(whole, return_inverse=True)
+    joined = built_up(
+        wholes,
+        (left[between][order], right[between][order]),
+        (whole[vetoes[0]], whole[vetoes[1]]),
+        most,
+    )
+    return np.asarray(joined[which], dtype=np.int64)
 
 
 def _placed(nodes: Codes, ends: tuple[Codes, Codes]) -> Iterator[tuple[int, int]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.domain.partition import Codes, built_up, components, contradicted
+from pipelines.domain.partition import Codes, components, contradicted, forest, rebuilt_whole
 
 Chances = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -43,6 +43,8 @@ class Pairs:
 
     def ruled(self) -> "Pairs":
         """The same pairs with what was said put in place of what was thought."""
+        if not (self.said != "").any():
+            return self
         same = (self.said == SAME) & ~self.verified
         apart, unsure = self.said == DIFFERENT, self.said == UNSURE
         return replace(
@@ -131,7 +133,8 @@ def resolve(size: int, pairs: Pairs, exclusive: list[Codes], by: Policy | Limits
         limits = replace(limits, ask_from=_ask_from(stake[asked], by, size))
         asked &= stake >= limits.ask_from
     asked |= (pairs.said == UNSURE) & ~joined & ~pairs.forbidden
-    verdict = np.where(joined & ~pairs.forbidden, SAME, np.where(asked, REVIEW, DIFFERENT))
+    verdicts = np.array((DIFFERENT, REVIEW, SAME))
+    verdict = verdicts[np.where(joined & ~pairs.forbidden, 2, asked)]
     return Resolution(score, verdict, cluster, stake, limits, int(asked.sum()))
 
 
@@ -150,11 +153,15 @@ def _against_rivals(size: int, pairs: Pairs, chance: Chances) -> Chances:
     a = np.concatenate([pairs.left[number], pairs.right[number]])
     b = np.concatenate([pairs.right[number], pairs.left[number]])
     edge = np.concatenate([number, number])
-    order = np.lexsort((b, a))
-    a, b, edge = a[order], b[order], edge[order]
     ties = a * size + b
+    order = np.argsort(ties)
+    a, b, edge, ties = a[order], b[order], edge[order], ties[order]
 
     u, v, gap = pairs.left[apart], pairs.right[apart], 1.0 - chance[apart]
+    bound = np.zeros(size, dtype=bool)
+    bound[a] = True
+    both = bound[u] & bound[v]
+    u, v, gap = u[both], v[both], gap[both]
     first, last = np.searchsorted(a, u, "left"), np.searchsorted(a, u, "right")
     many = last - first
     u_edge = np.repeat(first, many) + np.arange(many.sum()) - np.repeat(many.cumsum() - many, many)
@@ -186,13 +193,23 @@ def _without_contradictions(
     torn = contradicted(labels, pairs.left[apart], pairs.right[apart], exclusive)
     if not torn.size:
         return chance
-    affected = np.isin(labels, torn)
+    affected = np.zeros(size, dtype=bool)
+    affected[torn] = True
+    affected = affected[labels]
+    nodes = np.flatnonzero(affected)
+    place = np.cumsum(affected) - 1
     edges = considered & affected[pairs.left]
     vetoes = apart & affected[pairs.left] & affected[pairs.right]
     rebuilt = labels.copy()
-    rebuilt[affected] = built_up(
-        np.flatnonzero(affected), _strongest(pairs, chance, edges), _ends(pairs, vetoes), exclusive
-    )
+    rebuilt[nodes] = nodes[
+        rebuilt_whole(
+            len(nodes),
+            (place[pairs.left[edges]], place[pairs.right[edges]]),
+            chance[edges],
+            (place[pairs.left[vetoes]], place[pairs.right[vetoes]]),
+            [codes[nodes] for codes in exclusive],
+        )
+    ]
     excluded = considered & (rebuilt[pairs.left] != rebuilt[pairs.right])
     return np.where(excluded, np.minimum(chance, CONSIDERED / 2), chance)
 
@@ -257,30 +274,9 @@ def _queue(
     asked = np.zeros(len(score), dtype=bool)
     worth = (score >= limits.least) & (stake >= limits.ask_from)
     open_ = np.flatnonzero(~joined & ~pairs.forbidden & worth)
-    a, b = cluster[pairs.left[open_]], cluster[pairs.right[open_]]
     order = np.lexsort((pairs.right[open_], pairs.left[open_], -score[open_], -stake[open_]))
-    above: dict[int, int] = {}
-
-    def root(node: int) -> int:
-        while node in above:
-            node = above[node]
-        return node
-
-    chosen: list[int] = []
-    for place, one, other in zip(order.tolist(), a[order].tolist(), b[order].tolist(), strict=True):
-        one, other = root(one), root(other)
-        if one != other:
-            above[max(one, other)] = min(one, other)
-            chosen.append(place)
-    asked[open_[chosen]] = True
+    open_ = open_[order]
+    asked[open_[forest(len(cluster), cluster[pairs.left[open_]], cluster[pairs.right[open_]])]] = (
+        True
+    )
     return asked
-
-
-def _strongest(pairs: Pairs, chance: Chances, edges: Flags) -> tuple[Codes, Codes]:
-    left, right = _ends(pairs, edges)
-    order = np.lexsort((right, left, -chance[edges]))
-    return left[order], right[order]
-
-
-def _ends(pairs: Pairs, those: Flags) -> tuple[Codes, Codes]:
-    return pairs.left[those], pairs.right[those]

@@ -96,9 +96,7 @@ def find_keys(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
     (key, many) then has the keys over which somebody meets. Keys are this engine's hashes.
     """
     run = connection.execute
-    run("create or replace table match_key (key bigint, r bigint, sort tinyint)")
-    if discover:
-        run("create or replace table wide (key bigint)")
+    _start(connection, discover=discover)
     run(
         f"""insert into match_key
         select distinct {_hashed("'home'", *HOME)}, r, {Sort.HOME} from person
@@ -107,19 +105,12 @@ def find_keys(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
         select distinct {_hashed("'household'", *HOME, CALLED)}, r, {Sort.HOUSEHOLD} from person
         where place is not null and {CALLED} is not null"""
     )
-    if discover:
-        run("create or replace table shared (key bigint, many bigint)")
     for table, keys in KEYS.items():
         run(f"create or replace temp table more as {_elsewhere(table)}")
-        run(f"create or replace temp table block as {_keyed(table, keys)}")
+        run(f"create or replace temp table block as {_keyed(table, keys, range(len(keys)))}")
         for again in (True, False):
             if discover:
-                # most keys are one record's
-                run(
-                    f"""create or replace temp table counted as
-                    select key, count(*) many, {_of(keys, "most", "any_value(kind)")} most
-                    from block group by key having many > 1"""
-                )
+                _count(connection, keys)
                 run("insert into wide select key from counted where many > most")
                 run("insert into shared select key, many from counted where many <= most")
             run(
@@ -127,11 +118,68 @@ def find_keys(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
                 select key, r, {_of(keys, "sort", "kind")} from block anti join wide using (key)"""
             )
             if again:
-                run(f"create or replace temp table block as {_refined(table, keys)}")
+                run(
+                    f"create or replace temp table block as {_refined(table, keys, range(len(keys)), 'wide')}"
+                )
     run("drop table block")
     run("drop table more")
     if not discover:
         share_keys(connection)
+
+
+AT_ONCE = 4_000_000
+"""Keys that are counted at once, about; more of them take more memory and no less time."""
+
+
+def pair_once(connection: duckdb.DuckDBPyConnection, at_once: int = AT_ONCE) -> None:
+    """Makes `pair` as `find_keys` and `find_pairs` do for a register without a model, and keeps no key.
+
+    For records that are matched once. Keys of one kind never equal those of another, so a few kinds at a
+    time are made and counted, and only those over which somebody meets stay until there are pairs.
+    """
+    run = connection.execute
+    run("create or replace temp table meeting (key bigint, r bigint, star boolean)")
+    for table, keys in KEYS.items():
+        run(f"create or replace temp table more as {_elsewhere(table)}")
+        together = max(at_once // max(connection.table(table).shape[0], 1), 1)
+        for first in range(0, len(keys), together):
+            kinds = range(first, min(first + together, len(keys)))
+            run(f"create or replace temp table block as {_keyed(table, keys, kinds)}")
+            for again in (True, False):
+                _count(connection, keys)
+                run(
+                    f"""insert into meeting
+                    select key, r, many > {STAR} and {_of(keys, "sort", "kind")} = {Sort.IDENTIFY}
+                    from block join counted using (key) where many <= most"""
+                )
+                if again and any(keys[kind].then for kind in kinds):
+                    run(
+                        "create or replace temp table large as select key from counted where many > most"
+                    )
+                    run(
+                        f"create or replace temp table block as {_refined(table, keys, kinds, 'large')}"
+                    )
+                else:
+                    break
+    _pair(connection)
+    for name in ("block", "counted", "large", "more"):
+        run(f"drop table if exists {name}")
+
+
+def _start(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
+    connection.execute("create or replace table match_key (key bigint, r bigint, sort tinyint)")
+    if discover:
+        connection.execute("create or replace table wide (key bigint)")
+        connection.execute("create or replace table shared (key bigint, many bigint)")
+
+
+def _count(connection: duckdb.DuckDBPyConnection, keys: Sequence[Key]) -> None:
+    """Makes `counted` (key, many, most) of the keys in `block` that are not one record's, as most are."""
+    connection.execute(
+        f"""create or replace temp table counted as
+        select key, count(*) many, {_of(keys, "most", "any_value(kind)")} most
+        from block group by key having many > 1"""
+    )
 
 
 def share_keys(connection: duckdb.DuckDBPyConnection) -> None:
@@ -147,26 +195,34 @@ def find_pairs(connection: duckdb.DuckDBPyConnection, *, touching: bool = False)
 
     touching: only pairs with a side in table `touched` (r); `match_key` then holds all rows of their keys.
     """
-    run = connection.execute
     # all that is joined with itself, and nothing else
-    run(
-        f"""create or replace temp table block as
+    connection.execute(
+        f"""create or replace temp table meeting as
         select key, r, sort = {Sort.IDENTIFY} and many > {STAR} star
         from match_key join shared using (key) where sort < {Sort.HOME}"""
     )
+    _pair(connection, touching=touching)
+
+
+def _pair(connection: duckdb.DuckDBPyConnection, *, touching: bool = False) -> None:
+    """Makes `pair` out of `meeting` (key, r, star), which goes."""
+    run = connection.execute
     run(
-        "create or replace temp table star as select key, min(r) first from block where star group by key"
+        """create or replace temp table star as
+        select key, min(r) first from meeting where star group by key"""
     )
     either = "and (a.r in (from touched) or b.r in (from touched))" if touching else ""
     run(
         f"""create or replace table pair as
-        select distinct a.r l, b.r r from block a join block b
-        on a.key = b.key and a.r < b.r {either} where not a.star
-        union
-        select first, b.r from star join block b on b.key = star.key and b.r > first
-        {either.replace("a.r", "first")}"""
+        select distinct l, r from (
+            select a.r l, b.r r from meeting a join meeting b
+            on a.key = b.key and a.r < b.r {either} where not a.star
+            union all
+            select first, b.r from star join meeting b on b.key = star.key and b.r > first
+            {either.replace("a.r", "first")}
+        )"""
     )
-    run("drop table block")
+    run("drop table meeting")
     run("drop table star")
 
 
@@ -228,38 +284,46 @@ def _elsewhere(table: str) -> str:
     instead = ", ".join(f"coalesce(read_place.{n}, {table}.{n}) as {n}" for n in replaced)
     return f"""from {table} semi join elsewhere using (r) union all by name
         select {table}.* replace ({instead})
-        from {table} join read_place on read_place.r = {table}.r and not own"""
+        from {table} join read_place on read_place.r = {table}.r"""
 
 
-def _keyed(table: str, keys: Sequence[Key]) -> str:
-    """SQL for every key of every record: key (a hash), kind (its number among keys), r."""
+def _keyed(table: str, keys: Sequence[Key], kinds: range) -> str:
+    """SQL for every key of some kinds of every record: key (a hash), kind (its number among keys), r."""
     selects = []
-    for number, key in enumerate(keys):
+    for number in kinds:
+        key = keys[number]
         start = (f"'{table}'", str(number), *key.parts)
-        found = _hashed(*start)
-        if key.alternatives:  # two of them may say the same
-            hashes = (
-                f"case when {other} is not null then {_hashed(*start, other)} end"
-                for other in key.alternatives
-            )
-            found = f"unnest(list_distinct([{', '.join(hashes)}]))"
-        stated = " and ".join(f"{part} is not null" for part in key.parts)
-        columns = f"{found} key, {number}::utinyint kind, r"
-        selects += [
-            f"select {columns} from {table} anti join more using (r) where {stated}",
-            f"select distinct {columns} from more where {stated}",
-        ]
+        stated = [f"{part} is not null" for part in key.parts]
+        others = key.alternatives or (None,)
+        for place, other in enumerate(others):
+            holds = list(stated)
+            parts = start
+            if other:
+                parts = (*start, other)
+                holds.append(f"{other} is not null")
+                # two of them may say the same
+                holds += [
+                    f"{other} is distinct from {before}" for before in key.alternatives[:place]
+                ]
+            columns = f"{_hashed(*parts)} key, {number}::utinyint kind, r"
+            where = " and ".join(holds)
+            selects += [
+                f"select {columns} from {table} anti join more using (r) where {where}",
+                f"select distinct {columns} from more where {where}",
+            ]
     return " union all ".join(selects)
 
 
-def _refined(table: str, keys: Sequence[Key]) -> str:
-    """SQL for the keys of the blocks that were too wide, each with one more fact."""
+def _refined(table: str, keys: Sequence[Key], of: range, wide: str) -> str:
+    """SQL for the keys of the blocks that were too wide, as a table says, each with one more fact."""
     facts = dict.fromkeys(fact for key in keys for fact in key.then)
     selects = []
     for number, fact in enumerate(facts):
-        kinds = ", ".join(str(kind) for kind, key in enumerate(keys) if fact in key.then)
+        kinds = ", ".join(str(kind) for kind in of if fact in keys[kind].then)
+        if not kinds:
+            continue
         columns = f"{_hashed('block.key', str(number), fact)} key, kind, r"
-        block = f"(from block semi join wide using (key) where kind in ({kinds})) block"
+        block = f"(from block semi join {wide} using (key) where kind in ({kinds})) block"
         once = f"(from {table} anti join more using (r))"
         selects += [
             f"select {columns} from {block} join {once} using (r) where {fact} is not null",

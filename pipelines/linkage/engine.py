@@ -3,6 +3,7 @@
 Belongs here: opening and closing it, its settings. Does not belong here: any query.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from pathlib import Path
 import duckdb
 
 _SPILL = "hub-match-"
+MEMORY = 3 * 2**30
+"""Bytes that the engine keeps before it spills, where the machine has them: what a million records need twice over, and
+whoever shares the machine has the rest."""
 
 
 @contextmanager
@@ -36,8 +40,18 @@ def opened(
             connection.execute("set preserve_insertion_order = false")
             connection.execute("set autoinstall_known_extensions = false")
             connection.execute("set autoload_known_extensions = false")
+            connection.execute(f"set memory_limit = '{_memory() // 2**20}MiB'")
             if threads is not None:
                 connection.execute(f"set threads = {int(threads)}")
             yield connection
         finally:
             connection.close()
+
+
+def _memory() -> int:
+    """MEMORY, or four fifths of a machine that has less."""
+    try:
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError):  # a system that does not say
+        return MEMORY
+    return min(MEMORY, there * 4 // 5)

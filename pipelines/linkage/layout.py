@@ -45,17 +45,15 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     given = columns(connection, path)
     if "record_id" not in given:
         raise FileError(f"{path}: no column record_id; give every record an id of its own")
-    wanted = ", ".join(
-        f"nullif(trim(\"{name}\"::varchar), '') {name}"
-        if name in given
-        else f"null::varchar {name}"
-        for name in COLUMNS
-    )
+    # the ids alone are sorted, and whole rows are written down once
+    kind = _stated("kind", given)
     with loading(path):
         connection.execute(
-            f"create or replace temp table stated as select {wanted} from {source(path)}"
+            f"""create or replace temp table numbered as
+            select record_id, kind, row_number() over (order by record_id) - 1 r
+            from (select {_stated("record_id", given)} record_id, {kind} kind from {source(path)})"""
         )
-    counted = "select count(*), count(record_id), count(distinct record_id) from stated"
+    counted = "select count(*), count(record_id), count(distinct record_id) from numbered"
     rows, stated, distinct = _one(connection, counted)
     if stated < rows:
         raise FileError(f"{path}: {rows - stated} rows have no record_id; give each one of its own")
@@ -63,22 +61,28 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
         raise FileError(f"{path}: {rows - distinct} rows repeat a record_id; each may stand once")
     (strange,) = _one(
         connection,
-        "select count(*) from stated where kind is not null and kind not in ('person', 'organisation')",
+        "select count(*) from numbered where kind is not null and kind not in ('person', 'organisation')",
     )
     if strange:
         raise FileError(
             f"{path}: {strange} rows have a kind that is neither person nor organisation"
         )
-    # the ids alone are sorted, not the whole rows
-    connection.execute(
-        """create or replace table record as
-        select r, stated.*, person_key living_key, null::varchar name_role from stated join (
-            select record_id, row_number() over (order by record_id) - 1 r from stated
-        ) using (record_id)"""
-    )
-    connection.execute("drop table stated")
+    wanted = ", ".join(f"{_stated(name, given)} {name}" for name in COLUMNS)
+    with loading(path):
+        connection.execute(
+            f"""create or replace table record as
+            select r, stated.*, person_key living_key, null::varchar name_role
+            from (select {wanted} from {source(path)}) stated join (select record_id, r from numbered)
+            using (record_id)"""
+        )
+    connection.execute("drop table numbered")
     nowhere_else(connection)
     return rows
+
+
+def _stated(name: str, given: list[str]) -> str:
+    """SQL for what a file states in a column, if it has it."""
+    return f"nullif(trim(\"{name}\"::varchar), '')" if name in given else "null::varchar"
 
 
 def nowhere_else(connection: duckdb.DuckDBPyConnection) -> None:

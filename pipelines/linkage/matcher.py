@@ -49,9 +49,9 @@ class Compared:
     @classmethod
     def of(cls, table: str, left: Codes, right: Codes, code: Codes) -> "Compared":
         """code: the pattern of each pair (`patterns.compare`)."""
-        codes, pattern = np.unique(code, return_inverse=True)
+        pattern, codes = pd.factorize(code, sort=True)  # in one pass; `unique` sorts all pairs
         levels = patterns.unpacked(table, codes)
-        return cls(table, left, right, pattern.reshape(-1).astype(np.int64), codes, levels)
+        return cls(table, left, right, pattern.astype(np.int64, copy=False), codes, levels)
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,7 @@ def match(
     progress("reading names, numbers and places")
     normal.normalise(connection)
     progress("looking for pairs")
-    candidates.find_keys(connection, discover=True)
-    candidates.find_pairs(connection)
+    candidates.pair_once(connection)
     progress("comparing pairs")
     compared = compare(connection)
     progress("learning from the register")
@@ -133,7 +132,8 @@ def weighed(compared: Sequence[Compared], fits: Fits) -> Pairs:
     """What the pairs are worth under these fits, in the order of `compared`; nobody said anything."""
     parts = [_weighed(part, fits[part.table]) for part in compared]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return Pairs(**columns, said=np.full(len(columns["left"]), "", dtype="<U9"))
+    # one empty text stands in the place of all
+    return Pairs(**columns, said=np.broadcast_to(np.array("", dtype="<U9"), len(columns["left"])))
 
 
 def rows_of(compared: Sequence[Compared], fits: Fits) -> pd.DataFrame:
@@ -190,8 +190,6 @@ def _weighed(part: Compared, fit: mixture.Fit) -> dict[str, npt.NDArray[np.gener
 def _codes(connection: duckdb.DuckDBPyConnection, column: str) -> Codes:
     """A code per record for the values of a column of `record`, -1 for none."""
     values = connection.execute(
-        f"""select case when {column} is null then -1
-            else dense_rank() over (order by {column} nulls last) end::bigint code
-        from record order by r"""
-    ).fetchnumpy()["code"]
-    return np.asarray(values, dtype=np.int64)
+        f"select hash({column}) number, {column} is not null stated from record order by r"
+    ).fetchnumpy()
+    return np.where(values["stated"], pd.factorize(values["number"])[0], -1).astype(np.int64)

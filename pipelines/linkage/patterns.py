@@ -44,6 +44,15 @@ def _slip(column: str) -> str:
     )
 
 
+def _slip_in_half(column: str) -> str:
+    """The same of longer texts: wherever a slip is, half of the text but a letter stands before it or behind it."""
+    half = f"greatest(least(length(a.{column}), length(b.{column})) // 2 - 1, 0)"
+    halves = " or ".join(
+        f"{end}(a.{column}, {half}) = {end}(b.{column}, {half})" for end in ("left", "right")
+    )
+    return f"(({halves}) and {_slip(column)})"
+
+
 def _close(column: str, likeness: float) -> str:
     return f"jaro_winkler_similarity(a.{column}, b.{column}) >= {likeness} or {_slip(column)}"
 
@@ -54,13 +63,18 @@ _SAME_STREET = (
 )
 _OTHERS = """greatest(coalesce(a.others, 0), coalesce(b.others, 0))
     - (a.place = b.place and left(a.g1, 2) <> left(b.g1, 2))::int"""
+_ELSEWHERE = {
+    column: f" or list_has_any(a.{column}, b.{column})"
+    for column in ("homes", "places", "properties")
+}
+"""What holds only where somebody is known at several places."""
 _CONTACTS: Cases = {
     "address": {
-        "same_home": "a.place = b.place and a.flat is not distinct from b.flat "
-        "or list_has_any(a.homes, b.homes)",
+        "same_home": "a.place = b.place and a.flat is not distinct from b.flat"
+        + _ELSEWHERE["homes"],
         "other_flat": "a.place = b.place and a.flat <> b.flat",
         # a flat left out or a street misspelt happens to anybody alike
-        "same_house": "a.place = b.place or list_has_any(a.places, b.places) or a.house = b.house "
+        "same_house": f"a.place = b.place{_ELSEWHERE['places']} or a.house = b.house "
         f"and (left(a.code, 2) = left(b.code, 2) or a.office = b.office) and {_SAME_STREET}",
         "same_numbers": "a.house = b.house and a.code = b.code",
         "same_street": f"(a.code = b.code or a.office = b.office) and {_SAME_STREET}",
@@ -69,18 +83,18 @@ _CONTACTS: Cases = {
     },
     "property": {
         "unstated": _unstated("property"),
-        "same": "a.property = b.property or list_has_any(a.properties, b.properties)",
+        "same": f"a.property = b.property{_ELSEWHERE['properties']}",
     },
     "phone": {
         "unstated": _unstated("phone"),
         "same": "a.phone = b.phone",
-        "near": f"length(a.phone) = length(b.phone) and {_slip('phone')}",
+        "near": f"length(a.phone) = length(b.phone) and {_slip_in_half('phone')}",
     },
     "email": {
         "unstated": _unstated("email"),
         "same": "a.email = b.email",
         # a number behind a name is somebody else's mailbox, not a slip
-        "near": f"{_slip('email')} and translate(a.email, '0123456789', '') "
+        "near": f"{_slip_in_half('email')} and translate(a.email, '0123456789', '') "
         "<> translate(b.email, '0123456789', '')",
     },
 }
@@ -99,7 +113,7 @@ _PERSON: Cases = {
         "or jaro_winkler_similarity(a.g1, b.g1) >= 0.82",
     },
     "others": {
-        "unstated": "coalesce(a.others, b.others) is null",
+        "unstated": "coalesce(a.place, b.place) is null",
         "none": f"{_OTHERS} <= 0",
         "one": f"{_OTHERS} = 1",
     },
@@ -113,7 +127,9 @@ _PERSON: Cases = {
         "unstated": _unstated("f"),
         **_shares("f", f"a.f = b.f or ({_SWAPPED})"),
         "near": _close("f", 0.92),
-        "part": "list_has_any(a.parts, b.parts)",
+        # a name of one part is a part of no other such name
+        "part": "(a.f_parts is not null or b.f_parts is not null) and list_has_any("
+        "string_split(coalesce(a.f_parts, a.f), ' '), string_split(coalesce(b.f_parts, b.f), ' '))",
         "alike": "jaro_winkler_similarity(a.f, b.f) >= 0.82",
     },
     **_CONTACTS,
@@ -156,10 +172,14 @@ def compare(connection: duckdb.DuckDBPyConnection, table: str, pairs: str) -> No
         f"({_case(levels[fact], cases[fact])}::bigint << {BITS * place})"
         for place, fact in enumerate(levels)
     )
+    if not connection.execute("from elsewhere limit 1").fetchall():
+        for nothing in _ELSEWHERE.values():  # lists that nobody has are dear to carry along
+            code = code.replace(nothing, "")
+    rows = f"(from {table} left join at_home using (home))" if "others" in levels else table
     connection.execute(
         f"""create or replace table {table}_compared as
         select l, met.r, {code} code
-        from {pairs} met join {table} a on a.r = l join {table} b on b.r = met.r"""
+        from {pairs} met join {rows} a on a.r = l join {rows} b on b.r = met.r"""
     )
 
 

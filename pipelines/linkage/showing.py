@@ -15,11 +15,13 @@ import pandas as pd
 from pipelines.domain import mixture, rules
 from pipelines.domain.classes import SAME
 from pipelines.domain.evidence import EVIDENCE
-from pipelines.domain.resolution import REVIEW
+from pipelines.domain.resolution import DIFFERENT, REVIEW
+from pipelines.domain.resolution import SAME as SAME_PARTY
 from pipelines.domain.wording import GUARDS, phrase, strength
 from pipelines.linkage.layout import COLUMNS, write
 from pipelines.linkage.matcher import Compared, Matched, posterior
 
+_VERDICTS = (SAME_PARTY, REVIEW, DIFFERENT)
 _SECRET = {"person_key", "birth_key"}
 
 
@@ -50,16 +52,17 @@ def write_clusters(connection: duckdb.DuckDBPyConnection, matched: Matched, path
 
 def write_pairs(connection: duckdb.DuckDBPyConnection, matched: Matched, path: Path) -> None:
     """left, right, score, verdict, every compared pair once. Raises FileError."""
+    verdict = matched.resolution.verdict
     pairs = {
         "l": matched.pairs.left,
         "r": matched.pairs.right,
         "score": matched.resolution.score,
-        "verdict": matched.resolution.verdict,
+        "place": np.select([verdict == name for name in _VERDICTS], range(1, len(_VERDICTS) + 1)),
     }
     _write(
         connection,
         pairs,
-        """select a.record_id "left", b.record_id "right", score, verdict from outcome
+        f"""select a.record_id "left", b.record_id "right", score, ({list(_VERDICTS)})[place] verdict from outcome
         join record a on a.r = outcome.l join record b on b.r = outcome.r
         order by outcome.l, outcome.r""",
         path,

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pipelines.domain.resolution import DIFFERENT, REVIEW, SAME, Policy
 from pipelines.linkage import evaluation, layout, matcher, showing
 from pipelines.linkage.engine import opened
@@ -52,7 +54,7 @@ def match_file(
     verdicts = {v: int((resolution.verdict == v).sum()) for v in (SAME, REVIEW, DIFFERENT)}
     return FileMatched(
         records=records,
-        clusters=len(set(resolution.cluster.tolist())),
+        clusters=len(np.unique(resolution.cluster)),
         pairs=len(resolution.score),
         **verdicts,
         threshold=resolution.limits.threshold,

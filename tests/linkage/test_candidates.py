@@ -7,8 +7,8 @@ import duckdb
 import pytest
 
 from pipelines.linkage import layout, normal
-from pipelines.linkage.candidates import find_keys, find_pairs
-from tests.linkage.conftest import Row
+from pipelines.linkage.candidates import find_keys, find_pairs, pair_once
+from tests.linkage.conftest import Row, town
 
 EERO: Row = {
     "given_names": "Eero Ilmari", "family_name": "Kuusela", "birth_key": "b1", "phone": "0401234567",
@@ -27,7 +27,10 @@ def pairs(
         normal.normalise(connection)
         find_keys(connection, discover=True)
         find_pairs(connection)
-        return {(int(a), int(b)) for a, b in connection.table("pair").fetchall()}
+        met = connection.table("pair").fetchall()
+        pair_once(connection)
+        assert sorted(met) == sorted(connection.table("pair").fetchall())
+        return {(int(a), int(b)) for a, b in met}
 
     return found
 
@@ -97,3 +100,15 @@ def test_a_key_that_a_whole_town_shares_still_holds_its_records_together(
     """A city has hundreds of customer numbers; they make a star, and are not compared each with each."""
     found = pairs([{"person_key": "k1"}] * 300)
     assert len(found) == 299
+
+
+def test_who_meets_does_not_depend_on_how_many_keys_are_made_at_once(
+    connection: duckdb.DuckDBPyConnection, listed: Callable[..., Path]
+) -> None:
+    layout.read(connection, listed(town(120, seed=3)))
+    normal.normalise(connection)
+    found = []
+    for at_once in (1, 10**9):
+        pair_once(connection, at_once)
+        found.append(sorted(connection.table("pair").fetchall()))
+    assert found[0] == found[1] != []
