@@ -16,8 +16,8 @@ import pandas as pd
 
 from pipelines.domain.clusters import assign
 from pipelines.domain.judgements import PAIR, left_first
-from pipelines.domain.matching import codes_of, living_person_keys
-from pipelines.domain.partition import Codes
+from pipelines.domain.matching import codes_of
+from pipelines.domain.partition import components
 from pipelines.domain.resolution import (
     CONSIDERED,
     DIFFERENT,
@@ -36,7 +36,7 @@ from pipelines.steps import trace
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing, rehearsing
 from pipelines.store import frames, judgements, linkage, nights
 from pipelines.store.engine import transaction
-from pipelines.store.linkage import Numbers
+from pipelines.store.linkage import PAIRS, Numbers
 
 _RECORD = ("source", "source_key")
 MATCH_CHECKS = ("questions_answered",)
@@ -122,10 +122,9 @@ def rematch(step: StepRun, night: Night) -> pd.DataFrame:
     it was listed here.
     """
     policy = night.settings.matching_policy
-    numbers = np.union1d(
-        linkage.number(step.conn, _changed(step)),
-        linkage.touched_since(step.conn, step.since),
-    )
+    said = linkage.known(step.conn, judgements.touched_since(step.conn, step.since))
+    marked = np.union1d(said, linkage.touched_since(step.conn, step.since))
+    numbers = np.union1d(linkage.number(step.conn, _changed(step)), marked)
     kept = linkage.latest_model(step.conn)
     is_first = kept is None
     in_force = None if is_first else Model.of(kept)
@@ -135,7 +134,7 @@ def rematch(step: StepRun, night: Night) -> pd.DataFrame:
     if model is None or night.full:
         model = _match_all(step, night, model, policy)
     elif len(numbers):
-        _match_changed(step, night, model, numbers)
+        _match_changed(step, night, model, numbers, marked)
     _count(step, night)
     at_odds = _at_odds(step, model)
     # what the sources say of identities is no rule of ours
@@ -168,17 +167,27 @@ def _still_fits(step: StepRun, model: Model | None, policy: Policy) -> Model | N
 def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy) -> Model:
     """Every record by its keys of today; without a model one is learnt first."""
     linkage.number(step.conn, frames.keys_changed_since(step.conn, PARTIES, 0))
-    everybody = linkage.records_of(step.conn)
-    judged = trace.judged(step, everybody)
+    numbers = linkage.records_of(step.conn)["record_no"].to_numpy(dtype=np.int64)
+    judged = trace.judged(step)
     with Workbench.opened(night.settings.home, model) as bench:
         bench.lay(_read(step, None))
-        linkage.replace_keys(step.conn, None, bench.keys())
+        linkage.replace_keys(step.conn, bench.keys())
         bench.pair(judged)
         compared = bench.compare()
-        learnt = model or bench.learn(compared, len(everybody), policy)
-    pairs = matcher.rows_of(compared, learnt.fits)
-    linkage.replace_pairs(step.conn, None, pairs)
-    limits = _resolve(step, night, everybody, pairs, judged, learnt)
+        learnt = model or bench.learn(compared, len(numbers), policy)
+        pairs = matcher.rows_of(compared, learnt.fits)
+        component = pd.Series(_components(numbers, pairs, judged), numbers)
+        linkage.replace_readings(
+            step.conn,
+            (
+                part.assign(component=component.loc[part["record_no"]].to_numpy())
+                for part in bench.readings()
+            ),
+        )
+    everybody = linkage.together(step.conn)
+    decided, limits = _resolve(step, everybody, pairs, judged, learnt)
+    linkage.replace_pairs(step.conn, decided)
+    _keep(step, night, everybody, decided, is_everybody=True)
     if model is None:
         learnt = replace(learnt, limits=limits)
         content = learnt.content()
@@ -187,29 +196,53 @@ def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy)
     return learnt
 
 
-def _match_changed(step: StepRun, night: Night, model: Model, numbers: Numbers) -> None:
-    """What changed, who is compared otherwise because of it, and whoever hangs together with them."""
-    former = linkage.keys_of(step.conn, numbers, trace.BEARING)
+def _match_changed(
+    step: StepRun, night: Night, model: Model, numbers: Numbers, marked: Numbers
+) -> None:
+    """What changed, who is compared otherwise because of it, and whoever hangs together with those for whom it matters.
+
+    marked: of the numbers those that were judged or left by somebody since, so that all they hang together
+    with is looked at even if none of their pairs became another.
+    """
+    judged = trace.judged(step)
+    former = linkage.keys_of(step.conn, numbers)
     threads = 1 if len(numbers) < FEW else None
     with Workbench.opened(night.settings.home, model, threads) as bench:
         bench.lay(_read(step, numbers))
         keys = bench.keys()
-        linkage.replace_keys(step.conn, numbers, keys)
-        touched = trace.touched(step, numbers, former, keys)
-        meeting = linkage.meeting(step.conn, touched, trace.MEETING)
-        judged = trace.judged(step, linkage.records_of(step.conn, touched))
-        paired = bench.pair_touched(meeting, touched, judged)
-        bench.lay(_read(step, trace.compared_with(step, paired)))
+        linkage.change_keys(step.conn, former, keys)
+        was, now = trace.read_anew(step, numbers, former, keys, pd.concat(bench.readings()))
+        linkage.put_readings(step.conn, now)
+        met_anew = np.union1d(numbers, trace.crowded(step, former, keys))
+        touched = np.union1d(met_anew, now["record_no"].to_numpy(dtype=np.int64))
+        before = linkage.pairs_of(step.conn, touched)
+        bench.pair_touched(trace.meeting(step, met_anew, numbers, keys), met_anew)
+        # of who is compared otherwise and meets as before the pairs are known; judged ones among them
+        known = before[~trace.has_side(before, met_anew)]
+        told = judged[trace.has_side(judged, met_anew)]
+        sides = bench.add_pairs(pd.concat([known, told]))
+        beside = np.setdiff1d(sides, now["record_no"].to_numpy(dtype=np.int64))
+        bench.lay_readings(pd.concat([now, linkage.readings(step.conn, beside)]))
         compared = bench.compare()
-    before = linkage.replace_pairs(step.conn, touched, matcher.rows_of(compared, model.fits))
-    # whoever hung together with them is looked at even where nothing joins them any more
-    beside = trace.sides(before[before["chance"] >= CONSIDERED])
-    affected = trace.hanging_together(step, np.union1d(touched, beside))
-    records = linkage.records_of(step.conn, affected)
-    pairs = matcher.in_order(linkage.pairs_of(step.conn, affected))
-    inside = np.isin(pairs["left_no"], affected) & np.isin(pairs["right_no"], affected)
-    pairs = pairs[inside].reset_index(drop=True)
-    _resolve(step, night, records, pairs, trace.judged(step, records), model)
+    pairs, differing = _carried(before, matcher.rows_of(compared, model.fits))
+    seeds = trace.shaken(step, differing, judged, was, now)
+    affected = linkage.together(
+        step.conn, linkage.components_of(step.conn, np.union1d(seeds, marked))
+    )
+    records = affected["record_no"].to_numpy(dtype=np.int64)
+    # a component is closed: the left sides have all pairs within
+    stored = linkage.pairs_of(step.conn, records, ("left_no",))
+    stored = stored[~trace.has_side(stored, touched) & trace.is_within(stored, records)]
+    within = trace.is_within(pairs, records)
+    concerned = matcher.in_order(pd.concat([stored, pairs[within]]))
+    decided, _ = _resolve(step, affected, concerned, judged, model)
+    linkage.change_pairs(
+        step.conn, pd.concat([before, stored]), pd.concat([decided, pairs[~within]])
+    )
+    component = _components(records, decided, judged)
+    moved = component != affected["component"].to_numpy(dtype=np.int64)
+    linkage.relabel(step.conn, records[moved], component[moved])
+    _keep(step, night, affected, decided)
 
 
 def _read(step: StepRun, numbers: Numbers | None) -> Records:
@@ -220,15 +253,49 @@ def _read(step: StepRun, numbers: Numbers | None) -> Records:
     )
 
 
+def _carried(before: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The pairs with what became of those that compare as before, and those that differ, of either time."""
+    shown = ["left_no", "right_no", "party_type", "pattern"]
+    found = pairs.merge(
+        before[[*shown, "score", "verdict"]], on=shown, how="left", suffixes=("", "_was")
+    )
+    is_new = found["verdict_was"].isna()
+    for name in ("score", "verdict"):
+        found[name] = found[name].where(is_new, found.pop(f"{name}_was"))
+    left = before.merge(pairs[shown], on=shown, how="left", indicator=True)
+    gone = before[(left["_merge"] == "left_only").to_numpy()]
+    return found[list(PAIRS)], pd.concat([found.loc[is_new, list(PAIRS)], gone])
+
+
+def _components(numbers: Numbers, pairs: pd.DataFrame, judged: pd.DataFrame) -> Numbers:
+    """The least of the records that each hangs together with: over pairs that are considered, and over judgements.
+
+    numbers: ascending. A golden customer's records hang together over just such pairs, so that nobody's fellow
+    is left out.
+    """
+    ties = pd.concat(
+        [edges[["left_no", "right_no"]] for edges in (pairs[pairs["chance"] >= CONSIDERED], judged)]
+    )
+    ties = ties[trace.is_within(ties, numbers)]
+    left, right = (
+        np.searchsorted(numbers, ties[side].to_numpy(dtype=np.int64))
+        for side in ("left_no", "right_no")
+    )
+    joined: Numbers = numbers[components(len(numbers), left, right)]
+    return joined
+
+
 def _resolve(
     step: StepRun,
-    night: Night,
     records: pd.DataFrame,
     pairs: pd.DataFrame,
     judged: pd.DataFrame,
     model: Model,
-) -> Limits:
-    """Verdicts, groups and ids of records whose pairs are all here; a model without limits draws them now."""
+) -> tuple[pd.DataFrame, Limits]:
+    """Verdicts and stakes of pairs that are all here; a model without limits draws them now.
+
+    records: as `linkage.together` has them; gets a column `group`.
+    """
     numbers = records["record_no"].to_numpy(dtype=np.int64)
     weighed = matcher.weighed(matcher.compared_of(pairs), model.fits)
     weighed = replace(
@@ -237,26 +304,45 @@ def _resolve(
         right=np.searchsorted(numbers, weighed.right),
         said=_said(pairs, judged),
     )
-    found = resolve(len(numbers), weighed, _exclusive(step, numbers), model.limits or model.policy)
-    decided = pairs.assign(score=found.score, verdict=found.verdict)
-    changed = (decided["score"] != pairs["score"]) | (decided["verdict"] != pairs["verdict"])
-    linkage.decide_pairs(step.conn, pairs[changed], decided[changed])
-    _keep_ids(step, night, records.assign(group=found.cluster))
-    asked = _named(records, pairs[found.verdict == REVIEW])
+    # two values of one of these never stand in one cluster
+    exclusive = [codes_of(records[name]) for name in ("living_key", "business_id", "party_type")]
+    found = resolve(len(numbers), weighed, exclusive, model.limits or model.policy)
+    records["group"] = found.cluster
+    decided = pairs.assign(score=found.score, verdict=found.verdict, stake=found.stake)
+    return decided, found.limits
+
+
+def _keep(
+    step: StepRun,
+    night: Night,
+    records: pd.DataFrame,
+    decided: pd.DataFrame,
+    *,
+    is_everybody: bool = False,
+) -> None:
+    """Ids and questions of records by their groups."""
+    _keep_ids(step, night, records)
+    asked = decided[decided["verdict"] == REVIEW]
     judgements.replace_queue(
         step.conn,
-        records,
-        asked.assign(stake=found.stake[found.verdict == REVIEW]),
+        None if is_everybody else records,
+        _named(records, asked).assign(stake=asked["stake"].to_numpy()),
         night.business_date,
         night.now(),
     )
-    return found.limits
 
 
-def _keep_ids(step: StepRun, night: Night, groups: pd.DataFrame) -> None:
-    """Ids for groups (source, source_key, group), minted, kept, redirected or living again (DESIGN 8)."""
-    previous = frames.read_matching(step.conn, PARTY_RECORDS, groups, _RECORD)
+def _keep_ids(step: StepRun, night: Night, records: pd.DataFrame) -> None:
+    """Ids for groups, minted, kept, redirected or living again (DESIGN 8).
+
+    records: source, source_key, group, and party_id as it was.
+    """
+    groups = records[_is_regrouped(records)]
     former = frames.read_matching(step.conn, FORMER_IDS, groups, _RECORD)
+    # an id that somebody bears who is not looked at is free to nobody
+    bearing = frames.read_matching(step.conn, PARTY_RECORDS, former, ("party_id",))
+    held = groups.loc[groups["party_id"].notna(), list(PARTY_RECORDS.columns)]
+    previous = pd.concat([held, bearing]).drop_duplicates(list(_RECORD))
     first = nights.peek_id(step.conn, "party")
     assigned = assign(groups[[*_RECORD, "group"]], previous, first, former)
     if assigned.minted:
@@ -264,16 +350,26 @@ def _keep_ids(step: StepRun, night: Night, groups: pd.DataFrame) -> None:
     moved = assigned.records.merge(previous, on=[*_RECORD, "party_id"], how="left", indicator=True)
     moved = moved.loc[moved["_merge"] == "left_only", list(PARTY_RECORDS.columns)]
     frames.put(step.conn, PARTY_RECORDS, moved, step.id)
-    merged = previous[previous["party_id"].isin(assigned.merged["party_id"])]
+    merged = held[held["party_id"].isin(assigned.merged["party_id"])]
     frames.put(step.conn, FORMER_IDS, _without(merged, former), step.id)
     nights.redirect(step.conn, assigned.merged, assigned.split, night.business_date)
     nights.revive(step.conn, assigned.records[["party_id"]].drop_duplicates())
     step.counts.update(
-        records=len(groups),
+        records=len(records),
         minted=len(assigned.minted),
         merged=len(assigned.merged),
         split=len(assigned.split),
     )
+
+
+def _is_regrouped(records: pd.DataFrame) -> pd.Series:
+    """Whose group is not what one party's records are already."""
+    one_to_one = records[["group", "party_id"]].drop_duplicates()
+    twice = one_to_one["group"].duplicated(keep=False) | one_to_one["party_id"].duplicated(
+        keep=False
+    )
+    other = one_to_one.loc[twice | one_to_one["party_id"].isna(), "group"]
+    return records["group"].isin(other)
 
 
 def _mark_knowing(step: StepRun, model: Model | None) -> None:
@@ -333,13 +429,6 @@ def _named(records: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
         list(PAIR), axis=1
     )
     return left_first(named)
-
-
-def _exclusive(step: StepRun, numbers: Numbers) -> list[Codes]:
-    """For each attribute that tells parties apart: a code per record, -1 where it has none."""
-    parties = linkage.identities(step.conn, numbers).set_index("record_no").reindex(numbers)
-    living = parties.assign(person_key=living_person_keys(parties))
-    return [codes_of(living[name]) for name in ("person_key", "business_id", "party_type")]
 
 
 def _without(records: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:

@@ -1,10 +1,11 @@
-"""What matching remembers from night to night: numbered records, candidate keys, compared pairs, the model.
+"""What matching remembers from night to night: numbered records, candidate keys, readings, compared pairs, the model.
 
 Belongs here: keeping and finding them by number, telling what has to be looked at again, forgetting. Does not
-belong here: what a key or a pattern means (`linkage`), verdicts and ids (`domain`), judgements.
+belong here: what a key, a reading or a pattern means (`linkage`), verdicts and ids (`domain`), judgements.
 
-Keys and pairs stand under a record's number, which is minted once and never given again, so that a register of
-a million records stays small; a number means nothing outside these tables.
+All stands under a record's number, which is minted once and never given again, so that a register of a million
+records stays small; a number means nothing outside these tables. What changes is handed in as it was and as it is to
+be, and only the difference is written: a row's page is dear where the register is large.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,9 +17,9 @@ import pandas as pd
 from sqlalchemy import (
     Connection,
     and_,
+    bindparam,
     delete,
     desc,
-    exists,
     func,
     insert,
     or_,
@@ -33,8 +34,10 @@ from pipelines.store.tables import (
     match_key,
     match_model,
     match_pair,
+    match_reading,
     match_record,
     match_total,
+    party_record,
     standard_address,
     standard_party,
     standard_point,
@@ -46,6 +49,15 @@ Numbers = npt.NDArray[np.int64]
 KEYS = ("match_key", "record_no", "sort")
 FELLOWS = (1, 2)
 """Sorts of keys (`linkage.candidates.Sort`) by which records bear on one another without being compared."""
+READINGS = (
+    "record_no",
+    "party_type",
+    "living_key",
+    "business_id",
+    "others",
+    "component",
+    "content",
+)
 PAIRS = ("left_no", "right_no", "party_type", "pattern", "chance", "score", "verdict")
 _RECORD = ("source", "source_key")
 _PARTY = (
@@ -132,8 +144,8 @@ def parties(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame:
 
 
 def identities(conn: Connection, numbers: Numbers) -> pd.DataFrame:
-    """record_no and what tells parties apart: identity codes, business id, kind."""
-    names = ("person_key", "superseded_person_keys", "business_id", "party_type")
+    """record_no and what is stated of their identity codes, by number."""
+    names = ("person_key", "superseded_person_keys")
     return frames.rows(
         conn,
         select(match_record.c.record_no, *(standard_party.c[name] for name in names))
@@ -218,87 +230,135 @@ def holders_of(conn: Connection, roles: pd.DataFrame) -> Numbers:
 # ---- keys
 
 
-def keys_of(conn: Connection, numbers: Numbers, sorts: Sequence[int]) -> pd.DataFrame:
-    """KEYS of records, of some sorts."""
+def keys_of(conn: Connection, numbers: Numbers, sorts: Sequence[int] = ()) -> pd.DataFrame:
+    """KEYS of records; of some sorts only where any are named."""
     of_them = frames.matching(conn, match_key, _frame(numbers), ("record_no",))
-    return _keys(conn, of_them, match_key.c.sort.in_(list(sorts)))
-
-
-def meeting(conn: Connection, numbers: Numbers, sorts: Sequence[int]) -> pd.DataFrame:
-    """KEYS of some sorts that these records share with somebody, of whoever has them, each once."""
-    other = match_key.alias("other")
-    theirs = frames.matching(conn, match_key, _frame(numbers), ("record_no",))
-    met = exists().where(
-        other.c.match_key == match_key.c.match_key, other.c.record_no != match_key.c.record_no
-    )
-    shared = select(match_key.c.match_key).where(theirs, match_key.c.sort.in_(list(sorts)), met)
-    return _keys(conn, match_key.c.match_key.in_(shared.correlate(None)))
+    return _keys(conn, of_them, *([match_key.c.sort.in_(list(sorts))] if sorts else []))
 
 
 def sharing(conn: Connection, keys: Iterable[int]) -> pd.DataFrame:
     """KEYS: every record that has one of the keys."""
-    wanted = pd.DataFrame({"match_key": pd.Series(list(keys), dtype="Int64")})
-    return _keys(conn, frames.matching(conn, match_key, wanted, ("match_key",)))
+    return _keys(conn, _having(conn, keys))
 
 
-def replace_keys(conn: Connection, numbers: Numbers | None, keys: pd.DataFrame) -> None:
-    """These are the keys of these records from now on; of everybody if no numbers are given."""
-    ordered = keys[list(KEYS)].sort_values(["match_key", "record_no"])
-    if numbers is None:
-        conn.execute(delete(match_key))
-        with frames.unindexed(conn, match_key):
-            frames.append(conn, match_key, ordered)
-    else:
-        frames.remove_from(conn, match_key, _frame(numbers), ("record_no",))
-        frames.append(conn, match_key, ordered)
+def meeting(conn: Connection, keys: Iterable[int], numbers: Numbers) -> pd.DataFrame:
+    """KEYS: every record but these that has one of the keys."""
+    theirs = frames.matching(conn, match_key, _frame(numbers), ("record_no",))
+    return _keys(conn, _having(conn, keys), ~theirs)
+
+
+def replace_keys(conn: Connection, keys: pd.DataFrame) -> None:
+    """These are everybody's keys from now on."""
+    conn.execute(delete(match_key))
+    with frames.unindexed(conn, match_key):
+        frames.append(conn, match_key, keys[list(KEYS)].sort_values(["match_key", "record_no"]))
+
+
+def change_keys(conn: Connection, before: pd.DataFrame, after: pd.DataFrame) -> None:
+    """In place of the keys that some records have, `before`, they have others."""
+    gone, come = _differing(before[list(KEYS)], after[list(KEYS)], ["match_key", "record_no"])
+    frames.remove_from(conn, match_key, gone, ("match_key", "record_no"))
+    frames.append(conn, match_key, come)
+
+
+# ---- readings
+
+
+def readings(conn: Connection, numbers: Numbers) -> pd.DataFrame:
+    """READINGS of those of the records that have been read."""
+    columns = (match_reading.c[name] for name in READINGS)
+    of_them = frames.matching(conn, match_reading, _frame(numbers), ("record_no",))
+    return frames.rows(conn, select(*columns).where(of_them))
+
+
+def components_of(conn: Connection, numbers: Numbers) -> Numbers:
+    """The component of each of these records; of one that has not been read, itself."""
+    of_them = frames.matching(conn, match_reading, _frame(numbers), ("record_no",))
+    found = frames.rows(
+        conn, select(match_reading.c.record_no, match_reading.c.component).where(of_them)
+    )
+    held = pd.Series(found["component"].to_numpy(np.int64), found["record_no"].to_numpy(np.int64))
+    component = held.reindex(numbers).fillna(pd.Series(numbers, numbers))
+    return component.to_numpy(dtype=np.int64)
+
+
+def together(conn: Connection, components: Numbers | None = None) -> pd.DataFrame:
+    """Everybody in some components, or at all, by number: record_no, component, what tells them apart, whose they are.
+
+    party_type, living_key, business_id; source, source_key; party_id, null where they have none yet.
+    """
+    named = ("record_no", "component", "party_type", "living_key", "business_id")
+    wanted = None if components is None else _frame(components, "component")
+    in_them = (
+        [] if wanted is None else [frames.matching(conn, match_reading, wanted, ("component",))]
+    )
+    return frames.rows(
+        conn,
+        select(
+            *(match_reading.c[name] for name in named),
+            *(match_record.c[name] for name in _RECORD),
+            party_record.c.party_id,
+        )
+        .join(match_record, match_record.c.record_no == match_reading.c.record_no)
+        .outerjoin(party_record, _same_record(party_record))
+        .where(*in_them)
+        .order_by(match_reading.c.record_no),
+    )
+
+
+def replace_readings(conn: Connection, readings: Iterable[pd.DataFrame]) -> None:
+    """These READINGS, in the order of their numbers, are everybody's from now on."""
+    conn.execute(delete(match_reading))
+    with frames.unindexed(conn, match_reading):
+        for part in readings:
+            frames.append(conn, match_reading, part[list(READINGS)])
+
+
+def put_readings(conn: Connection, readings: pd.DataFrame) -> None:
+    """Write READINGS over those of the same records."""
+    frames.upsert(conn, match_reading, readings[list(READINGS)].sort_values("record_no"))
+
+
+def relabel(conn: Connection, numbers: Numbers, components: Numbers) -> None:
+    """Records that have been read hang together otherwise: the component of each."""
+    if len(numbers):
+        statement = update(match_reading).where(match_reading.c.record_no == bindparam("record"))
+        found = zip(numbers.tolist(), components.tolist(), strict=True)
+        conn.execute(
+            statement.values(component=bindparam("joined")),
+            [{"record": record, "joined": joined} for record, joined in found],
+        )
 
 
 # ---- pairs
 
 
-def pairs_of(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame:
-    """PAIRS with a side among the numbers, in order; all if none are given."""
+def pairs_of(
+    conn: Connection, numbers: Numbers | None = None, sides: Sequence[str] = ("left_no", "right_no")
+) -> pd.DataFrame:
+    """PAIRS with a side among the numbers, in order; all if none are given. sides: which sides are looked at."""
     statement = select(*(match_pair.c[name] for name in PAIRS))
     if numbers is not None:
-        statement = statement.where(_either_side(conn, numbers))
+        statement = statement.where(_a_side(conn, numbers, sides))
     return frames.rows(conn, statement.order_by(match_pair.c.left_no, match_pair.c.right_no))
 
 
-def tied_to(conn: Connection, numbers: Numbers, least: float) -> Numbers:
-    """The other sides of these records' pairs that are one party with at least this chance."""
-    found = [
-        conn.scalars(
-            select(match_pair.c[other]).where(
-                frames.matching(conn, match_pair, _frame(numbers, side), (side,)),
-                match_pair.c.chance >= least,
-            )
-        ).all()
-        for side, other in (("left_no", "right_no"), ("right_no", "left_no"))
-    ]
-    return np.unique(np.array([*found[0], *found[1]], dtype=np.int64))
-
-
-def replace_pairs(conn: Connection, numbers: Numbers | None, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Of the pairs with a side among the numbers, or of all, exactly these are known from now on.
-
-    Returns those that were known before; nothing if no numbers are given.
-    """
-    if numbers is None:
-        before = pairs.iloc[:0]
-        conn.execute(delete(match_pair))
-        conn.execute(delete(match_total))
-    else:
-        before = pairs_of(conn, numbers)
-        conn.execute(delete(match_pair).where(_either_side(conn, numbers)))
+def replace_pairs(conn: Connection, pairs: pd.DataFrame) -> None:
+    """Exactly these PAIRS are known from now on."""
+    conn.execute(delete(match_pair))
+    conn.execute(delete(match_total))
     frames.append(conn, match_pair, pairs[list(PAIRS)].sort_values(["left_no", "right_no"]))
-    _count(conn, before, pairs)
-    return before
+    _count(conn, pairs.iloc[:0], pairs)
 
 
-def decide_pairs(conn: Connection, before: pd.DataFrame, after: pd.DataFrame) -> None:
-    """Write rows of PAIRS over those of the same two records, which were as `before`."""
-    frames.upsert(conn, match_pair, after[list(PAIRS)])
-    _count(conn, before, after)
+def change_pairs(conn: Connection, before: pd.DataFrame, after: pd.DataFrame) -> None:
+    """In place of some of the pairs that are known, `before`, others are."""
+    on = ["left_no", "right_no"]
+    gone, come = _differing(before[list(PAIRS)], after[list(PAIRS)], on)
+    left = gone.merge(come[on], on=on, how="left", indicator=True)
+    frames.remove_from(conn, match_pair, left[left["_merge"] == "left_only"], on)
+    frames.upsert(conn, match_pair, come)
+    _count(conn, gone, come)
 
 
 def _count(conn: Connection, gone: pd.DataFrame, come: pd.DataFrame) -> None:
@@ -318,6 +378,17 @@ def estimates(conn: Connection) -> Mapping[str, tuple[int, float]]:
     """verdict → how many pairs have it, and how many of them are one party by their scores."""
     totals = conn.execute(select(match_total))
     return {verdict: (int(pairs), expected / 1e6) for verdict, pairs, expected in totals}
+
+
+def _differing(
+    before: pd.DataFrame, after: pd.DataFrame, on: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows that are before only and those that are after only, each in the order of `on`."""
+    both = pd.concat([before, after], ignore_index=True)
+    alone = ~both.duplicated(keep=False).to_numpy()
+    is_before = np.arange(len(both)) < len(before)
+    gone, come = (both[alone & side].sort_values(on) for side in (is_before, ~is_before))
+    return gone, come
 
 
 # ---- the model
@@ -348,7 +419,8 @@ def forget(conn: Connection, records: pd.DataFrame, step_run: int) -> None:
     gone = known(conn, records)
     if not len(gone):
         return
-    fellows = meeting(conn, gone, FELLOWS)["record_no"]
+    keys = keys_of(conn, gone)
+    fellows = sharing(conn, keys.loc[keys["sort"].isin(FELLOWS), "match_key"])["record_no"]
     pairs = pairs_of(conn, gone)
     beside = np.unique(
         np.concatenate(
@@ -359,9 +431,10 @@ def forget(conn: Connection, records: pd.DataFrame, step_run: int) -> None:
         )
     )
     touch(conn, np.setdiff1d(beside, gone), step_run)
-    replace_keys(conn, gone, pd.DataFrame(columns=list(KEYS)))
-    replace_pairs(conn, gone, pd.DataFrame(columns=list(PAIRS)))
-    conn.execute(delete(match_record).where(_among(conn, "record_no", gone)))
+    change_keys(conn, keys, keys.iloc[:0])
+    change_pairs(conn, pairs, pairs.iloc[:0])
+    frames.remove_from(conn, match_reading, _frame(gone), ("record_no",))
+    frames.remove_from(conn, match_record, _frame(gone), ("record_no",))
 
 
 def _numbered(conn: Connection, *where: Any) -> pd.DataFrame:
@@ -385,13 +458,15 @@ def _among(conn: Connection, column: str, numbers: Numbers) -> Any:
     return frames.matching(conn, match_record, _frame(numbers), (column,))
 
 
-def _either_side(conn: Connection, numbers: Numbers) -> Any:
+def _a_side(conn: Connection, numbers: Numbers, sides: Sequence[str]) -> Any:
     return or_(
-        *(
-            frames.matching(conn, match_pair, _frame(numbers, side), (side,))
-            for side in ("left_no", "right_no")
-        )
+        *(frames.matching(conn, match_pair, _frame(numbers, side), (side,)) for side in sides)
     )
+
+
+def _having(conn: Connection, keys: Iterable[int]) -> Any:
+    wanted = pd.DataFrame({"match_key": pd.Series(list(keys), dtype="Int64")})
+    return frames.matching(conn, match_key, wanted, ("match_key",))
 
 
 def _frame(numbers: Numbers, name: str = "record_no") -> pd.DataFrame:
