@@ -393,7 +393,10 @@ def _at_odds(step: StepRun, model: Model) -> pd.DataFrame:
     A judgement on what would only have been asked, or on what seemed unlikely, is at odds with nothing: that
     is what stewards are for.
     """
+    columns = ["judgement_id", "verdict", "decided_by", "decided_at", *PAIR, "thought", "knowing"]
     judged = trace.numbered_sides(step, judgements.living(step.conn))
+    if judged.empty:
+        return judged.assign(thought="")[columns]
     pairs = matcher.in_order(
         linkage.pairs_of(step.conn, trace.sides(judged)).merge(
             judged[["left_no", "right_no"]].drop_duplicates(), on=["left_no", "right_no"]
@@ -407,7 +410,6 @@ def _at_odds(step: StepRun, model: Model) -> pd.DataFrame:
     at_odds = (found["verdict"] == DIFFERENT) & (found["thought"] == SAME) | (
         found["verdict"] == SAME
     ) & (found["thought"] == "never")
-    columns = ["judgement_id", "verdict", "decided_by", "decided_at", *PAIR, "thought", "knowing"]
     return found.loc[at_odds, columns]
 
 

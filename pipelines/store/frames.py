@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import is_integer_dtype
 from sqlalchemy import (
@@ -187,12 +188,18 @@ def rows(conn: Connection, statement: Select[Any]) -> pd.DataFrame:
     columns = zip(*fetched, strict=True)
     return pd.DataFrame(
         {
-            name: pd.Series(
-                list(values if reader is None else map(reader, values)), dtype=dtype
-            ).array  # a Series as such would be aligned
+            name: _array(list(values if reader is None else map(reader, values)), dtype)
             for name, dtype, reader, values in zip(names, dtypes, readers, columns, strict=True)
         }
     )
+
+
+def _array(values: list[Any], dtype: str) -> Any:
+    """Without an index, by which it would be aligned; most numbers are whole and there, and are looked at once."""
+    if dtype == "Int64" and None not in values:
+        whole = np.array(values, dtype=np.int64)
+        return pd.arrays.IntegerArray(whole, np.zeros(len(whole), dtype=np.bool_))
+    return pd.Series(values, dtype=dtype).array
 
 
 @cache
