@@ -24,6 +24,7 @@ from pipelines.linkage.model import Model
 from pipelines.linkage.showing import evidence_of
 from pipelines.steps.around import RECORD, Around, Pair, keys_of
 from pipelines.store import frames, linkage
+from pipelines.store import pairs as pairs_kept
 from pipelines.store.judgements import RecordKey
 
 HIDDEN, KNOWN, UNKNOWN = "hidden", "known", "unknown"
@@ -99,7 +100,7 @@ def weighed(conn: Connection, pairs: Sequence[Pair], around: Around) -> list[Wei
     model = None if kept is None else Model.of(kept)
     numbers = [tuple(sorted(around.number.get(record, -1) for record in pair)) for pair in pairs]
     asked = np.unique(np.array([n for both in numbers for n in both], dtype=np.int64))
-    held = linkage.pairs_of(conn, asked)
+    held = pairs_kept.having(conn, asked)
     rows = {(int(r["left_no"]), int(r["right_no"])): r for _, r in held.iterrows()}
     return [
         _as_weighed(rows[both], model, any(map(around.is_protected, pair)))

@@ -14,29 +14,29 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pipelines.domain.clusters import assign
-from pipelines.domain.judgements import PAIR, left_first
+from pipelines.domain.judgements import PAIR
 from pipelines.domain.matching import codes_of
 from pipelines.domain.partition import components
 from pipelines.domain.resolution import (
     CONSIDERED,
     DIFFERENT,
-    REVIEW,
     SAME,
     Limits,
     Policy,
     resolve,
 )
-from pipelines.domain.schemas import FORMER_IDS, PARTIES, PARTY_RECORDS
+from pipelines.domain.schemas import PARTIES
 from pipelines.errors import HubError
 from pipelines.linkage import matcher
 from pipelines.linkage.model import Model
 from pipelines.linkage.workbench import Records, Workbench
 from pipelines.steps import trace
+from pipelines.steps.keep_groups import keep_groups
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing, rehearsing
 from pipelines.store import frames, judgements, linkage, nights
+from pipelines.store import pairs as pairs_kept
 from pipelines.store.engine import transaction
-from pipelines.store.linkage import PAIRS, Numbers
+from pipelines.store.pairs import PAIRS, Numbers
 
 _RECORD = ("source", "source_key")
 MATCH_CHECKS = ("questions_answered",)
@@ -94,7 +94,7 @@ def _count(step: StepRun, night: Night) -> None:
     """
     since = judgements.oldest_waiting(step.conn) or night.business_date
     waited = date.fromisoformat(night.business_date) - date.fromisoformat(since)
-    totals = linkage.estimates(step.conn)
+    totals = pairs_kept.estimates(step.conn)
     merged, right = totals.get(SAME, (0, 0.0))
     alike = sum(expected for _, expected in totals.values())
     step.counts.update(
@@ -186,8 +186,8 @@ def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy)
         )
     everybody = linkage.together(step.conn)
     decided, limits = _resolve(step, everybody, pairs, judged, learnt)
-    linkage.replace_pairs(step.conn, decided)
-    _keep(step, night, everybody, decided, is_everybody=True)
+    pairs_kept.replace(step.conn, decided)
+    keep_groups(step, night, everybody, decided, is_everybody=True)
     if model is None:
         learnt = replace(learnt, limits=limits)
         content = learnt.content()
@@ -215,7 +215,7 @@ def _match_changed(
         linkage.put_readings(step.conn, now)
         met_anew = np.union1d(numbers, trace.crowded(step, former, keys))
         touched = np.union1d(met_anew, now["record_no"].to_numpy(dtype=np.int64))
-        before = linkage.pairs_of(step.conn, touched)
+        before = pairs_kept.having(step.conn, touched)
         bench.pair_touched(trace.meeting(step, met_anew, numbers, keys), met_anew)
         # of who is compared otherwise and meets as before the pairs are known; judged ones among them
         known = before[~trace.has_side(before, met_anew)]
@@ -231,18 +231,16 @@ def _match_changed(
     )
     records = affected["record_no"].to_numpy(dtype=np.int64)
     # a component is closed: the left sides have all pairs within
-    stored = linkage.pairs_of(step.conn, records, ("left_no",))
+    stored = pairs_kept.having(step.conn, records, ("left_no",))
     stored = stored[~trace.has_side(stored, touched) & trace.is_within(stored, records)]
     within = trace.is_within(pairs, records)
     concerned = matcher.in_order(pd.concat([stored, pairs[within]]))
     decided, _ = _resolve(step, affected, concerned, judged, model)
-    linkage.change_pairs(
-        step.conn, pd.concat([before, stored]), pd.concat([decided, pairs[~within]])
-    )
+    pairs_kept.change(step.conn, pd.concat([before, stored]), pd.concat([decided, pairs[~within]]))
     component = _components(records, decided, judged)
     moved = component != affected["component"].to_numpy(dtype=np.int64)
     linkage.relabel(step.conn, records[moved], component[moved])
-    _keep(step, night, affected, decided)
+    keep_groups(step, night, affected, decided)
 
 
 def _read(step: StepRun, numbers: Numbers | None) -> Records:
@@ -312,66 +310,6 @@ def _resolve(
     return decided, found.limits
 
 
-def _keep(
-    step: StepRun,
-    night: Night,
-    records: pd.DataFrame,
-    decided: pd.DataFrame,
-    *,
-    is_everybody: bool = False,
-) -> None:
-    """Ids and questions of records by their groups."""
-    _keep_ids(step, night, records)
-    asked = decided[decided["verdict"] == REVIEW]
-    judgements.replace_queue(
-        step.conn,
-        None if is_everybody else records,
-        _named(records, asked).assign(stake=asked["stake"].to_numpy()),
-        night.business_date,
-        night.now(),
-    )
-
-
-def _keep_ids(step: StepRun, night: Night, records: pd.DataFrame) -> None:
-    """Ids for groups, minted, kept, redirected or living again (DESIGN 8).
-
-    records: source, source_key, group, and party_id as it was.
-    """
-    groups = records[_is_regrouped(records)]
-    former = frames.read_matching(step.conn, FORMER_IDS, groups, _RECORD)
-    # an id that somebody bears who is not looked at is free to nobody
-    bearing = frames.read_matching(step.conn, PARTY_RECORDS, former, ("party_id",))
-    held = groups.loc[groups["party_id"].notna(), list(PARTY_RECORDS.columns)]
-    previous = pd.concat([held, bearing]).drop_duplicates(list(_RECORD))
-    first = nights.peek_id(step.conn, "party")
-    assigned = assign(groups[[*_RECORD, "group"]], previous, first, former)
-    if assigned.minted:
-        nights.next_id(step.conn, "party", max(assigned.minted) + 1 - first)
-    moved = assigned.records.merge(previous, on=[*_RECORD, "party_id"], how="left", indicator=True)
-    moved = moved.loc[moved["_merge"] == "left_only", list(PARTY_RECORDS.columns)]
-    frames.put(step.conn, PARTY_RECORDS, moved, step.id)
-    merged = held[held["party_id"].isin(assigned.merged["party_id"])]
-    frames.put(step.conn, FORMER_IDS, _without(merged, former), step.id)
-    nights.redirect(step.conn, assigned.merged, assigned.split, night.business_date)
-    nights.revive(step.conn, assigned.records[["party_id"]].drop_duplicates())
-    step.counts.update(
-        records=len(records),
-        minted=len(assigned.minted),
-        merged=len(assigned.merged),
-        split=len(assigned.split),
-    )
-
-
-def _is_regrouped(records: pd.DataFrame) -> pd.Series:
-    """Whose group is not what one party's records are already."""
-    one_to_one = records[["group", "party_id"]].drop_duplicates()
-    twice = one_to_one["group"].duplicated(keep=False) | one_to_one["party_id"].duplicated(
-        keep=False
-    )
-    other = one_to_one.loc[twice | one_to_one["party_id"].isna(), "group"]
-    return records["group"].isin(other)
-
-
 def _mark_knowing(step: StepRun, model: Model | None) -> None:
     """Of judgements not looked at yet: were they given against what matching thought, by the model in force?"""
     living = judgements.living(step.conn)
@@ -398,7 +336,7 @@ def _at_odds(step: StepRun, model: Model) -> pd.DataFrame:
     if judged.empty:
         return judged.assign(thought="")[columns]
     pairs = matcher.in_order(
-        linkage.pairs_of(step.conn, trace.sides(judged)).merge(
+        pairs_kept.having(step.conn, trace.sides(judged)).merge(
             judged[["left_no", "right_no"]].drop_duplicates(), on=["left_no", "right_no"]
         )
     )
@@ -421,18 +359,3 @@ def _said(pairs: pd.DataFrame, judged: pd.DataFrame) -> "np.ndarray[tuple[int], 
         .merge(judged, on=["left_no", "right_no"], how="left")
     )
     return said["verdict"].fillna("").to_numpy(dtype="<U9")
-
-
-def _named(records: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """PAIR of pairs of numbers, the lesser record on the left."""
-    by_number = records.set_index("record_no")
-    sides = [by_number.loc[pairs[side], list(_RECORD)] for side in ("left_no", "right_no")]
-    named = pd.concat([side.reset_index(drop=True) for side in sides], axis=1).set_axis(
-        list(PAIR), axis=1
-    )
-    return left_first(named)
-
-
-def _without(records: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
-    others_keys = pd.MultiIndex.from_frame(others[list(_RECORD)])
-    return records[~pd.MultiIndex.from_frame(records[list(_RECORD)]).isin(others_keys)]

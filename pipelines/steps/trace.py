@@ -16,7 +16,7 @@ from pipelines.domain.resolution import CONSIDERED
 from pipelines.linkage.candidates import STAR, Sort
 from pipelines.steps.night import StepRun
 from pipelines.store import judgements, linkage
-from pipelines.store.linkage import Numbers
+from pipelines.store.pairs import Numbers
 
 _RECORD = ("source", "source_key")
 _SIDES = ("left_no", "right_no")

@@ -288,6 +288,17 @@ def upsert(conn: Connection, table: Table, frame: pd.DataFrame) -> int:
     return len(frame)
 
 
+def differing(
+    before: pd.DataFrame, after: pd.DataFrame, on: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows that are before only and those that are after only, each in the order of `on`."""
+    both = pd.concat([before, after], ignore_index=True)
+    alone = ~both.duplicated(keep=False).to_numpy()
+    is_before = np.arange(len(both)) < len(before)
+    gone, come = (both[alone & side].sort_values(on) for side in (is_before, ~is_before))
+    return gone, come
+
+
 def load(
     conn: Connection, table: str, columns: Sequence[str], values: Iterable[Sequence[Any]]
 ) -> None:

@@ -1,18 +1,17 @@
-"""What matching remembers from night to night: numbered records, candidate keys, readings, compared pairs, the model.
+"""What matching remembers from night to night: numbered records, candidate keys, readings, the model.
 
 Belongs here: keeping and finding them by number, telling what has to be looked at again, forgetting. Does not
-belong here: what a key, a reading or a pattern means (`linkage`), verdicts and ids (`domain`), judgements.
+belong here: compared pairs (`pairs`), what a key or a reading means (`linkage`), ids (`domain`), judgements.
 
 All stands under a record's number, which is minted once and never given again, so that a register of a million
 records stays small; a number means nothing outside these tables. What changes is handed in as it was and as it is to
 be, and only the difference is written: a row's page is dear where the register is large.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import (
     Connection,
@@ -22,21 +21,19 @@ from sqlalchemy import (
     desc,
     func,
     insert,
-    or_,
     select,
     tuple_,
     update,
 )
 
 from pipelines.domain.schemas import ROLES
-from pipelines.store import frames, nights
+from pipelines.store import frames, nights, pairs
+from pipelines.store.pairs import Numbers
 from pipelines.store.tables import (
     match_key,
     match_model,
-    match_pair,
     match_reading,
     match_record,
-    match_total,
     party_record,
     standard_address,
     standard_party,
@@ -45,7 +42,6 @@ from pipelines.store.tables import (
     table_of,
 )
 
-Numbers = npt.NDArray[np.int64]
 KEYS = ("match_key", "record_no", "sort")
 FELLOWS = (1, 2)
 """Sorts of keys (`linkage.candidates.Sort`) by which records bear on one another without being compared."""
@@ -58,7 +54,6 @@ READINGS = (
     "component",
     "content",
 )
-PAIRS = ("left_no", "right_no", "party_type", "pattern", "chance", "score", "verdict")
 _RECORD = ("source", "source_key")
 _PARTY = (
     "party_type", "given_names", "family_name", "organisation_name", "name_role", "person_key",
@@ -256,7 +251,7 @@ def replace_keys(conn: Connection, keys: pd.DataFrame) -> None:
 
 def change_keys(conn: Connection, before: pd.DataFrame, after: pd.DataFrame) -> None:
     """In place of the keys that some records have, `before`, they have others."""
-    gone, come = _differing(before[list(KEYS)], after[list(KEYS)], ["match_key", "record_no"])
+    gone, come = frames.differing(before[list(KEYS)], after[list(KEYS)], ["match_key", "record_no"])
     frames.remove_from(conn, match_key, gone, ("match_key", "record_no"))
     frames.append(conn, match_key, come)
 
@@ -288,22 +283,20 @@ def together(conn: Connection, components: Numbers | None = None) -> pd.DataFram
     party_type, living_key, business_id; source, source_key; party_id, null where they have none yet.
     """
     named = ("record_no", "component", "party_type", "living_key", "business_id")
-    wanted = None if components is None else _frame(components, "component")
-    in_them = (
-        [] if wanted is None else [frames.matching(conn, match_reading, wanted, ("component",))]
+    columns = (
+        *(match_reading.c[name] for name in named),
+        *(match_record.c[name] for name in _RECORD),
     )
-    return frames.rows(
-        conn,
-        select(
-            *(match_reading.c[name] for name in named),
-            *(match_record.c[name] for name in _RECORD),
-            party_record.c.party_id,
-        )
+    everybody = (
+        select(*columns, party_record.c.party_id)
         .join(match_record, match_record.c.record_no == match_reading.c.record_no)
         .outerjoin(party_record, _same_record(party_record))
-        .where(*in_them)
-        .order_by(match_reading.c.record_no),
+        .order_by(match_reading.c.record_no)
     )
+    if components is None:
+        return frames.rows(conn, everybody)
+    wanted = frames.matching(conn, match_reading, _frame(components, "component"), ("component",))
+    return frames.rows(conn, everybody.where(wanted))
 
 
 def replace_readings(conn: Connection, readings: Iterable[pd.DataFrame]) -> None:
@@ -328,67 +321,6 @@ def relabel(conn: Connection, numbers: Numbers, components: Numbers) -> None:
             statement.values(component=bindparam("joined")),
             [{"record": record, "joined": joined} for record, joined in found],
         )
-
-
-# ---- pairs
-
-
-def pairs_of(
-    conn: Connection, numbers: Numbers | None = None, sides: Sequence[str] = ("left_no", "right_no")
-) -> pd.DataFrame:
-    """PAIRS with a side among the numbers, in order; all if none are given. sides: which sides are looked at."""
-    statement = select(*(match_pair.c[name] for name in PAIRS))
-    if numbers is not None:
-        statement = statement.where(_a_side(conn, numbers, sides))
-    return frames.rows(conn, statement.order_by(match_pair.c.left_no, match_pair.c.right_no))
-
-
-def replace_pairs(conn: Connection, pairs: pd.DataFrame) -> None:
-    """Exactly these PAIRS are known from now on."""
-    conn.execute(delete(match_pair))
-    conn.execute(delete(match_total))
-    frames.append(conn, match_pair, pairs[list(PAIRS)].sort_values(["left_no", "right_no"]))
-    _count(conn, pairs.iloc[:0], pairs)
-
-
-def change_pairs(conn: Connection, before: pd.DataFrame, after: pd.DataFrame) -> None:
-    """In place of some of the pairs that are known, `before`, others are."""
-    on = ["left_no", "right_no"]
-    gone, come = _differing(before[list(PAIRS)], after[list(PAIRS)], on)
-    left = gone.merge(come[on], on=on, how="left", indicator=True)
-    frames.remove_from(conn, match_pair, left[left["_merge"] == "left_only"], on)
-    frames.upsert(conn, match_pair, come)
-    _count(conn, gone, come)
-
-
-def _count(conn: Connection, gone: pd.DataFrame, come: pd.DataFrame) -> None:
-    """Keep `match_total` along: these rows are no more, those are new."""
-    both = pd.concat([come.assign(sign=1), gone.assign(sign=-1)])
-    # whole millionths: whatever order rows come and go in, the sum is the same
-    both["expected"] = (both["score"] * 1e6).round().astype("int64") * both["sign"]
-    found = both.groupby("verdict").agg(pairs=("sign", "sum"), expected=("expected", "sum"))
-    held = frames.rows(conn, select(match_total))
-    found = found.reset_index().merge(held, on="verdict", how="left", suffixes=("", "_was"))
-    for name in ("pairs", "expected"):
-        found[name] += found.pop(f"{name}_was").fillna(0)
-    frames.upsert(conn, match_total, found.astype({"pairs": "int64", "expected": "int64"}))
-
-
-def estimates(conn: Connection) -> Mapping[str, tuple[int, float]]:
-    """verdict → how many pairs have it, and how many of them are one party by their scores."""
-    totals = conn.execute(select(match_total))
-    return {verdict: (int(pairs), expected / 1e6) for verdict, pairs, expected in totals}
-
-
-def _differing(
-    before: pd.DataFrame, after: pd.DataFrame, on: list[str]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows that are before only and those that are after only, each in the order of `on`."""
-    both = pd.concat([before, after], ignore_index=True)
-    alone = ~both.duplicated(keep=False).to_numpy()
-    is_before = np.arange(len(both)) < len(before)
-    gone, come = (both[alone & side].sort_values(on) for side in (is_before, ~is_before))
-    return gone, come
 
 
 # ---- the model
@@ -421,18 +353,18 @@ def forget(conn: Connection, records: pd.DataFrame, step_run: int) -> None:
         return
     keys = keys_of(conn, gone)
     fellows = sharing(conn, keys.loc[keys["sort"].isin(FELLOWS), "match_key"])["record_no"]
-    pairs = pairs_of(conn, gone)
+    held = pairs.having(conn, gone)
     beside = np.unique(
         np.concatenate(
             [
                 values.to_numpy(dtype=np.int64)
-                for values in (fellows, pairs["left_no"], pairs["right_no"])
+                for values in (fellows, held["left_no"], held["right_no"])
             ]
         )
     )
     touch(conn, np.setdiff1d(beside, gone), step_run)
     change_keys(conn, keys, keys.iloc[:0])
-    change_pairs(conn, pairs, pairs.iloc[:0])
+    pairs.change(conn, held, held.iloc[:0])
     frames.remove_from(conn, match_reading, _frame(gone), ("record_no",))
     frames.remove_from(conn, match_record, _frame(gone), ("record_no",))
 
@@ -458,14 +390,8 @@ def _among(conn: Connection, column: str, numbers: Numbers) -> Any:
     return frames.matching(conn, match_record, _frame(numbers), (column,))
 
 
-def _a_side(conn: Connection, numbers: Numbers, sides: Sequence[str]) -> Any:
-    return or_(
-        *(frames.matching(conn, match_pair, _frame(numbers, side), (side,)) for side in sides)
-    )
-
-
 def _having(conn: Connection, keys: Iterable[int]) -> Any:
-    wanted = pd.DataFrame({"match_key": pd.Series(list(keys), dtype="Int64")})
+    wanted = _frame(np.array(list(keys), dtype=np.int64), "match_key")
     return frames.matching(conn, match_key, wanted, ("match_key",))
 
 
