@@ -269,9 +269,9 @@ def hold_keys(
 
 
 def paired(connection: duckdb.DuckDBPyConnection) -> npt.NDArray[np.int64]:
-    """The records that stand in `pair` or `touched`, ascending."""
+    """The records that stand in `pair`, ascending."""
     found = connection.execute(
-        "select l r from pair union select r from pair union from touched order by r"
+        "select l r from pair union select r from pair order by r"
     ).fetchnumpy()["r"]
     return np.asarray(found, dtype=np.int64)
 

@@ -23,7 +23,7 @@ import pandas as pd
 from pipelines.domain.evidence import EVIDENCE
 from pipelines.domain.mixture import Fact, Fit
 from pipelines.domain.resolution import Limits, Policy
-from pipelines.linkage import candidates, normal, patterns
+from pipelines.linkage import candidates, normal, patterns, readings
 from pipelines.linkage.matcher import Fits
 
 GROWN = 1.25
@@ -42,6 +42,7 @@ def program() -> str:
         (candidates.HOME, candidates.CALLED),
         patterns.CASES,
         normal.statements(),
+        {table: dict(columns) for table, columns in readings.CONTENT.items()},
         [field.name for kept in (Policy, Limits, Fact) for field in fields(kept)],
     )
     return hashlib.blake2b(repr(told).encode(), digest_size=8).hexdigest()

@@ -2,7 +2,8 @@
 
 Belongs here: folding, reading names, numbers and places apart, in SQL and whole columns at a time; how
 common a name is. Does not belong here: which records are compared (`candidates`), how (`patterns`). What is
-made here is for comparing only and is never shown or stored, but for the shares of common names.
+made here is for comparing only and is never shown; the register keeps it as it is read (`readings`), so that
+a record goes on being compared without being read again.
 
 The fold is `domain.names.fold` and a test holds the two equal; here it runs over columns.
 """

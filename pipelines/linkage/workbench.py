@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipelines.domain.partition import Codes
 from pipelines.domain.resolution import Policy
-from pipelines.linkage import candidates, matcher, normal, register
+from pipelines.linkage import candidates, matcher, normal, readings, register
 from pipelines.linkage.engine import opened
 from pipelines.linkage.matcher import Compared
 from pipelines.linkage.model import Model, learnt_shares, learnt_wide, program, recall
@@ -54,15 +54,26 @@ class Workbench:
         candidates.find_pairs(self._engine)
         candidates.add_pairs(self._engine, judged)
 
-    def pair_touched(self, keys: pd.DataFrame, touched: Codes, judged: pd.DataFrame) -> Codes:
-        """The same of pairs with a side touched; returns the numbers of all who have to be compared.
+    def pair_touched(self, keys: pd.DataFrame, touched: Codes) -> None:
+        """Pairs of whoever shares a key, with a side touched.
 
         keys: match_key, record_no, sort: every row of the keys of those who are touched.
         """
         candidates.hold_keys(self._engine, keys, touched)
         candidates.find_pairs(self._engine, touching=True)
-        candidates.add_pairs(self._engine, judged)
+
+    def add_pairs(self, pairs: pd.DataFrame) -> Codes:
+        """Pairs to be compared whatever keys they share (left_no, right_no); returns all who stand in a pair."""
+        candidates.add_pairs(self._engine, pairs)
         return candidates.paired(self._engine)
+
+    def readings(self) -> Iterator[pd.DataFrame]:
+        """What a comparison reads of what lies here (`readings.READINGS`), some at a time."""
+        return readings.kept(self._engine)
+
+    def lay_readings(self, those: pd.DataFrame) -> None:
+        """Records to compare, as they were read before."""
+        readings.hold(self._engine, those)
 
     def compare(self) -> tuple[Compared, ...]:
         """The pairs, whose records all lie here, compared."""

@@ -24,6 +24,7 @@ from pipelines.linkage.model import Model
 from pipelines.linkage.showing import evidence_of_each
 from pipelines.steps.around import RECORD, Around, Pair, keys_of
 from pipelines.store import frames, linkage
+from pipelines.store import pairs as pairs_kept
 from pipelines.store.judgements import RecordKey
 
 HIDDEN, KNOWN, UNKNOWN = "hidden", "known", "unknown"
@@ -99,7 +100,7 @@ def weighed(conn: Connection, pairs: Sequence[Pair], around: Around) -> list[Wei
     model = None if kept is None else Model.of(kept)
     numbers = [tuple(sorted(around.number.get(record, -1) for record in pair)) for pair in pairs]
     asked = np.unique(np.array([n for both in numbers for n in both], dtype=np.int64))
-    held = linkage.pairs_of(conn, asked)
+    held = pairs_kept.having(conn, asked)
     protected = {
         both: any(map(around.is_protected, pair)) for both, pair in zip(numbers, pairs, strict=True)
     }
@@ -118,7 +119,7 @@ def _as_weighed(
         rows, asked = every[is_asked], [key for key in keys if key in protected]
         scores = dict(zip(asked, rows["score"].astype(float), strict=True))
         if model is None:
-            found |= {key: Weighed(score) for key, score in scores.items()}
+            found.update((key, Weighed(score)) for key, score in scores.items())
         elif asked:
             found |= _shown(str(kind), rows, asked, scores, model, protected)
     return found

@@ -14,29 +14,29 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pipelines.domain.clusters import assign
-from pipelines.domain.judgements import PAIR, left_first
-from pipelines.domain.matching import codes_of, living_person_keys
-from pipelines.domain.partition import Codes
+from pipelines.domain.judgements import PAIR
+from pipelines.domain.matching import codes_of
+from pipelines.domain.partition import components
 from pipelines.domain.resolution import (
     CONSIDERED,
     DIFFERENT,
-    REVIEW,
     SAME,
     Limits,
     Policy,
     resolve,
 )
-from pipelines.domain.schemas import FORMER_IDS, PARTIES, PARTY_RECORDS
+from pipelines.domain.schemas import PARTIES
 from pipelines.errors import HubError
 from pipelines.linkage import matcher
 from pipelines.linkage.model import Model
 from pipelines.linkage.workbench import Records, Workbench
 from pipelines.steps import trace
+from pipelines.steps.keep_groups import keep_groups
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing, rehearsing
 from pipelines.store import frames, judgements, linkage, nights
+from pipelines.store import pairs as pairs_kept
 from pipelines.store.engine import transaction
-from pipelines.store.linkage import Numbers
+from pipelines.store.pairs import PAIRS, Numbers
 
 _RECORD = ("source", "source_key")
 MATCH_CHECKS = ("questions_answered",)
@@ -94,7 +94,7 @@ def _count(step: StepRun, night: Night) -> None:
     """
     since = judgements.oldest_waiting(step.conn) or night.business_date
     waited = date.fromisoformat(night.business_date) - date.fromisoformat(since)
-    totals = linkage.estimates(step.conn)
+    totals = pairs_kept.estimates(step.conn)
     merged, right = totals.get(SAME, (0, 0.0))
     alike = sum(expected for _, expected in totals.values())
     step.counts.update(
@@ -122,10 +122,9 @@ def rematch(step: StepRun, night: Night) -> pd.DataFrame:
     it was listed here.
     """
     policy = night.settings.matching_policy
-    numbers = np.union1d(
-        linkage.number(step.conn, _changed(step)),
-        linkage.touched_since(step.conn, step.since),
-    )
+    said = linkage.known(step.conn, judgements.touched_since(step.conn, step.since))
+    marked = np.union1d(said, linkage.touched_since(step.conn, step.since))
+    numbers = np.union1d(linkage.number(step.conn, _changed(step)), marked)
     kept = linkage.latest_model(step.conn)
     is_first = kept is None
     in_force = None if is_first else Model.of(kept)
@@ -135,7 +134,7 @@ def rematch(step: StepRun, night: Night) -> pd.DataFrame:
     if model is None or night.full:
         model = _match_all(step, night, model, policy)
     elif len(numbers):
-        _match_changed(step, night, model, numbers)
+        _match_changed(step, night, model, numbers, marked)
     _count(step, night)
     at_odds = _at_odds(step, model)
     # what the sources say of identities is no rule of ours
@@ -168,17 +167,27 @@ def _still_fits(step: StepRun, model: Model | None, policy: Policy) -> Model | N
 def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy) -> Model:
     """Every record by its keys of today; without a model one is learnt first."""
     linkage.number(step.conn, frames.keys_changed_since(step.conn, PARTIES, 0))
-    everybody = linkage.records_of(step.conn)
-    judged = trace.judged(step, everybody)
+    numbers = linkage.records_of(step.conn)["record_no"].to_numpy(dtype=np.int64)
+    judged = trace.judged(step)
     with Workbench.opened(night.settings.home, model) as bench:
         bench.lay(_read(step, None))
-        linkage.replace_keys(step.conn, None, bench.keys())
+        linkage.replace_keys(step.conn, bench.keys())
         bench.pair(judged)
         compared = bench.compare()
-        learnt = model or bench.learn(compared, len(everybody), policy)
-    pairs = matcher.rows_of(compared, learnt.fits)
-    linkage.replace_pairs(step.conn, None, pairs)
-    limits = _resolve(step, night, everybody, pairs, judged, learnt)
+        learnt = model or bench.learn(compared, len(numbers), policy)
+        pairs = matcher.rows_of(compared, learnt.fits)
+        component = pd.Series(_components(numbers, pairs, judged), numbers)
+        linkage.replace_readings(
+            step.conn,
+            (
+                part.assign(component=component.loc[part["record_no"]].to_numpy())
+                for part in bench.readings()
+            ),
+        )
+    everybody = linkage.together(step.conn)
+    decided, limits = _resolve(step, everybody, pairs, judged, learnt)
+    pairs_kept.replace(step.conn, decided)
+    keep_groups(step, night, everybody, decided, is_everybody=True)
     if model is None:
         learnt = replace(learnt, limits=limits)
         content = learnt.content()
@@ -187,29 +196,51 @@ def _match_all(step: StepRun, night: Night, model: Model | None, policy: Policy)
     return learnt
 
 
-def _match_changed(step: StepRun, night: Night, model: Model, numbers: Numbers) -> None:
-    """What changed, who is compared otherwise because of it, and whoever hangs together with them."""
-    former = linkage.keys_of(step.conn, numbers, trace.BEARING)
+def _match_changed(
+    step: StepRun, night: Night, model: Model, numbers: Numbers, marked: Numbers
+) -> None:
+    """What changed, who is compared otherwise because of it, and whoever hangs together with those for whom it matters.
+
+    marked: of the numbers those that were judged or left by somebody since, so that all they hang together
+    with is looked at even if none of their pairs became another.
+    """
+    judged = trace.judged(step)
+    former = linkage.keys_of(step.conn, numbers)
     threads = 1 if len(numbers) < FEW else None
     with Workbench.opened(night.settings.home, model, threads) as bench:
         bench.lay(_read(step, numbers))
         keys = bench.keys()
-        linkage.replace_keys(step.conn, numbers, keys)
-        touched = trace.touched(step, numbers, former, keys)
-        meeting = linkage.meeting(step.conn, touched, trace.MEETING)
-        judged = trace.judged(step, linkage.records_of(step.conn, touched))
-        paired = bench.pair_touched(meeting, touched, judged)
-        bench.lay(_read(step, trace.compared_with(step, paired)))
+        linkage.change_keys(step.conn, former, keys)
+        was, now = trace.read_anew(step, numbers, former, keys, pd.concat(bench.readings()))
+        linkage.put_readings(step.conn, now)
+        met_anew = np.union1d(numbers, trace.crowded(step, former, keys))
+        touched = np.union1d(met_anew, now["record_no"].to_numpy(dtype=np.int64))
+        before = pairs_kept.having(step.conn, touched)
+        bench.pair_touched(trace.meeting(step, met_anew, numbers, keys), met_anew)
+        # of who is compared otherwise and meets as before the pairs are known; judged ones among them
+        known = before[~trace.has_side(before, met_anew)]
+        told = judged[trace.has_side(judged, met_anew)]
+        sides = bench.add_pairs(pd.concat([known, told]))
+        beside = np.setdiff1d(sides, now["record_no"].to_numpy(dtype=np.int64))
+        bench.lay_readings(pd.concat([now, linkage.readings(step.conn, beside)]))
         compared = bench.compare()
-    before = linkage.replace_pairs(step.conn, touched, matcher.rows_of(compared, model.fits))
-    # whoever hung together with them is looked at even where nothing joins them any more
-    beside = trace.sides(before[before["chance"] >= CONSIDERED])
-    affected = trace.hanging_together(step, np.union1d(touched, beside))
-    records = linkage.records_of(step.conn, affected)
-    pairs = matcher.in_order(linkage.pairs_of(step.conn, affected))
-    inside = np.isin(pairs["left_no"], affected) & np.isin(pairs["right_no"], affected)
-    pairs = pairs[inside].reset_index(drop=True)
-    _resolve(step, night, records, pairs, trace.judged(step, records), model)
+    pairs, differing = _carried(before, matcher.rows_of(compared, model.fits))
+    seeds = trace.shaken(step, differing, judged, was, now)
+    affected = linkage.together(
+        step.conn, linkage.components_of(step.conn, np.union1d(seeds, marked))
+    )
+    records = affected["record_no"].to_numpy(dtype=np.int64)
+    # a component is closed: the left sides have all pairs within
+    stored = pairs_kept.having(step.conn, records, ("left_no",))
+    stored = stored[~trace.has_side(stored, touched) & trace.is_within(stored, records)]
+    within = trace.is_within(pairs, records)
+    concerned = matcher.in_order(pd.concat([stored, pairs[within]]))
+    decided, _ = _resolve(step, affected, concerned, judged, model)
+    pairs_kept.change(step.conn, pd.concat([before, stored]), pd.concat([decided, pairs[~within]]))
+    component = _components(records, decided, judged)
+    moved = component != affected["component"].to_numpy(dtype=np.int64)
+    linkage.relabel(step.conn, records[moved], component[moved])
+    keep_groups(step, night, affected, decided)
 
 
 def _read(step: StepRun, numbers: Numbers | None) -> Records:
@@ -220,15 +251,49 @@ def _read(step: StepRun, numbers: Numbers | None) -> Records:
     )
 
 
+def _carried(before: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The pairs with what became of those that compare as before, and those that differ, of either time."""
+    shown = ["left_no", "right_no", "party_type", "pattern"]
+    found = pairs.merge(
+        before[[*shown, "score", "verdict"]], on=shown, how="left", suffixes=("", "_was")
+    )
+    is_new = found["verdict_was"].isna()
+    for name in ("score", "verdict"):
+        found[name] = found[name].where(is_new, found.pop(f"{name}_was"))
+    left = before.merge(pairs[shown], on=shown, how="left", indicator=True)
+    gone = before[(left["_merge"] == "left_only").to_numpy()]
+    return found[list(PAIRS)], pd.concat([found.loc[is_new, list(PAIRS)], gone])
+
+
+def _components(numbers: Numbers, pairs: pd.DataFrame, judged: pd.DataFrame) -> Numbers:
+    """The least of the records that each hangs together with: over pairs that are considered, and over judgements.
+
+    numbers: ascending. A golden customer's records hang together over just such pairs, so that nobody's fellow
+    is left out.
+    """
+    ties = pd.concat(
+        [edges[["left_no", "right_no"]] for edges in (pairs[pairs["chance"] >= CONSIDERED], judged)]
+    )
+    ties = ties[trace.is_within(ties, numbers)]
+    left, right = (
+        np.searchsorted(numbers, ties[side].to_numpy(dtype=np.int64))
+        for side in ("left_no", "right_no")
+    )
+    joined: Numbers = numbers[components(len(numbers), left, right)]
+    return joined
+
+
 def _resolve(
     step: StepRun,
-    night: Night,
     records: pd.DataFrame,
     pairs: pd.DataFrame,
     judged: pd.DataFrame,
     model: Model,
-) -> Limits:
-    """Verdicts, groups and ids of records whose pairs are all here; a model without limits draws them now."""
+) -> tuple[pd.DataFrame, Limits]:
+    """Verdicts and stakes of pairs that are all here; a model without limits draws them now.
+
+    records: as `linkage.together` has them; gets a column `group`.
+    """
     numbers = records["record_no"].to_numpy(dtype=np.int64)
     weighed = matcher.weighed(matcher.compared_of(pairs), model.fits)
     weighed = replace(
@@ -237,43 +302,12 @@ def _resolve(
         right=np.searchsorted(numbers, weighed.right),
         said=_said(pairs, judged),
     )
-    found = resolve(len(numbers), weighed, _exclusive(step, numbers), model.limits or model.policy)
-    decided = pairs.assign(score=found.score, verdict=found.verdict)
-    changed = (decided["score"] != pairs["score"]) | (decided["verdict"] != pairs["verdict"])
-    linkage.decide_pairs(step.conn, pairs[changed], decided[changed])
-    _keep_ids(step, night, records.assign(group=found.cluster))
-    asked = _named(records, pairs[found.verdict == REVIEW])
-    judgements.replace_queue(
-        step.conn,
-        records,
-        asked.assign(stake=found.stake[found.verdict == REVIEW]),
-        night.business_date,
-        night.now(),
-    )
-    return found.limits
-
-
-def _keep_ids(step: StepRun, night: Night, groups: pd.DataFrame) -> None:
-    """Ids for groups (source, source_key, group), minted, kept, redirected or living again (DESIGN 8)."""
-    previous = frames.read_matching(step.conn, PARTY_RECORDS, groups, _RECORD)
-    former = frames.read_matching(step.conn, FORMER_IDS, groups, _RECORD)
-    first = nights.peek_id(step.conn, "party")
-    assigned = assign(groups[[*_RECORD, "group"]], previous, first, former)
-    if assigned.minted:
-        nights.next_id(step.conn, "party", max(assigned.minted) + 1 - first)
-    moved = assigned.records.merge(previous, on=[*_RECORD, "party_id"], how="left", indicator=True)
-    moved = moved.loc[moved["_merge"] == "left_only", list(PARTY_RECORDS.columns)]
-    frames.put(step.conn, PARTY_RECORDS, moved, step.id)
-    merged = previous[previous["party_id"].isin(assigned.merged["party_id"])]
-    frames.put(step.conn, FORMER_IDS, _without(merged, former), step.id)
-    nights.redirect(step.conn, assigned.merged, assigned.split, night.business_date)
-    nights.revive(step.conn, assigned.records[["party_id"]].drop_duplicates())
-    step.counts.update(
-        records=len(groups),
-        minted=len(assigned.minted),
-        merged=len(assigned.merged),
-        split=len(assigned.split),
-    )
+    # two values of one of these never stand in one cluster
+    exclusive = [codes_of(records[name]) for name in ("living_key", "business_id", "party_type")]
+    found = resolve(len(numbers), weighed, exclusive, model.limits or model.policy)
+    records["group"] = found.cluster
+    decided = pairs.assign(score=found.score, verdict=found.verdict, stake=found.stake)
+    return decided, found.limits
 
 
 def _mark_knowing(step: StepRun, model: Model | None) -> None:
@@ -297,9 +331,12 @@ def _at_odds(step: StepRun, model: Model) -> pd.DataFrame:
     A judgement on what would only have been asked, or on what seemed unlikely, is at odds with nothing: that
     is what stewards are for.
     """
+    columns = ["judgement_id", "verdict", "decided_by", "decided_at", *PAIR, "thought", "knowing"]
     judged = trace.numbered_sides(step, judgements.living(step.conn))
+    if judged.empty:
+        return judged.assign(thought="")[columns]
     pairs = matcher.in_order(
-        linkage.pairs_of(step.conn, trace.sides(judged)).merge(
+        pairs_kept.having(step.conn, trace.sides(judged)).merge(
             judged[["left_no", "right_no"]].drop_duplicates(), on=["left_no", "right_no"]
         )
     )
@@ -311,7 +348,6 @@ def _at_odds(step: StepRun, model: Model) -> pd.DataFrame:
     at_odds = (found["verdict"] == DIFFERENT) & (found["thought"] == SAME) | (
         found["verdict"] == SAME
     ) & (found["thought"] == "never")
-    columns = ["judgement_id", "verdict", "decided_by", "decided_at", *PAIR, "thought", "knowing"]
     return found.loc[at_odds, columns]
 
 
@@ -323,25 +359,3 @@ def _said(pairs: pd.DataFrame, judged: pd.DataFrame) -> "np.ndarray[tuple[int], 
         .merge(judged, on=["left_no", "right_no"], how="left")
     )
     return said["verdict"].fillna("").to_numpy(dtype="<U9")
-
-
-def _named(records: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """PAIR of pairs of numbers, the lesser record on the left."""
-    by_number = records.set_index("record_no")
-    sides = [by_number.loc[pairs[side], list(_RECORD)] for side in ("left_no", "right_no")]
-    named = pd.concat([side.reset_index(drop=True) for side in sides], axis=1).set_axis(
-        list(PAIR), axis=1
-    )
-    return left_first(named)
-
-
-def _exclusive(step: StepRun, numbers: Numbers) -> list[Codes]:
-    """For each attribute that tells parties apart: a code per record, -1 where it has none."""
-    parties = linkage.identities(step.conn, numbers).set_index("record_no").reindex(numbers)
-    living = parties.assign(person_key=living_person_keys(parties))
-    return [codes_of(living[name]) for name in ("person_key", "business_id", "party_type")]
-
-
-def _without(records: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
-    others_keys = pd.MultiIndex.from_frame(others[list(_RECORD)])
-    return records[~pd.MultiIndex.from_frame(records[list(_RECORD)]).isin(others_keys)]

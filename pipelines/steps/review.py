@@ -6,6 +6,7 @@ records may be seen (`lay_open`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection
@@ -77,7 +78,7 @@ def waiting(night: Night, most: int) -> tuple[list[Waiting], int]:
         around = Around(conn, [record for pair in pairs for record in pair])
         weighed = lay_open.weighed(conn, pairs, around)
         judged = judgements.living(conn, _records_in(pairs))
-        said_of = {_records_of(row): row for _, row in judged.iterrows()}
+        said_of: dict[Pair, Any] = {_records_of(row): row for _, row in judged.iterrows()}
         listed = []
         for (_, row), pair, found in zip(shown.iterrows(), pairs, weighed, strict=True):
             said = said_of.get(pair)

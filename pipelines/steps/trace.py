@@ -1,60 +1,73 @@
-"""Whom a change touches: who is compared otherwise because of it, and who hangs together with them.
+"""Whom a change touches: who is compared otherwise because of it.
 
-Belongs here: following keys, pairs, judgements and golden ids through the store, by numbers. Does not belong
-here: comparing (`linkage`), what follows (`match`).
+Belongs here: following homes, identities and judgements through the store, by numbers. Does not belong here:
+comparing (`linkage`), what follows (`match`).
 """
 
-from functools import reduce
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipelines.domain.judgements import PAIR, settle
+from pipelines.domain.matching import living_person_keys
 from pipelines.domain.resolution import CONSIDERED
-from pipelines.linkage.candidates import Sort
+from pipelines.linkage.candidates import STAR, Sort
 from pipelines.steps.night import StepRun
 from pipelines.store import judgements, linkage
-from pipelines.store.linkage import Numbers
+from pipelines.store.pairs import Numbers
 
 _RECORD = ("source", "source_key")
+_SIDES = ("left_no", "right_no")
+Flags = npt.NDArray[np.bool_]
 _NOBODY: Numbers = np.empty(0, dtype=np.int64)
-BEARING = (Sort.IDENTIFY, Sort.HOME, Sort.HOUSEHOLD)
-"""Keys over which one record bears on how another is compared."""
 MEETING = (Sort.MEET, Sort.IDENTIFY)
 """Keys over which two records are compared."""
 
 
-def touched(step: StepRun, numbers: Numbers, former: pd.DataFrame, keys: pd.DataFrame) -> Numbers:
-    """Whoever is compared otherwise because these records have these keys and had the former ones.
+@dataclass(frozen=True)
+class Homes:
+    """Who lives where records live or lived: how many others, by record_no, and at whose home it is other than before."""
 
-    That is everybody at a home of which the others are counted otherwise now (who lives there is evidence),
-    and everybody who shares an identity with a changed record, to the end of the chain (a correction tells
-    which code is living).
-    """
-    homes = linkage.sharing(step.conn, _homes_counted_otherwise(step, numbers, former, keys))
-    chained = _chained(step, pd.concat([former, keys]))
-    return reduce(np.union1d, [numbers, chained, homes["record_no"].to_numpy(dtype=np.int64)])
+    others: pd.Series
+    altered: Numbers
 
 
-def _homes_counted_otherwise(
-    step: StepRun, numbers: Numbers, former: pd.DataFrame, keys: pd.DataFrame
-) -> list[int]:
-    """The homes at which somebody is called as nobody was before, or nobody any more."""
-    was, now = (
-        held[held["sort"] == Sort.HOUSEHOLD][["record_no", "match_key"]].merge(
-            held[held["sort"] == Sort.HOME][["record_no", "match_key"]],
-            on="record_no",
-            suffixes=("", "_of_home"),
+def homes(step: StepRun, numbers: Numbers, former: pd.DataFrame, keys: pd.DataFrame) -> Homes:
+    """The homes of records that have these keys and had the former ones; who lives there is evidence."""
+    now = linkage.sharing(step.conn, those(pd.concat([former, keys]), Sort.HOME))
+    beside = np.setdiff1d(now["record_no"].to_numpy(dtype=np.int64), numbers)
+    calls = linkage.keys_of(step.conn, beside, (Sort.HOUSEHOLD,))
+    counted, before = (
+        _called_at(at_home, pd.concat([calls, own]))
+        for at_home, own in (
+            (now, keys),
+            (pd.concat([now[now["record_no"].isin(beside)], former]), former),
         )
-        for held in (former, keys)
     )
-    differing = np.setxor1d(was["match_key"], now["match_key"])
-    sharing = linkage.sharing(step.conn, differing.tolist())
-    others = sharing.loc[~sharing["record_no"].isin(numbers), "match_key"]
-    both = pd.concat([was, now])
-    alone = both["match_key"].isin(differing) & ~both["match_key"].isin(others)
-    homes: list[int] = both.loc[alone, "match_key_of_home"].unique().tolist()
-    return homes
+    home, record = (now[name].to_numpy(dtype=np.int64) for name in ("match_key", "record_no"))
+    many = counted.reindex(home).to_numpy()
+    is_other = before.reindex(home).to_numpy() != many
+    return Homes(pd.Series(many - 1, record, dtype="Int64"), np.unique(record[is_other]))
+
+
+def _called_at(at_home: pd.DataFrame, keys: pd.DataFrame) -> pd.Series:
+    """How many people are called otherwise than each other, by home."""
+    lives = at_home[at_home["sort"] == Sort.HOME]
+    called = keys.loc[keys["sort"] == Sort.HOUSEHOLD, ["record_no", "match_key"]]
+    found = lives[["record_no", "match_key"]].merge(
+        called, on="record_no", how="left", suffixes=("", "_called")
+    )
+    found = found[["match_key", "match_key_called"]].drop_duplicates().astype("Int64")
+    return found.groupby(found["match_key"].to_numpy(dtype=np.int64))["match_key_called"].count()
+
+
+def living_keys(step: StepRun, numbers: Numbers, identities: pd.DataFrame) -> pd.Series:
+    """The identity codes that stand, of these records and of all whom these IDENTIFY keys reach, by record_no."""
+    stated = linkage.identities(step.conn, np.union1d(numbers, _chained(step, identities)))
+    stated = stated.set_index(stated["record_no"].to_numpy(dtype=np.int64))
+    return living_person_keys(stated)
 
 
 def _chained(step: StepRun, keys: pd.DataFrame) -> Numbers:
@@ -71,39 +84,82 @@ def _chained(step: StepRun, keys: pd.DataFrame) -> Numbers:
     return reached
 
 
-def compared_with(step: StepRun, numbers: Numbers) -> Numbers:
-    """Records to be compared, with all that a comparison reads of others: their homes and identities."""
-    keys = linkage.keys_of(step.conn, numbers, (Sort.IDENTIFY, Sort.HOME))
-    homes = linkage.sharing(step.conn, those(keys, Sort.HOME))["record_no"]
-    return reduce(np.union1d, [numbers, _chained(step, keys), homes.to_numpy(dtype=np.int64)])
+def crowded(step: StepRun, former: pd.DataFrame, keys: pd.DataFrame) -> Numbers:
+    """Whoever has an identity that so many have or had that it depends on others who is compared over it."""
+    differing = pd.concat([former, keys])
+    differing = differing[differing["sort"] == Sort.IDENTIFY].drop_duplicates(keep=False)
+    if differing.empty:
+        return _NOBODY
+    had = former[former["match_key"].isin(differing["match_key"])]
+    have = pd.concat([linkage.sharing(step.conn, those(differing, Sort.IDENTIFY)), had])
+    many = have.groupby("match_key")["record_no"].transform("nunique")
+    return np.unique(have.loc[many >= STAR, "record_no"].to_numpy(dtype=np.int64))
 
 
-def hanging_together(step: StepRun, numbers: Numbers) -> Numbers:
-    """The whole components of these records: over pairs that are considered, and over judgements.
+def read_anew(
+    step: StepRun, numbers: Numbers, former: pd.DataFrame, keys: pd.DataFrame, read: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """READINGS that are others than they were: as they were, and as they are now.
 
-    numbers: with whoever hung together with a changed record before. A golden customer's records have hung
-    together over just such pairs, so that nobody's fellow is left out. Each round only follows the records
-    found in the round before: the cost is that of the affected components, not of the register.
+    read: those of the changed records by themselves. Who else lives at a home is counted, and which identity
+    stands is told, for whoever these records bear on: who has or had a home or an identity in common with them.
     """
-    said = numbered_sides(step, judgements.living(step.conn))
-    one, other = (said[side].to_numpy(dtype=np.int64) for side in ("left_no", "right_no"))
-    reached = fresh = numbers
-    while len(fresh):
-        tied = linkage.tied_to(step.conn, fresh, CONSIDERED)
-        told = (other[np.isin(one, fresh)], one[np.isin(other, fresh)])
-        fresh = np.setdiff1d(np.concatenate([tied, *told]), reached)
-        reached = np.union1d(reached, fresh)
-    return reached
+    at_home = homes(step, numbers, former, keys)
+    living = living_keys(step, numbers, pd.concat([former, keys]))
+    concerned = np.union1d(at_home.altered, living.index.to_numpy(dtype=np.int64))
+    was = linkage.readings(step.conn, np.union1d(numbers, concerned))
+    own = read["record_no"]
+    held = was.set_index(was["record_no"].to_numpy(dtype=np.int64))
+    component = held["component"].reindex(own).to_numpy(dtype=np.float64, na_value=np.nan)
+    read = read.assign(component=np.where(np.isnan(component), own, component)).astype(was.dtypes)
+    now = pd.concat([read, was[~was["record_no"].isin(own)]], ignore_index=True)
+    number = now["record_no"].to_numpy(dtype=np.int64)
+    for name, found in (("others", at_home.others), ("living_key", living)):
+        stated = pd.Series(found.reindex(number).to_numpy(), now.index, dtype=was.dtypes[name])
+        now[name] = now[name].where(~np.isin(number, found.index), stated)
+    is_other = ~pd.concat([was, now], ignore_index=True).duplicated().to_numpy()[len(was) :]
+    return was, now[is_other]
 
 
-def judged(step: StepRun, records: pd.DataFrame) -> pd.DataFrame:
-    """left_no, right_no, verdict of the judgements that stand, with a side among the records."""
-    said = settle(judgements.living(step.conn, records))
+def meeting(step: StepRun, met_anew: Numbers, numbers: Numbers, keys: pd.DataFrame) -> pd.DataFrame:
+    """KEYS by which records meet, of everybody who has one of theirs. keys: those of `numbers` among them."""
+    others = linkage.keys_of(step.conn, np.setdiff1d(met_anew, numbers), MEETING)
+    own = pd.concat([keys[keys["sort"].isin(MEETING)], others])
+    return pd.concat([own, linkage.meeting(step.conn, those(own, *MEETING), met_anew)])
+
+
+def shaken(
+    step: StepRun,
+    differing: pd.DataFrame,
+    judged: pd.DataFrame,
+    was: pd.DataFrame,
+    now: pd.DataFrame,
+) -> Numbers:
+    """Records for whose component something else may follow: of pairs that differ, of another identity.
+
+    A pair that nobody would consider matters where both sides hang together anyhow.
+    """
+    ends = sides(differing)
+    component = pd.Series(linkage.components_of(step.conn, ends), ends)
+    left, right = (component.loc[differing[side]].to_numpy() for side in _SIDES)
+    told = differing[list(_SIDES)].merge(judged, on=list(_SIDES), how="left")["verdict"].notna()
+    tied = (differing["chance"] >= CONSIDERED).to_numpy() | (left == right) | told.to_numpy()
+    identity = ["record_no", "party_type", "living_key", "business_id"]
+    both = pd.concat([was[identity], now[identity]], ignore_index=True)
+    other = now.loc[~both.duplicated().to_numpy()[len(was) :], "record_no"]
+    return np.union1d(sides(differing[tied]), other.to_numpy(dtype=np.int64))
+
+
+def judged(step: StepRun) -> pd.DataFrame:
+    """left_no, right_no, verdict of the judgements that stand."""
+    said = settle(judgements.living(step.conn))
     return numbered_sides(step, said)[["left_no", "right_no", "verdict"]]
 
 
 def numbered_sides(step: StepRun, pairs: pd.DataFrame) -> pd.DataFrame:
     """Pairs (PAIR) whose records are numbered, with left_no < right_no."""
+    if pairs.empty:
+        return pairs.assign(left_no=_NOBODY, right_no=_NOBODY)
     sides = [pairs[list(PAIR[i : i + 2])].set_axis(list(_RECORD), axis=1) for i in (0, 2)]
     numbered = linkage.numbered(step.conn, pd.concat(sides))
     numbers = [side.merge(numbered, on=list(_RECORD), how="left")["record_no"] for side in sides]
@@ -113,6 +169,18 @@ def numbered_sides(step: StepRun, pairs: pd.DataFrame) -> pd.DataFrame:
     )
     found = found[np.logical_and.reduce([number.notna().to_numpy() for number in numbers])]
     return found.astype({"left_no": "int64", "right_no": "int64"})
+
+
+def has_side(pairs: pd.DataFrame, numbers: Numbers) -> Flags:
+    """Which of the pairs have a side among the numbers."""
+    left, right = (np.isin(pairs[side].to_numpy(dtype=np.int64), numbers) for side in _SIDES)
+    return left | right
+
+
+def is_within(pairs: pd.DataFrame, numbers: Numbers) -> Flags:
+    """Which of the pairs have both sides among the numbers."""
+    left, right = (np.isin(pairs[side].to_numpy(dtype=np.int64), numbers) for side in _SIDES)
+    return left & right
 
 
 def those(keys: pd.DataFrame, *sorts: int) -> list[int]:

@@ -169,12 +169,16 @@ def replace_queue(
     """
     waiting = queue(conn, records)
     offered = pairs[[*PAIR, "stake"]].merge(
-        waiting[["review_no", *PAIR, "opened_at", "business_date"]], on=list(PAIR), how="left"
+        waiting[["review_no", *PAIR, "opened_at", "business_date", "stake"]],
+        on=list(PAIR),
+        how="left",
+        suffixes=("", "_was"),
     )
     answered = waiting[~waiting["review_no"].isin(offered["review_no"].dropna())]
     frames.remove_from(conn, review_pair, answered, ("review_no",))
     stays = offered["review_no"].notna()
-    frames.upsert(conn, review_pair, offered[stays])
+    other = stays & (offered.pop("stake_was") != offered["stake"])
+    frames.upsert(conn, review_pair, offered[other])
     fresh = offered.loc[~stays, [*PAIR, "stake"]]
     frames.append(conn, review_pair, fresh.assign(opened_at=now, business_date=business_date))
 

@@ -1,40 +1,40 @@
-"""What matching remembers from night to night: numbered records, candidate keys, compared pairs, the model.
+"""What matching remembers from night to night: numbered records, candidate keys, readings, the model.
 
 Belongs here: keeping and finding them by number, telling what has to be looked at again, forgetting. Does not
-belong here: what a key or a pattern means (`linkage`), verdicts and ids (`domain`), judgements.
+belong here: compared pairs (`pairs`), what a key or a reading means (`linkage`), ids (`domain`), judgements.
 
-Keys and pairs stand under a record's number, which is minted once and never given again, so that a register of
-a million records stays small; a number means nothing outside these tables.
+All stands under a record's number, which is minted once and never given again, so that a register of a million
+records stays small; a number means nothing outside these tables. What changes is handed in as it was and as it is to
+be, and only the difference is written: a row's page is dear where the register is large.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import (
     Connection,
     and_,
+    bindparam,
     delete,
     desc,
-    exists,
     func,
     insert,
-    or_,
     select,
     tuple_,
     update,
 )
 
 from pipelines.domain.schemas import ROLES
-from pipelines.store import frames, nights
+from pipelines.store import frames, nights, pairs
+from pipelines.store.pairs import Numbers
 from pipelines.store.tables import (
     match_key,
     match_model,
-    match_pair,
+    match_reading,
     match_record,
-    match_total,
+    party_record,
     standard_address,
     standard_party,
     standard_point,
@@ -42,11 +42,18 @@ from pipelines.store.tables import (
     table_of,
 )
 
-Numbers = npt.NDArray[np.int64]
 KEYS = ("match_key", "record_no", "sort")
 FELLOWS = (1, 2)
 """Sorts of keys (`linkage.candidates.Sort`) by which records bear on one another without being compared."""
-PAIRS = ("left_no", "right_no", "party_type", "pattern", "chance", "score", "verdict")
+READINGS = (
+    "record_no",
+    "party_type",
+    "living_key",
+    "business_id",
+    "others",
+    "component",
+    "content",
+)
 _RECORD = ("source", "source_key")
 _PARTY = (
     "party_type", "given_names", "family_name", "organisation_name", "name_role", "person_key",
@@ -132,8 +139,8 @@ def parties(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame:
 
 
 def identities(conn: Connection, numbers: Numbers) -> pd.DataFrame:
-    """record_no and what tells parties apart: identity codes, business id, kind."""
-    names = ("person_key", "superseded_person_keys", "business_id", "party_type")
+    """record_no and what is stated of their identity codes, by number."""
+    names = ("person_key", "superseded_person_keys")
     return frames.rows(
         conn,
         select(match_record.c.record_no, *(standard_party.c[name] for name in names))
@@ -218,106 +225,102 @@ def holders_of(conn: Connection, roles: pd.DataFrame) -> Numbers:
 # ---- keys
 
 
-def keys_of(conn: Connection, numbers: Numbers, sorts: Sequence[int]) -> pd.DataFrame:
-    """KEYS of records, of some sorts."""
+def keys_of(conn: Connection, numbers: Numbers, sorts: Sequence[int] = ()) -> pd.DataFrame:
+    """KEYS of records; of some sorts only where any are named."""
     of_them = frames.matching(conn, match_key, _frame(numbers), ("record_no",))
-    return _keys(conn, of_them, match_key.c.sort.in_(list(sorts)))
-
-
-def meeting(conn: Connection, numbers: Numbers, sorts: Sequence[int]) -> pd.DataFrame:
-    """KEYS of some sorts that these records share with somebody, of whoever has them, each once."""
-    other = match_key.alias("other")
-    theirs = frames.matching(conn, match_key, _frame(numbers), ("record_no",))
-    met = exists().where(
-        other.c.match_key == match_key.c.match_key, other.c.record_no != match_key.c.record_no
-    )
-    shared = select(match_key.c.match_key).where(theirs, match_key.c.sort.in_(list(sorts)), met)
-    return _keys(conn, match_key.c.match_key.in_(shared.correlate(None)))
+    return _keys(conn, of_them, *([match_key.c.sort.in_(list(sorts))] if sorts else []))
 
 
 def sharing(conn: Connection, keys: Iterable[int]) -> pd.DataFrame:
     """KEYS: every record that has one of the keys."""
-    wanted = pd.DataFrame({"match_key": pd.Series(list(keys), dtype="Int64")})
-    return _keys(conn, frames.matching(conn, match_key, wanted, ("match_key",)))
+    return _keys(conn, _having(conn, keys))
 
 
-def replace_keys(conn: Connection, numbers: Numbers | None, keys: pd.DataFrame) -> None:
-    """These are the keys of these records from now on; of everybody if no numbers are given."""
-    ordered = keys[list(KEYS)].sort_values(["match_key", "record_no"])
-    if numbers is None:
-        conn.execute(delete(match_key))
-        with frames.unindexed(conn, match_key):
-            frames.append(conn, match_key, ordered)
-    else:
-        frames.remove_from(conn, match_key, _frame(numbers), ("record_no",))
-        frames.append(conn, match_key, ordered)
+def meeting(conn: Connection, keys: Iterable[int], numbers: Numbers) -> pd.DataFrame:
+    """KEYS: every record but these that has one of the keys."""
+    theirs = frames.matching(conn, match_key, _frame(numbers), ("record_no",))
+    return _keys(conn, _having(conn, keys), ~theirs)
 
 
-# ---- pairs
+def replace_keys(conn: Connection, keys: pd.DataFrame) -> None:
+    """These are everybody's keys from now on."""
+    conn.execute(delete(match_key))
+    with frames.unindexed(conn, match_key):
+        frames.append(conn, match_key, keys[list(KEYS)].sort_values(["match_key", "record_no"]))
 
 
-def pairs_of(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame:
-    """PAIRS with a side among the numbers, in order; all if none are given."""
-    statement = select(*(match_pair.c[name] for name in PAIRS))
-    if numbers is not None:
-        statement = statement.where(_either_side(conn, numbers))
-    return frames.rows(conn, statement.order_by(match_pair.c.left_no, match_pair.c.right_no))
+def change_keys(conn: Connection, before: pd.DataFrame, after: pd.DataFrame) -> None:
+    """In place of the keys that some records have, `before`, they have others."""
+    gone, come = frames.differing(before[list(KEYS)], after[list(KEYS)], ["match_key", "record_no"])
+    frames.remove_from(conn, match_key, gone, ("match_key", "record_no"))
+    frames.append(conn, match_key, come)
 
 
-def tied_to(conn: Connection, numbers: Numbers, least: float) -> Numbers:
-    """The other sides of these records' pairs that are one party with at least this chance."""
-    found = [
-        conn.scalars(
-            select(match_pair.c[other]).where(
-                frames.matching(conn, match_pair, _frame(numbers, side), (side,)),
-                match_pair.c.chance >= least,
-            )
-        ).all()
-        for side, other in (("left_no", "right_no"), ("right_no", "left_no"))
-    ]
-    return np.unique(np.array([*found[0], *found[1]], dtype=np.int64))
+# ---- readings
 
 
-def replace_pairs(conn: Connection, numbers: Numbers | None, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Of the pairs with a side among the numbers, or of all, exactly these are known from now on.
+def readings(conn: Connection, numbers: Numbers) -> pd.DataFrame:
+    """READINGS of those of the records that have been read."""
+    columns = (match_reading.c[name] for name in READINGS)
+    of_them = frames.matching(conn, match_reading, _frame(numbers), ("record_no",))
+    return frames.rows(conn, select(*columns).where(of_them))
 
-    Returns those that were known before; nothing if no numbers are given.
+
+def components_of(conn: Connection, numbers: Numbers) -> Numbers:
+    """The component of each of these records; of one that has not been read, itself."""
+    of_them = frames.matching(conn, match_reading, _frame(numbers), ("record_no",))
+    found = frames.rows(
+        conn, select(match_reading.c.record_no, match_reading.c.component).where(of_them)
+    )
+    held = pd.Series(found["component"].to_numpy(np.int64), found["record_no"].to_numpy(np.int64))
+    component = held.reindex(numbers).fillna(pd.Series(numbers, numbers))
+    return component.to_numpy(dtype=np.int64)
+
+
+def together(conn: Connection, components: Numbers | None = None) -> pd.DataFrame:
+    """Everybody in some components, or at all, by number: record_no, component, what tells them apart, whose they are.
+
+    party_type, living_key, business_id; source, source_key; party_id, null where they have none yet.
     """
-    if numbers is None:
-        before = pairs.iloc[:0]
-        conn.execute(delete(match_pair))
-        conn.execute(delete(match_total))
-    else:
-        before = pairs_of(conn, numbers)
-        conn.execute(delete(match_pair).where(_either_side(conn, numbers)))
-    frames.append(conn, match_pair, pairs[list(PAIRS)].sort_values(["left_no", "right_no"]))
-    _count(conn, before, pairs)
-    return before
+    named = ("record_no", "component", "party_type", "living_key", "business_id")
+    columns = (
+        *(match_reading.c[name] for name in named),
+        *(match_record.c[name] for name in _RECORD),
+    )
+    everybody = (
+        select(*columns, party_record.c.party_id)
+        .join(match_record, match_record.c.record_no == match_reading.c.record_no)
+        .outerjoin(party_record, _same_record(party_record))
+        .order_by(match_reading.c.record_no)
+    )
+    if components is None:
+        return frames.rows(conn, everybody)
+    wanted = frames.matching(conn, match_reading, _frame(components, "component"), ("component",))
+    return frames.rows(conn, everybody.where(wanted))
 
 
-def decide_pairs(conn: Connection, before: pd.DataFrame, after: pd.DataFrame) -> None:
-    """Write rows of PAIRS over those of the same two records, which were as `before`."""
-    frames.upsert(conn, match_pair, after[list(PAIRS)])
-    _count(conn, before, after)
+def replace_readings(conn: Connection, readings: Iterable[pd.DataFrame]) -> None:
+    """These READINGS, in the order of their numbers, are everybody's from now on."""
+    conn.execute(delete(match_reading))
+    with frames.unindexed(conn, match_reading):
+        for part in readings:
+            frames.append(conn, match_reading, part[list(READINGS)])
 
 
-def _count(conn: Connection, gone: pd.DataFrame, come: pd.DataFrame) -> None:
-    """Keep `match_total` along: these rows are no more, those are new."""
-    both = pd.concat([come.assign(sign=1), gone.assign(sign=-1)])
-    # whole millionths: whatever order rows come and go in, the sum is the same
-    both["expected"] = (both["score"] * 1e6).round().astype("int64") * both["sign"]
-    found = both.groupby("verdict").agg(pairs=("sign", "sum"), expected=("expected", "sum"))
-    held = frames.rows(conn, select(match_total))
-    found = found.reset_index().merge(held, on="verdict", how="left", suffixes=("", "_was"))
-    for name in ("pairs", "expected"):
-        found[name] += found.pop(f"{name}_was").fillna(0)
-    frames.upsert(conn, match_total, found.astype({"pairs": "int64", "expected": "int64"}))
+def put_readings(conn: Connection, readings: pd.DataFrame) -> None:
+    """Write READINGS over those of the same records."""
+    frames.upsert(conn, match_reading, readings[list(READINGS)].sort_values("record_no"))
 
 
-def estimates(conn: Connection) -> Mapping[str, tuple[int, float]]:
-    """verdict → how many pairs have it, and how many of them are one party by their scores."""
-    totals = conn.execute(select(match_total))
-    return {verdict: (int(pairs), expected / 1e6) for verdict, pairs, expected in totals}
+def relabel(conn: Connection, numbers: Numbers, components: Numbers) -> None:
+    """Records that have been read hang together otherwise: the component of each."""
+    if len(numbers):
+        statement = update(match_reading).where(match_reading.c.record_no == bindparam("record"))
+        found = zip(numbers.tolist(), components.tolist(), strict=True)
+        conn.execute(
+            statement.values(component=bindparam("joined")),
+            [{"record": record, "joined": joined} for record, joined in found],
+        )
 
 
 # ---- the model
@@ -348,20 +351,22 @@ def forget(conn: Connection, records: pd.DataFrame, step_run: int) -> None:
     gone = known(conn, records)
     if not len(gone):
         return
-    fellows = meeting(conn, gone, FELLOWS)["record_no"]
-    pairs = pairs_of(conn, gone)
+    keys = keys_of(conn, gone)
+    fellows = sharing(conn, keys.loc[keys["sort"].isin(FELLOWS), "match_key"])["record_no"]
+    held = pairs.having(conn, gone)
     beside = np.unique(
         np.concatenate(
             [
                 values.to_numpy(dtype=np.int64)
-                for values in (fellows, pairs["left_no"], pairs["right_no"])
+                for values in (fellows, held["left_no"], held["right_no"])
             ]
         )
     )
     touch(conn, np.setdiff1d(beside, gone), step_run)
-    replace_keys(conn, gone, pd.DataFrame(columns=list(KEYS)))
-    replace_pairs(conn, gone, pd.DataFrame(columns=list(PAIRS)))
-    conn.execute(delete(match_record).where(_among(conn, "record_no", gone)))
+    change_keys(conn, keys, keys.iloc[:0])
+    pairs.change(conn, held, held.iloc[:0])
+    frames.remove_from(conn, match_reading, _frame(gone), ("record_no",))
+    frames.remove_from(conn, match_record, _frame(gone), ("record_no",))
 
 
 def _numbered(conn: Connection, *where: Any) -> pd.DataFrame:
@@ -385,13 +390,9 @@ def _among(conn: Connection, column: str, numbers: Numbers) -> Any:
     return frames.matching(conn, match_record, _frame(numbers), (column,))
 
 
-def _either_side(conn: Connection, numbers: Numbers) -> Any:
-    return or_(
-        *(
-            frames.matching(conn, match_pair, _frame(numbers, side), (side,))
-            for side in ("left_no", "right_no")
-        )
-    )
+def _having(conn: Connection, keys: Iterable[int]) -> Any:
+    wanted = _frame(np.array(list(keys), dtype=np.int64), "match_key")
+    return frames.matching(conn, match_key, wanted, ("match_key",))
 
 
 def _frame(numbers: Numbers, name: str = "record_no") -> pd.DataFrame:

@@ -48,7 +48,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0014"
+REVISION = "0015"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -342,6 +342,17 @@ match_key = _table(
     Index(None, "record_no", "sort"),  # with the key behind them: a record's keys are read off it
 )
 match_key.dialect_options["sqlite"]["with_rowid"] = False  # the key is all there is
+match_reading = _table(  # what is compared of each record, as it was read last
+    "match_reading",
+    _key("record_no", "integer"),
+    _must("party_type"),
+    _may("living_key"),  # the identity code that stands once corrections are heard
+    _may("business_id"),
+    _may("others", "integer"),  # people of other names at that home
+    _must("component", "integer"),  # the least of the records that hang together
+    _must("content"),  # linkage.readings
+    Index(None, "component"),
+)
 match_pair = _table(
     "match_pair",
     _key("left_no", "integer"),

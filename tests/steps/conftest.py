@@ -19,8 +19,9 @@ from pipelines.settings import load_settings
 from pipelines.steps.match import match
 from pipelines.steps.night import Night, StepResult, executing
 from pipelines.store import frames, judgements, linkage
+from pipelines.store import pairs as pairs_kept
 from pipelines.store.engine import reading
-from pipelines.store.linkage import PAIRS
+from pipelines.store.pairs import PAIRS
 
 SOURCE = "registrations"
 Groups = set[frozenset[str]]
@@ -106,8 +107,8 @@ class Register:
 
     def pairs(self) -> list[tuple[Any, ...]]:
         with reading(self.engine) as conn:
-            pairs = linkage.pairs_of(conn)
-        return [tuple(row) for row in pairs[list(PAIRS)].itertuples(index=False)]
+            held = pairs_kept.having(conn)
+        return [tuple(row) for row in held[list(PAIRS)].itertuples(index=False)]
 
 
 @pytest.fixture

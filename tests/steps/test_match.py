@@ -99,6 +99,26 @@ def test_undoing_a_judgement_gives_the_old_ids_back(register: Register) -> None:
     assert register.waiting() == {frozenset("ab")}
 
 
+def test_an_id_that_lives_again_elsewhere_is_not_given_to_a_second_party(
+    register: Register,
+) -> None:
+    """Both had it before a merge; the second is set free in a night that does not look at the first."""
+    c, d = ({**MATTI, "person_key": "k", "given_names": name} for name in ("Matti", "Martti"))
+    register.write(a={"family_name": "Laine", "given_names": "Aino"}, c=c, d=d)
+    register.match()
+    assert register.groups() == {frozenset("a"), frozenset("cd")}
+    register.judge("a", "c", "same")
+    register.match(day=3)
+    register.judge("a", "c", "undone", at="2026-11-03T08:00:00Z")
+    register.judge("a", "d", "same", at="2026-11-03T08:00:00Z")
+    register.write(c={"family_name": "Virta", "given_names": "Eero"})
+    register.match(day=4)
+    assert register.groups() == {frozenset("ad"), frozenset("c")}
+    register.judge("a", "d", "undone", at="2026-11-04T08:00:00Z")
+    register.match(day=5)
+    assert register.groups() == {frozenset("a"), frozenset("c"), frozenset("d")}
+
+
 def test_nothing_changed_costs_and_changes_nothing(register: Register) -> None:
     register.write(a={**MATTI, "home": HOME}, b={**MATTI, "home": HOME})
     register.match()

@@ -1,0 +1,85 @@
+"""What a comparison reads of a record, in a form that can be kept from night to night.
+
+Belongs here: which columns of `person` and `organisation` that is, both ways between those tables and plain rows.
+Does not belong here: how values are read (`normal`), the database that keeps rows (`store.linkage`).
+
+A record that did not change need not be read again because a neighbour did. What depends on others (the identity
+that stands once corrections are heard, who else lives there) stands in columns of its own, so that it can be put
+right without reading names again.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+import duckdb
+import pandas as pd
+
+READINGS = ("record_no", "party_type", "living_key", "business_id", "others", "content")
+_TEXT, _TEXTS, _FLAG, _SHARE = "varchar", "varchar[]", "boolean", "double"
+_PLACES = {
+    "phone": _TEXT, "email": _TEXT, "street": _TEXT, "house": _TEXT, "flat": _TEXT, "code": _TEXT,
+    "office": _TEXT, "property": _TEXT, "place": _TEXT, "places": _TEXTS, "homes": _TEXTS,
+    "properties": _TEXTS,
+}  # fmt: skip
+CONTENT: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "person": {
+            "birth": _TEXT, "guarded": _FLAG, "estate": _FLAG, "g1": _TEXT, "g2": _TEXT, "f": _TEXT,
+            "parts": _TEXTS, "g1_share": _SHARE, "f_share": _SHARE, **_PLACES,
+        },
+        "organisation": {
+            "core": _TEXT, "words": _TEXTS, "numbers": _TEXT, "form": _TEXT, "contact": _TEXT,
+            "core_share": _SHARE, **_PLACES,
+        },
+    }
+)  # fmt: skip
+"""Of each kind of record the columns that are kept as one text, with their types; see `normal.normalise`."""
+_CHUNK = 50
+"""Of two thousand rows each, handed on at once."""
+
+
+def kept(connection: duckdb.DuckDBPyConnection) -> Iterator[pd.DataFrame]:
+    """READINGS of `person` and `organisation`, in the order of their numbers, some at a time."""
+    parts = []
+    for table, columns in CONTENT.items():
+        is_person = table == "person"
+        others = "others" if is_person else "null"
+        fields = ", ".join(f"{name} := {name}" for name in columns)
+        parts.append(
+            f"select r, '{table}' party_type, {others}::bigint others, "
+            f"to_json(struct_pack({fields}))::varchar content from {table}"
+        )
+    found = connection.execute(
+        f"""select r record_no, party_type, living_key, business_id, others, content
+        from ({" union all ".join(parts)}) join record using (r) order by r"""
+    )
+    while len(rows := found.fetch_df_chunk(_CHUNK)):
+        yield rows.astype({"others": "Int64"})
+
+
+def hold(connection: duckdb.DuckDBPyConnection, readings: pd.DataFrame) -> None:
+    """Makes `person` and `organisation` of READINGS, with the columns that are compared."""
+    plain = {
+        "r": readings["record_no"].to_numpy(dtype="int64"),
+        "others": readings["others"].astype("float64").to_numpy(),  # null is not a number there
+        **{
+            name: readings[name].astype("object").where(readings[name].notna(), None).to_numpy()
+            for name in ("party_type", "living_key", "business_id", "content")
+        },
+    }
+    connection.register("held", pd.DataFrame(plain))
+    try:
+        for table, columns in CONTENT.items():
+            structure = ", ".join(f'"{name}": {_quoted(kind)}' for name, kind in columns.items())
+            connection.execute(
+                f"""create or replace table {table} as select r, living_key::varchar living_key,
+                business_id::varchar business_id, nullif(others, 'nan'::double)::bigint others, unnest(read)
+                from (select *, from_json(content::varchar, '{{{structure}}}') read
+                from held where party_type = '{table}')"""
+            )
+    finally:
+        connection.unregister("held")
+
+
+def _quoted(kind: str) -> str:
+    return f'["{kind.removesuffix("[]")}"]' if kind.endswith("[]") else f'"{kind}"'
