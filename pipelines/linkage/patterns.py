@@ -172,7 +172,8 @@ def compare(connection: duckdb.DuckDBPyConnection, table: str, pairs: str) -> No
         f"({_case(levels[fact], cases[fact])}::bigint << {BITS * place})"
         for place, fact in enumerate(levels)
     )
-    if not connection.execute("from elsewhere limit 1").fetchall():
+    known = " or ".join(f"{column} is not null" for column in _ELSEWHERE)
+    if not connection.execute(f"select r from {table} where {known} limit 1").fetchall():
         for nothing in _ELSEWHERE.values():  # lists that nobody has are dear to carry along
             code = code.replace(nothing, "")
     rows = f"(from {table} left join at_home using (home))" if "others" in levels else table

@@ -16,16 +16,17 @@ import pandas as pd
 
 READINGS = ("record_no", "party_type", "living_key", "business_id", "others", "content")
 _TEXT, _TEXTS, _FLAG, _SHARE = "varchar", "varchar[]", "boolean", "double"
+_NUMBER, _NUMBERS = "ubigint", "ubigint[]"
 _PLACES = {
     "phone": _TEXT, "email": _TEXT, "street": _TEXT, "house": _TEXT, "flat": _TEXT, "code": _TEXT,
-    "office": _TEXT, "property": _TEXT, "place": _TEXT, "places": _TEXTS, "homes": _TEXTS,
-    "properties": _TEXTS,
+    "office": _TEXT, "property": _NUMBER, "place": _NUMBER, "home": _NUMBER, "places": _NUMBERS,
+    "homes": _NUMBERS, "properties": _NUMBERS,
 }  # fmt: skip
 CONTENT: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "person": {
-            "birth": _TEXT, "guarded": _FLAG, "estate": _FLAG, "g1": _TEXT, "g2": _TEXT, "f": _TEXT,
-            "parts": _TEXTS, "g1_share": _SHARE, "f_share": _SHARE, **_PLACES,
+            "birth": _NUMBER, "guarded": _FLAG, "estate": _FLAG, "g1": _TEXT, "g2": _TEXT, "f": _TEXT,
+            "f_parts": _TEXT, "g1_share": _SHARE, "f_share": _SHARE, **_PLACES,
         },
         "organisation": {
             "core": _TEXT, "words": _TEXTS, "numbers": _TEXT, "form": _TEXT, "contact": _TEXT,
@@ -42,12 +43,11 @@ def kept(connection: duckdb.DuckDBPyConnection) -> Iterator[pd.DataFrame]:
     """READINGS of `person` and `organisation`, in the order of their numbers, some at a time."""
     parts = []
     for table, columns in CONTENT.items():
-        is_person = table == "person"
-        others = "others" if is_person else "null"
+        others = "case when home is not null then coalesce(at_home.others, 0) end"
         fields = ", ".join(f"{name} := {name}" for name in columns)
         parts.append(
-            f"select r, '{table}' party_type, {others}::bigint others, "
-            f"to_json(struct_pack({fields}))::varchar content from {table}"
+            f"select r, '{table}' party_type, {others if table == 'person' else 'null'} others, "
+            f"to_json(struct_pack({fields}))::varchar content from {table} left join at_home using (home)"
         )
     found = connection.execute(
         f"""select r record_no, party_type, living_key, business_id, others, content
@@ -58,7 +58,7 @@ def kept(connection: duckdb.DuckDBPyConnection) -> Iterator[pd.DataFrame]:
 
 
 def hold(connection: duckdb.DuckDBPyConnection, readings: pd.DataFrame) -> None:
-    """Makes `person` and `organisation` of READINGS, with the columns that are compared."""
+    """Makes `person`, `organisation` and `at_home` of READINGS, with the columns that are compared."""
     plain = {
         "r": readings["record_no"].to_numpy(dtype="int64"),
         "others": readings["others"].astype("float64").to_numpy(),  # null is not a number there
@@ -73,10 +73,17 @@ def hold(connection: duckdb.DuckDBPyConnection, readings: pd.DataFrame) -> None:
             structure = ", ".join(f'"{name}": {_quoted(kind)}' for name, kind in columns.items())
             connection.execute(
                 f"""create or replace table {table} as select r, living_key::varchar living_key,
-                business_id::varchar business_id, nullif(others, 'nan'::double)::bigint others, unnest(read)
+                business_id::varchar business_id, unnest(read)
                 from (select *, from_json(content::varchar, '{{{structure}}}') read
                 from held where party_type = '{table}')"""
             )
+        # of everybody at a home the same is kept
+        connection.execute(
+            """create or replace table at_home as
+            select home, any_value(others)::bigint others from person join
+            (select r, others from held where not isnan(others) and others <> 0) using (r)
+            where home is not null group by home"""
+        )
     finally:
         connection.unregister("held")
 
