@@ -516,13 +516,15 @@ def test_what_the_desk_says_has_words_for_each_thing_it_can_be() -> None:
     from pipelines.desk.forms import Wrong
     from pipelines.desk.identity import Refusal
     from pipelines.roster import Bar
+    from pipelines.steps.correct import Why
     from pipelines.store.deliveries import Mode
 
     wanted = {
         "form": get_args(Wrong), "role": get_args(Role), "purpose": visit.PURPOSES, "channel": CHANNELS,
         "away": (*get_args(Bar), "untrusted", "stale"), "mode": get_args(Mode),
         "status": ("ok", "attention", "failed", "running"), "feed": ("ok", "unchanged", "down", "refused", "held"),
-        "second.of": ("pair", "undo", "notice", "release"), "event": ("new", "changed", "ended", "merged", "split"),
+        "second.of": ("pair", "undo", "notice", "release", "correct", "reopen", "volume"),
+        "correct": get_args(Why), "quarantine.state": ("corrected", "released", "dropped"), "event": ("new", "changed", "ended", "merged", "split"),
     }  # fmt: skip
     assert set(get_args(Refusal.__args__[0])) == {"untrusted", "stale"}
     missing = [
