@@ -44,8 +44,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Dagster's web page and the daemon that keeps the schedule, on this machine only.",
     ),
     "sources": (
-        "pipelines.cli.sources:sources",
+        "pipelines.cli.operate:sources",
         "Who we hear from and who we tell: when it last worked, how much it brought.",
+    ),
+    "batch": (
+        "pipelines.cli.batch:batch",
+        "Batches that are held because of their size: what came, what is usual, letting one in by two people.",
     ),
     "quarantine": (
         "pipelines.cli.quarantine:quarantine",

@@ -1,4 +1,4 @@
-"""Commands of whoever runs the hub: night, ui, migrate, backup, restore, recipient.
+"""Commands of whoever runs the hub: night, ui, sources, migrate, backup, restore.
 
 Belongs here: turning words on a command line into a step or a Dagster run, and the outcome into one clear
 line and an exit code. Does not belong here: what a night does.
@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -256,6 +256,80 @@ class DagsterProcesses:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
+
+
+@click.command()
+@click.option("--probe", is_flag=True, help="Call each of them now.")
+@json_option
+@click.pass_obj
+def sources(invocation: Invocation, probe: bool, as_json: bool) -> None:
+    """Who we hear from and who we tell: when it last worked, how much it brought.
+
+    \b
+    Examples:
+      hub sources
+      hub sources --probe
+    """
+    from pipelines.cli.setup import called
+    from pipelines.house import open_house
+    from pipelines.store import deliveries, holdings, nights
+    from pipelines.store.engine import transaction
+
+    house = open_house(invocation.home, invocation.environ, clock=invocation.clock)
+    rows: list[dict[str, Any]] = []
+    with transaction(house.engine) as conn:
+        for name, source in house.settings.sources.items():
+            last = nights.last_feed(conn, name) if source.configured else None
+            rows.append(
+                {
+                    "name": name,
+                    "direction": "in",
+                    "configured": source.configured,
+                    "last_date": last.business_date if last else None,
+                    "status": last.status if last else None,
+                    "fetched": last.fetched if last else None,
+                    "landed": last.landed if last else None,
+                }
+            )
+        for name, contract in house.settings.recipients.items():
+            rows.append(
+                {
+                    "name": name,
+                    "direction": "out",
+                    "configured": contract.configured,
+                    "mode": deliveries.mode_of(conn, name, contract.mode),
+                    "open_deliveries": len(deliveries.outstanding(conn, name)),
+                    "returned": holdings.returned_counts(conn, name),
+                }
+            )
+    if probe:
+        for row in rows:
+            if row["configured"]:
+                row["probe"] = called(house, row["direction"], row["name"])
+    house.close()
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    for row in rows:
+        if not row["configured"]:
+            click.echo(f"{row['name']:<16} not configured")
+        elif row["direction"] == "in":
+            came = (
+                f"{row['last_date']} {row['status']}: {row['fetched']} read, {row['landed']} new or changed"
+                if row["last_date"]
+                else "never asked"
+            )
+            click.echo(f"{row['name']:<16} in   {came}")
+        else:
+            returned = "".join(f", {n} values {state}" for state, n in row["returned"].items())
+            click.echo(
+                f"{row['name']:<16} out  {row['mode']}, {row['open_deliveries']} open deliveries"
+                f"{returned}"
+            )
+        if row.get("probe"):
+            click.echo(f"{'':<16}      {row['probe']}")
+    if any(str(row.get("probe", "")).startswith("failed") for row in rows):
+        raise Failed("not everybody answered")
 
 
 @click.command()

@@ -27,16 +27,21 @@ def rows(
 ) -> list[dict[str, Any]]:
     """Each field in words: as it came, corrected, held now, and an input where it may be corrected.
 
-    marked: standard fields that are wrong. keeps: what was typed stays in the inputs.
+    marked: standard fields that are wrong, beside the one that was refused. keeps: what was typed stays in the inputs.
+    What is wrong comes first: what is stated so, or where nothing is, what is missing.
     """
-    return [_row(visit, seen, row, marked, keeps) for row in seen.fields.to_dict("records")]
+    broken = {*marked, plain(seen.item["field"])} - {""}
+    found = [_row(visit, seen, row, broken, keeps) for row in seen.fields.to_dict("records")]
+    said = [row for row in found if row["is_wrong"] and row["is_stated"]]
+    if said:
+        found = [{**row, "is_wrong": row in said} for row in found]
+    return sorted(found, key=lambda row: not row["is_wrong"])
 
 
 def _row(
-    visit: Visit, seen: Refused, row: Mapping[Any, Any], marked: tuple[str, ...], keeps: bool
+    visit: Visit, seen: Refused, row: Mapping[Any, Any], broken: set[str], keeps: bool
 ) -> dict[str, Any]:
     path = str(row["field"])
-    broken = {*marked, plain(seen.item["field"])}
     typed = visit.form.get(_TYPED + path) if keeps else None
     now = _text(visit, path, row["stands"])
     return {

@@ -175,7 +175,7 @@ def _tried(visit: Visit, seen: Refused, reason: str) -> Response:
         is_tried=outcome is not None,
         golden=[] if outcome is None or seen.hidden else _golden(visit, outcome),
         n_golden=0 if outcome is None else len(_worded(visit, outcome)),
-        appear=outcome.appear if outcome else 0,
+        appear=len(outcome.appear) if outcome else 0,
         roles=outcome.roles if outcome else 0,
         told=list(visit.bills(outcome.tonight, outcome.as_it_is)) if outcome else None,
         seal=visit.seal(act, facts),
@@ -184,8 +184,9 @@ def _tried(visit: Visit, seen: Refused, reason: str) -> Response:
 
 def _worded(visit: Visit, outcome: Outcome) -> list[tuple[str, str, str, str]]:
     """What changes in the register, of the fields that have words: customer, field, before, after."""
+    fresh = visit.texts.say("desk.event.new")
     return [
-        (f"P{party}", field, plain(before), plain(after))
+        (fresh if party in outcome.appear else f"P{party}", field, plain(before), plain(after))
         for party, field, before, after in outcome.values[
             ["party_id", "field", "before", "after"]
         ].itertuples(index=False)

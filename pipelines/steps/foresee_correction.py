@@ -30,14 +30,14 @@ _NOT_A_VALUE = frozenset({"party_id"})
 class Outcome:
     """What the next night makes of a correction.
 
-    values: party_id, field, before, after of the customers it concerns, where they differ. appear: customers that are
-    not in the register yet. roles: how many dated roles come, change or go. tonight, as_it_is: recipient of bills → what
+    values: party_id, field, before, after of the customers it concerns, where they differ. appear: of them, those that
+    are not in the register yet, whose numbers are not theirs before the night. roles: how many dated roles come, change or go. tonight, as_it_is: recipient of bills → what
     would go there of these customers, with the correction and without.
     """
 
     fields: tuple[str, ...]
     values: pd.DataFrame
-    appear: int
+    appear: frozenset[int]
     roles: int
     tonight: Mapping[str, Foreseen]
     as_it_is: Mapping[str, Foreseen]
@@ -81,7 +81,7 @@ def foresee_correction(
             access.record(conn, night.now(), who, "quarantine preview", party, "correct", detail)
     fresh = set(after.golden["party_id"]) - set(before.golden["party_id"])
     return Outcome(
-        fields, _differing(before.golden, after.golden), len(fresh),
+        fields, _differing(before.golden, after.golden), frozenset(fresh),
         _moved(before.roles, after.roles), tonight, as_it_is,
     )  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""The desk in a real browser, in Finnish: a pair kept apart, a move told on the phone, a refused row left out; how it looks.
+"""The desk in a real browser, in Finnish: a pair kept apart, a move told on the phone, refused rows corrected and left out; and
+how it looks.
 
 Runs where HUB_TEST_CHROMIUM names a Chromium. Served in the process of `hub ui`, behind the gate, so that what the
 server logs is read too.
@@ -14,8 +15,9 @@ from pipelines.cli.town import seat_made_up_people
 from pipelines.store import judgements, quarantine
 from pipelines.store.engine import open_engine, reading
 from tests.browser.conftest import Served, outside, served
-from tests.canaries import FORBIDDEN, LivedIn, everything_under, found_in
+from tests.canaries import FORBIDDEN, LivedIn, everything_under, found_in, hub
 from tests.cli.conftest import copied
+from tests.cli.test_operate import with_an_empty_drop_folder
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -25,7 +27,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own event loop
 ]
 PAGES = (
-    "", "/pairs", "/customers", "/quarantine", "/proposals", "/deliveries", "/recalls", "/mine", "/seconds",
+    "", "/pairs", "/customers", "/quarantine", "/proposals", "/deliveries", "/recalls", "/mine", "/seconds", "/sources",
 )  # fmt: skip
 # relative luminance contrast (WCAG 2.2, 1.4.3) of every text against the nearest ground behind it
 CONTRAST = """() => {
@@ -188,6 +190,45 @@ def test_a_refused_row_is_left_out(desk: "Page", there: Served) -> None:
     with reading(engine) as conn:
         assert len(quarantine.dropped(conn)) == 1
     engine.dispose()
+
+
+def test_a_refused_row_is_corrected_and_seen_in_the_register_after_the_next_night(
+    desk: "Page", there: Served
+) -> None:
+    desk.get_by_role("link", name="Karanteeni", exact=True).click()
+    wrong = desk.locator("section").filter(has_text="postinumerossa ei ole viittä numeroa")
+    wrong.get_by_role("button", name=re.compile(r"^Tietue \d+$")).first.click()
+    desk.get_by_role("columnheader", name="Tuli näin").wait_for()
+    code = desk.get_by_label("postiosoite: postinumero")
+    assert code.get_attribute("aria-invalid") == "true"
+    code.fill("316")
+    desk.get_by_label("Korjaa").check()
+    desk.get_by_label("Perustelu").fill("kysytty asiakkaalta")
+    desk.get_by_role("button", name="Katso ensin vaikutus").click()
+    desk.get_by_role("alert").get_by_text("viittä numeroa").wait_for()
+    assert code.input_value() == "316", "what was typed stays"
+    code.fill("31640")
+    desk.get_by_role("button", name="Katso ensin vaikutus").click()
+    changes = desk.get_by_role("region", name="Mitä rekisterissä muuttuu ensi yönä")
+    changes.get_by_text("Rekisteriin tulee uusia asiakkaita: 1.").wait_for()
+    name = " ".join(
+        changes.get_by_role("row").filter(has_text=part).get_by_role("cell").last.inner_text()
+        for part in ("sukunimi", "etunimet")
+    )
+    desk.get_by_role("button", name="Vahvista").click()
+    desk.get_by_role("status").get_by_text("on korjattu").wait_for()
+    desk.get_by_role("link", name="Omat päätökseni", exact=True).click()
+    desk.get_by_role("heading", name="Korjattu tietue").wait_for()
+
+    with_an_empty_drop_folder(there.home)  # the town has gone: the night hears nobody, and reads on
+    night = hub(there.home, "night", "--date", "2026-11-05")
+    assert night.code == 1, "it is red, since nobody was heard"
+    desk.goto(f"{there.url}/desk/customers")
+    desk.get_by_label("Nimi tai asiakasnumero").fill(name)
+    desk.get_by_role("button", name="Hae").click()
+    desk.get_by_text("Löytyi: 1").wait_for()
+    desk.locator("tbody").get_by_role("button").first.click()
+    desk.get_by_role("row").filter(has_text="31640").first.wait_for()
 
 
 @pytest.mark.parametrize("width", [1280, 640], ids=["1280 px", "200 %"])

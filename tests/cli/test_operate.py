@@ -19,7 +19,8 @@ from pipelines import store
 from pipelines.cli.operate import DagsterProcesses
 from pipelines.errors import HubError
 from pipelines.settings import site_files
-from pipelines.store.engine import open_engine
+from pipelines.store import nights
+from pipelines.store.engine import open_engine, transaction
 from pipelines.store.lock import RunLock
 from tests.canaries import FORBIDDEN, LivedIn, found_in, hub
 from tests.cli.conftest import MORNING, Desk, copied
@@ -142,6 +143,51 @@ def test_sources_tells_when_each_last_worked(desk: Desk) -> None:
     keys = {"name", "direction", "configured", "mode", "open_deliveries", "returned"}
     assert set(outward["finance"]) == keys
     assert "2026-11-03 ok" in desk("sources").out
+
+
+def test_a_held_batch_is_asked_about_by_one_and_approved_by_an_officer_of_the_roster(
+    own_desk: Desk,
+) -> None:
+    with_an_empty_drop_folder(own_desk.home)
+    engine = open_engine(f"sqlite:///{own_desk.home}/hub.db")
+    with transaction(engine) as conn:
+        usual = nights.usual_total(conn, "registrations")
+        nights.record_feed(
+            conn, "registrations", "2026-11-04", status="held", now="2026-11-04T00:00:00Z",
+            fetched=10, total=10,
+        )  # fmt: skip
+    engine.dispose()
+    looked = own_desk("batch", "show", "registrations")
+    assert looked.code == 0
+    assert f"10 records came on 2026-11-04; {usual} are usual" in looked.out
+    assert own_desk("batch", "show", "registrations", "--json").json["request_no"] is None
+    asked = own_desk("batch", "accept", "registrations", "--why", "cleared out", "--json").json
+    assert (asked["total"], asked["fewest"], asked["most"]) == (10, 9, 11)
+    number = str(asked["request_no"])
+
+    signed = {"commitment": {"reference": "HR/1", "signed": "2026-01-02"}}
+    people = [
+        {"login": "anna.asiakas", "name": "Anna Asiakas", "role": "officer", **signed},
+        {"login": "otso.toinen", "name": "Otso Toinen", "role": "officer", **signed},
+        {"login": "siru.kolmas", "name": "Siru Kolmas", "role": "steward", **signed},
+    ]
+    roster = own_desk.home / "config" / "roster.yml"
+    unknown = own_desk("batch", "approve", number, environ={"HUB_USER": "otso.toinen"})
+    assert "an officer of config/roster.yml" in unknown.err
+    roster.write_text(yaml.safe_dump({"people": people}), "utf-8")
+    assert "an officer" in own_desk(
+        "batch", "approve", number, environ={"HUB_USER": "siru.kolmas"}
+    ).err  # fmt: skip
+    assert "somebody else" in own_desk("batch", "approve", number).err
+    done = own_desk("batch", "approve", number, environ={"HUB_USER": "otso.toinen"})
+    assert (done.code, "one batch of 9 to 11 records" in done.out) == (0, True), done.err
+    assert "acceptance 1 waits" in own_desk("batch", "show", "registrations").out
+    assert own_desk("batch", "approve", number, environ={"HUB_USER": "otso.toinen"}).code == 1
+
+
+def test_a_source_that_nothing_is_held_of_has_nothing_to_be_accepted(desk: Desk) -> None:
+    told = desk("batch", "accept", "registrations", "--why", "just so")
+    assert (told.code, "no batch is held" in told.err) == (1, True)
 
 
 def test_a_probe_asks_everybody_there_and_then(lived_in: LivedIn) -> None:

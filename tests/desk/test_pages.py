@@ -567,6 +567,7 @@ def test_what_the_desk_says_has_words_for_each_thing_it_can_be() -> None:
     from pipelines.domain.notification import State
     from pipelines.domain.restraints import KINDS
     from pipelines.roster import Bar
+    from pipelines.steps.correct import Why
     from pipelines.steps.foresee_undo import Reach
     from pipelines.store.deliveries import Mode
 
@@ -574,8 +575,9 @@ def test_what_the_desk_says_has_words_for_each_thing_it_can_be() -> None:
         "form": get_args(Wrong), "role": get_args(Role), "purpose": visit.PURPOSES, "channel": CHANNELS,
         "away": (*get_args(Bar), "untrusted", "stale"), "mode": get_args(Mode),
         "status": ("ok", "attention", "failed", "running"), "feed": ("ok", "unchanged", "down", "refused", "held"),
-        "second.of": ("pair", "undo", "notice", "release", "recall"),
+        "second.of": ("pair", "undo", "notice", "release", "recall", "correct", "reopen", "volume"),
         "recall.state": get_args(State), "recall.do": ANSWERS, "recall.hint": ANSWERS,
+        "correct": get_args(Why), "quarantine.state": ("corrected", "released", "dropped"),
         "undo": [f"reach_{reach}" for reach in get_args(Reach)], "event": ("new", "changed", "ended", "merged", "split"),
         "restraint.means": KINDS, "operation": [f"customer_{act}_{k}" for act in ("restrain", "release") for k in KINDS],
     }  # fmt: skip

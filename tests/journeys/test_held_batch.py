@@ -68,7 +68,7 @@ def cleared(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def test_a_tenth_of_the_register_is_held_and_the_letter_says_what_to_do(cleared: Cleared) -> None:
     outcome = cleared.held.outcome
     assert outcome.status == "failed"
-    assert "hub sources accept registrations" in outcome.letter
+    assert "hub batch accept registrations" in outcome.letter
 
 
 def test_once_two_people_let_it_in_the_next_night_takes_it_in_and_says_so(cleared: Cleared) -> None:
@@ -79,8 +79,8 @@ def test_once_two_people_let_it_in_the_next_night_takes_it_in_and_says_so(cleare
 
 def test_who_is_asked_about_its_customers_is_held_in_turn(cleared: Cleared) -> None:
     letter = cleared.let_in.outcome.letter
-    assert "hub sources accept dvv" in letter
-    assert "hub sources accept registrations" not in letter
+    assert "hub batch accept dvv" in letter
+    assert "hub batch accept registrations" not in letter
 
 
 def test_nobody_is_lost_by_being_left_out(cleared: Cleared) -> None:

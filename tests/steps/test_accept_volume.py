@@ -181,7 +181,7 @@ def test_a_batch_of_nobody_is_not_asked_about(utility: Utility) -> None:
 
 @on_sqlite
 def test_the_morning_letter_says_that_two_people_let_it_in(utility: Utility) -> None:
-    assert "hub sources accept registrations" in write_letter(utility.night, Texts("en")).body
+    assert "hub batch accept registrations" in write_letter(utility.night, Texts("en")).body
     utility.lets_in()
     utility.hears(10)
     assert (
