@@ -6,7 +6,8 @@ the fields mean (`standardise`), storing them (`store`).
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -32,7 +33,7 @@ def canonical_rows(rows: Sequence[Mapping[str, str | None]]) -> list[str]:
     """
     if not rows or any(len(row) != len(rows[0]) for row in rows):
         return _one_by_one(rows)
-    quoted = json.encoder.encode_basestring
+    quoted: Callable[[Any], str] = json.encoder.encode_basestring
     template, differing = [], []
     try:
         for name in sorted(rows[0]):
