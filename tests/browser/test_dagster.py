@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -25,8 +26,8 @@ pytestmark = [
 ]
 
 GROUPS = [
-    "1_landing", "2_standardised", "3_matched", "4_register", "5_extract", "6_delivery",
-    "7_disclosure", "8_close",
+    "1_Saapuneet", "2_Tarkistetut", "3_Tunnistetut", "4_Rekisteri", "5_Kerrottavat",
+    "6_Luovutukset", "7_Luovutusloki", "8_Aamukirje",
 ]  # fmt: skip
 BROKEN = "Suomalaisessa postinumerossa ei ole viittä numeroa"
 
@@ -48,7 +49,7 @@ def url(lived_in: "LivedIn", tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def test_the_asset_groups_read_as_the_night(page: "Page", url: str) -> None:
     page.goto(f"{url}/asset-groups")
     page.get_by_text(GROUPS[-1]).first.wait_for()
-    shown = re.findall(r"\b[1-8]_[a-z]+", page.locator("body").inner_text())
+    shown = re.findall(r"\b[1-8]_[A-Z][a-z]+", page.locator("body").inner_text())
     assert list(dict.fromkeys(shown)) == GROUPS
 
 
@@ -69,9 +70,9 @@ def test_a_failed_expectation_is_found_in_three_clicks_from_the_start_page_with_
     hand = Clicks()
     page.goto(url)
     hand.on(page.get_by_role("link", name="Catalog"))
-    page.get_by_role("link", name=re.compile(r"landing\W+dvv")).first.hover()
+    page.get_by_role("link", name=re.compile(r"1 Saapuneet\W+Väestötieto")).first.hover()
     page.mouse.wheel(0, 10_000)  # the list makes its last lines when they are scrolled to
-    hand.on(page.get_by_role("link", name=re.compile(r"standardised\W+records")))
+    hand.on(page.get_by_role("link", name=re.compile(r"2 Tarkistetut\W+Kaikki")))
     page.get_by_text(re.compile("Latest check results")).first.wait_for()
     page.get_by_text(re.compile(BROKEN)).first.wait_for(
         state="attached"
@@ -84,9 +85,24 @@ def test_a_failed_expectation_is_found_in_three_clicks_from_the_start_page_with_
 
 
 def test_the_morning_letter_stands_beside_the_end_of_the_night(page: "Page", url: str) -> None:
-    page.goto(f"{url}/assets/night/close?view=events")
+    page.goto(f"{url}/assets/{quote('8 Aamukirje/Yön päätös')}?view=events")
     page.get_by_text(re.compile("show markdown", re.IGNORECASE)).first.click()
     page.get_by_text(re.compile("asiakasrekisterin yö")).first.wait_for()
+
+
+def test_a_night_of_the_command_line_stands_on_the_time_line(page: "Page", url: str) -> None:
+    page.goto(f"{url}/overview/activity/timeline")
+    page.get_by_role("link", name="nightly").first.wait_for()
+    assert not page.get_by_text("No runs or scheduled ticks").count()
+
+
+def test_a_check_is_named_by_its_question_and_none_is_shown_as_failed_for_not_being_asked(
+    page: "Page", url: str
+) -> None:
+    place = quote("assets/1 Saapuneet/Oma asiakasrekisteri")
+    page.goto(f"{url}/{place}?view=checks")
+    page.get_by_text("Lähteestä on kuultu ajallaan").first.wait_for()
+    assert not page.get_by_text("Execution failed").count()
 
 
 def test_the_schedule_runs_at_half_past_one_finnish_time(page: "Page", url: str) -> None:
@@ -104,8 +120,9 @@ def test_no_page_asks_anybody_but_this_machine(
 
 
 def test_no_page_shows_a_person(page: "Page", url: str) -> None:
-    for place in ("/assets/landing/registrations", "/assets/register/customers", "/runs"):
-        page.goto(f"{url}{place}")
+    places = ("assets/1 Saapuneet/Oma asiakasrekisteri", "assets/4 Rekisteri", "runs")
+    for place in places:
+        page.goto(f"{url}/{quote(place)}")
         page.wait_for_timeout(1500)
         text = page.content().casefold()
         assert not [word for word in (*FORBIDDEN, *NEVER_KEPT) if word in text]
