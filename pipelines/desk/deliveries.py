@@ -15,9 +15,10 @@ from pipelines.desk.visit import PEOPLE, Page, Visit, plain
 from pipelines.steps.foresee_delivery import Awaited, foresee_delivery
 from pipelines.store import deliveries, holdings
 from pipelines.store.engine import reading
+from pipelines.texts import catalogue
 
 _SHOWN = 200
-_DAYS = frozenset({"valid_from", "ended_on", "stated_at", "connected_from"})
+_DAYS = frozenset({"stated_at", "connected_from"})  # beside those that `Visit.word` knows
 
 
 def listed(visit: Visit) -> Response:
@@ -108,13 +109,19 @@ def _because(visit: Visit, row: Mapping[str, str], reason: Mapping[Hashable, Any
     )
     if pd.isna(reason["source"]):
         return said
-    whence = [visit.title(reason["source"]), visit.day(reason["source_time"])]
-    rule = visit.code("rule", plain(reason["rule"]))
-    return f"{said} ({' '.join(w for w in whence if w)}: {rule})"
+    whence = " ".join(
+        filter(None, (visit.title(reason["source"]), visit.day(reason["source_time"])))
+    )
+    rule = f"rule.{reason['rule']}"  # a role's has no words: its source says it all
+    return (
+        f"{said} ({whence}: {visit.texts.say(rule)})"
+        if rule in catalogue()
+        else f"{said} ({whence})"
+    )
 
 
 def _value(visit: Visit, column: str, text: str) -> str:
-    return visit.texts.day(text) if column in _DAYS and text else text
+    return visit.texts.day(text) if column in _DAYS and text else visit.word(column, text)
 
 
 PAGES = (

@@ -136,7 +136,7 @@ class Visit:
         columns = [(name, self.code("column", name)) for name in told.columns]
         return [
             [
-                (words, self.code("event", value) if name == "event" else value)
+                (words, self.code("event", value) if name == "event" else self.word(name, value))
                 for (name, words), value in zip(columns, map(plain, row), strict=True)
                 if value
             ]

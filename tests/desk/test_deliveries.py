@@ -84,6 +84,7 @@ def test_a_move_told_five_minutes_ago_is_in_what_goes_tonight_and_why(payer: Hub
     seen = next_delivery(seat).words
     assert "Rivejä 1" in seen and "muuttunut" in seen
     assert "ennen Kotikatu 1, nyt Rantatie 5 (Asiakkaan oma ilmoitus 2.11.2026" in seen
+    assert "henkilö" in seen and "paperilasku" in seen, "words, not codes"
     assert golden_line(payer) == "Kotikatu 1", "looking changes nothing"
     assert ("anna.kasittelija", "extract preview finance", 1) in payer.looks()
 
