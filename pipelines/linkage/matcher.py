@@ -146,7 +146,10 @@ def rows_of(compared: Sequence[Compared], fits: Fits) -> pd.DataFrame:
         {
             "left_no": pairs.left,
             "right_no": pairs.right,
-            "party_type": [part.table for part in compared for _ in range(len(part.left))],
+            # of no pair a list would be a column of numbers
+            "party_type": pd.array(
+                [part.table for part in compared for _ in range(len(part.left))], dtype="str"
+            ),
             "pattern": np.concatenate([part.codes[part.pattern] for part in compared]),
             "chance": pairs.chance,
             "score": np.where(pairs.forbidden, 0.0, pairs.chance),
