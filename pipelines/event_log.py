@@ -31,6 +31,6 @@ class EventLog(ConsolidatedSqliteEventLogStorage):
         )
 
     @contextmanager
-    def _connect(self) -> Iterator[Connection]:  # type: ignore[override]
+    def _connect(self) -> Iterator[Connection]:
         with self._engine.connect() as connection, connection.begin():
             yield connection
