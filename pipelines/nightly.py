@@ -18,9 +18,6 @@ from pipelines.store.engine import StoreError, transaction
 from pipelines.texts import Texts
 
 CLOSED = "close:written"
-# By this Dagster's page knows whose a run is: without it a night of the command line is in its list of runs alone,
-# and not on the time line beside those of the schedule.
-_SHOWN_AS_SCHEDULED = {".dagster/repository": "__repository__@pipelines.definitions"}
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,7 @@ def run_night(
         result = job.execute_in_process(
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             instance=instance,
-            tags={**night_tag(Texts(settings.hub.language), date), **_SHOWN_AS_SCHEDULED},
+            tags=night_tag(Texts(settings.hub.language), date),
             raise_on_error="HUB_TRACEBACK" in os.environ,
         )
         timing["run altogether"] = time.perf_counter() - before

@@ -90,12 +90,6 @@ def test_the_morning_letter_stands_beside_the_end_of_the_night(page: "Page", url
     page.get_by_text(re.compile("asiakasrekisterin yö")).first.wait_for()
 
 
-def test_a_night_of_the_command_line_stands_on_the_time_line(page: "Page", url: str) -> None:
-    page.goto(f"{url}/overview/activity/timeline")
-    page.get_by_role("link", name="nightly").first.wait_for()
-    assert not page.get_by_text("No runs or scheduled ticks").count()
-
-
 def test_a_check_is_named_by_its_question_and_none_is_shown_as_failed_for_not_being_asked(
     page: "Page", url: str
 ) -> None:

@@ -19,7 +19,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from pipelines.assets.stage import GROUPS
+from pipelines.assets.stage import DESK
 from pipelines.cli import main
 from pipelines.cli.operate import dagster_home
 from pipelines.resources import NoFrames
@@ -92,7 +92,7 @@ def test_the_first_night_was_made_to_break_off_at_every_step(lived_in: LivedIn) 
     assert [set(n["struck"]) for n in nights] == [set(places) for places in (*NIGHTS, ())]
     assert [n["status"] for n in nights] == ["failed"] * len(NIGHTS) + ["attention"]
     said = " ".join(str(n["failures"]) for n in nights)
-    assert [layer for layer in ("opening", *GROUPS) if layer not in said] == []
+    assert [layer for layer in ("opening", *DESK) if layer not in said] == []
 
 
 def test_an_error_is_told_by_its_kind_and_place_only(
