@@ -5,16 +5,13 @@ answer Netvisor can give (`tests/connectors/test_netvisor.py`), whole nights (`t
 """
 
 import hashlib
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
 import pandas as pd
 import pytest
-import yaml
 from sqlalchemy import Engine
 
 from connectors.base import Recipient
@@ -23,18 +20,16 @@ from connectors.recipients.netvisor_customer import COLUMNS, render
 from connectors.recipients.netvisor_service import NetvisorOptions
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.netvisor import Netvisor as Books
-from connectors.sandbox.scene import Scene
-from connectors.sandbox.servers import HttpServer
 from pipelines.domain.schemas import GOLDEN
-from pipelines.settings import load_settings, read_yaml, shipped
+from pipelines.settings import load_settings
 from pipelines.steps.deliver import deliver
 from pipelines.steps.night import LogKeys, Night, StepResult
 from pipelines.store import deliveries, frames, progress, reconciliation
 from pipelines.store.deliveries import Delivery
 from pipelines.store.engine import transaction
+from tests.steps.at_netvisor import DAY, configure, town
 from tests.steps.logged import NAME, SIGNING, VAULT
 
-DAY = "2026-11-02"
 NOW = datetime(2026, 11, 2, 0, 30, tzinfo=UTC)
 BLANK = dict.fromkeys(COLUMNS, "")
 
@@ -49,12 +44,6 @@ def row(number: int, line: str = "Koetie 1") -> dict[str, str]:
 
 class Killed(BaseException):
     """The process dies here."""
-
-
-@dataclass
-class _Today:
-    today: str = DAY
-    lock: threading.RLock = field(default_factory=threading.RLock)
 
 
 @dataclass
@@ -129,21 +118,9 @@ class Finance:
 
 @pytest.fixture
 def finance(engine: Engine, tmp_path: Path) -> Iterator[Finance]:
-    faults = Faults("netvisor")
-    books = Books(cast(Scene, _Today()), faults, "kept-secret", tmp_path / "books")
-    server = HttpServer("netvisor", books.respond, faults, takes_json=False)
-    contract: dict[str, Any] = dict(read_yaml(shipped("alternatives/finance-netvisor.yml")))
-    door = books.address(server.url) | {"timeout": 0.5, "attempts": 2}
-    for name in ("customer_secret", "partner_secret"):
-        (tmp_path / name).write_text(door[name], "utf-8")
-        door[name] = {"file": name}
-    contract["transport"] = {**contract["transport"], **door}
-    contract["mode"] = "live"
-    place = tmp_path / "config" / "recipients" / "finance.yml"
-    place.parent.mkdir(parents=True)
-    place.write_text(yaml.safe_dump(contract), "utf-8")
-    yield Finance(engine, tmp_path, books, faults)
-    server.close()
+    with town(tmp_path / "books", timeout=0.5, attempts=2) as there:
+        configure(tmp_path, there.door)
+        yield Finance(engine, tmp_path, there.books, there.faults)
 
 
 def test_a_delivery_is_told_row_by_row_and_acknowledged_in_one_go(finance: Finance) -> None:
