@@ -391,9 +391,8 @@ def _among(conn: Connection, table: Table, keys: pd.DataFrame) -> ColumnElement[
 
 
 def _columns(table: Table, frame: pd.DataFrame) -> list[list[Any]]:
-    return [list(values) for values in zip(*_values(table, frame), strict=True)] or [
-        [] for _ in frame.columns
-    ]
+    columns = [list(values) for values in zip(*_values(table, frame), strict=True)]
+    return columns or [[] for _ in frame.columns]
 
 
 def _in_byte_order(conn: Connection, column: ColumnElement[Any]) -> ColumnElement[Any]:

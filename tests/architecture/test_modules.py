@@ -16,7 +16,8 @@ LONG = {
     "pipelines/domain/standardise.py": (680, "every landed field is read in one pass, in one place"),
     "pipelines/verifier.py": (650, "a person is handed one file that runs by itself"),
     "pipelines/store/verification.py": (530, "everything that the log is held against, in one pass"),
-    "pipelines/store/nights.py": (460, "what a night remembers of itself: runs, feeds, counters"),
+    "pipelines/store/nights.py": (475, "what a night remembers of itself: runs, feeds, counters"),
+    "pipelines/store/frames.py": (420, "frames in and out of either database, nowhere else"),
     "pipelines/store/tables.py": (730, "every table once"),
     "pipelines/store/migrations/versions/0001_initial.py": (560, "every table once, and the triggers"),
     "connectors/sandbox/founding.py": (520, "every awkward case of a register, one method a kind"),
@@ -149,7 +150,8 @@ def test_sql_is_written_in_the_store_and_in_linkage_only(file: str) -> None:
     }
     imported = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
     imported |= {node.module or "" for node in froms}
-    if not file.startswith("pipelines/store/"):
+    dagsters = "pipelines/event_log.py"  # where Dagster keeps its own
+    if not file.startswith("pipelines/store/") and file != dagsters:
         assert names <= {"Connection", "Engine"}, "types only"
     if not file.startswith("pipelines/linkage/"):
         assert "duckdb" not in {name.split(".")[0] for name in imported}
