@@ -92,7 +92,8 @@ def test_r12_a_customer_is_shown_value_by_value_with_its_origin(desk: Desk) -> N
         "restraints",
     }
     values = {v["field"]: v for v in shown["values"]}
-    assert set(values["phone"]) == {"field", "value", "source", "source_time", "rule"}
+    said = {"said_by", "said_at", "said_how"}  # by whom of our own people, where it was one
+    assert set(values["phone"]) == {"field", "value", "source", "source_time", "rule", *said}
     assert (values["phone"]["value"], values["phone"]["source"]) == ("+358505557394", "notices")
     assert values["street_line"]["value"] == "Notisanpolku 5"
     assert values["family_name"]["source"] in ("registrations", "dvv")

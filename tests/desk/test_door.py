@@ -276,18 +276,19 @@ def test_a_token_of_another_person_page_or_hour_does_nothing(hub: Hub, page: app
     seat.get()
     tokens = hub.desk._tokens
     assert tokens is not None
-    facts = {"number": "1"} if page.sealed is not None else None
+    name = page.sealed[0] if page.sealed else "number"
+    facts = {name: "1"} if page.sealed is not None else None
     field = "token" if page.sealed is None else "seal"
     others = [
         tokens.give("anna.kasittelija", page.path, facts),
         tokens.give("olli.vastaava", "/elsewhere", facts),
-        tokens.give("olli.vastaava", page.path, {"number": "2"}),
+        tokens.give("olli.vastaava", page.path, {name: "2"}),
     ]
     old = tokens.give("olli.vastaava", page.path, facts)
     for token in others:
-        assert seat.post(page.path, {"number": "1", field: token}).status == 403
+        assert seat.post(page.path, {name: "1", field: token}).status == 403
     hub.now[0] = MORNING + timedelta(hours=2, seconds=1)
-    answer = seat.post(page.path, {"number": "1", field: old})
+    answer = seat.post(page.path, {name: "1", field: old})
     assert (answer.status, "kaksi tuntia" in answer.words) == (403, True)
 
 
@@ -328,8 +329,11 @@ def test_nothing_is_done_by_following_a_link(hub: Hub) -> None:
     """Every page that is fetched is one that acts on nothing; acts have a seal each."""
     acts = {p.path for p in app.PAGES.values() if p.sealed is not None}
     assert acts == {
-        "/pair/decide", "/pair/ask", "/customer/notice/take", "/customer/notice/ask", "/customer/refresh",
-        "/refused/release", "/refused/drop", "/refused/ask", "/mine/undone", "/mine/ask", "/second/approve", "/second/decline",
+        "/pair/decide", "/pair/ask", "/customer/notice/take", "/customer/notice/ask", "/customer/refresh", "/customer/restrain",
+        "/refused/release", "/refused/drop", "/refused/ask", "/refused/correct", "/refused/correct/ask", "/refused/undone",
+        "/refused/undo/ask", "/mine/undone", "/mine/ask", "/second/approve", "/second/decline", "/sources/ask",
+        "/proposal/close", "/proposal/reopen", "/recall/approve", "/recall/ask", "/recall/decline", "/recall/sent",
+        "/recall/answered",
     }  # fmt: skip
     for path in acts:
         assert hub.seat().get(path).status == 405
