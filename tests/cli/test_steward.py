@@ -358,7 +358,7 @@ def test_r45_a_restriction_is_recorded_shown_stated_and_lifted_again(own_desk: D
     assert shown["since"] == "2026-11-04T07:00:00Z"
     assert "Käsittelyä on rajoitettu: 2026-11-04" in own_desk("customer", "show", number).out
     stated = own_desk("disclosures", "person", number, "--language", "en").out
-    assert "Processing is restricted: in force since 4.11.2026" in stated
+    assert "Processing is restricted: in force since 2026-11-04 at 9:00" in stated
     for informed in ([], ["--informed", "2026-11-05"], ["--informed", "soon"]):
         refused = restrained(own_desk, "release", number, "restriction", *informed)
         assert refused.code == 1 and "the customer" in refused.err

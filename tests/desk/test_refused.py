@@ -118,8 +118,8 @@ def test_a_correction_of_ones_own_is_listed_and_taken_back_until_a_night_has_rea
 ) -> None:
     anna, olli = refused.seat(), refused.seat("olli.vastaava")
     anna.opens(tried(anna, **{CODE: "00100"}), "/refused/correct")
-    assert "Korjattu tietue 1" in anna.get("/mine").words
-    assert "Korjattu tietue 1" not in olli.get("/mine").words
+    assert "Korjasit tietueen 1" in anna.get("/mine").words
+    assert "Korjasit tietueen 1" not in olli.get("/mine").words
     sure = anna.opens(anna.get("/mine"), "/refused/undo", reason="väärä rivi")
     assert state_of(refused, 1) == "corrected"
     assert anna.opens(sure, "/refused/undone").status == 200

@@ -127,8 +127,8 @@ def test_what_was_let_on_can_be_taken_back_until_a_night_has_read_it(hub: Hub) -
     with executing(hub.house.night(), "standardise"):
         pass
     assert "Sinulla ei ole" in anna.get("/mine").words
-    late = anna.opens(mine, "/refused/undo", reason="myöhässä")
-    assert (late.status, "ei ole enää peruttavissa" in late.words) == (409, True)
+    late = anna.opens(anna.opens(mine, "/refused/undo", reason="myöhässä"), "/refused/undone")
+    assert (late.status, state_of(hub, 1)) == (409, "released")
 
 
 def test_a_notice_one_took_down_stands_there_as_a_notice(father_and_son: Hub) -> None:
