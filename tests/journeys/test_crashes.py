@@ -28,16 +28,17 @@ from tests.journeys.crashing import (
 
 pytestmark = pytest.mark.journey
 
-RECIPIENTS = ("building_control", "finance", "municipality", "own_register")
-TOLD = RECIPIENTS[1:]  # nobody is connected or leaves the network that day
+# What can run at once runs in the order of the names that Dagster's page has for it, here the Finnish ones.
+RECIPIENTS = ("municipality", "own_register", "building_control", "finance")
+# nobody is connected or leaves the network that day
+TOLD = tuple(name for name in RECIPIENTS if name != "building_control")
 STEPS = (
     *(
         f"ingest:{s}"
-        for s in ("dvv", "exemptions", "kuntagml", "municipality", "registrations", "ryhti", "ytj")
+        for s in ("municipality", "registrations", "ryhti", "kuntagml", "dvv", "exemptions", "ytj")
     ),
-    "standardise", "match", "consolidate",
+    "standardise", "match", "consolidate", "propose",
     *(f"extract:{r}" for r in RECIPIENTS),
-    "propose",
 )  # fmt: skip
 BOUNDARIES = (
     *(f"{step}:{moment}" for step in STEPS for moment in ("begin", "uncommitted", "committed")),
@@ -64,7 +65,7 @@ SAME_AS_BEFORE = {
 ANYWHERE = (*(b for b in BOUNDARIES if b not in SAME_AS_BEFORE), HALF_A_FILE, NO_MANIFEST)
 # Beyond one of these, a night that was killed here before is killed once more: a crash on top of a crash,
 # and the costly parts of a night are done once for all that come after.
-MILESTONES = ("standardise:committed", "consolidate:committed", "extract:own_register:committed")
+MILESTONES = ("standardise:committed", "consolidate:committed", "extract:finance:committed")
 FORGOTTEN = ("match:committed",)
 DISK_FULL = ("landing", "close")
 NEXT_DAY = (Attempt(days=1), Attempt())
