@@ -256,4 +256,5 @@ def test_killed_anywhere_and_again_while_it_recovers_each_row_is_told_once(
         f"{matrix.kills} kills, {matrix.nights} nights, {len(matrix.faults)} faults"
     )
     assert matrix.faults == []
-    assert matrix.points >= (8 if fault == "lost" else 12)
+    # a row that is lost ends the night before the rest has left
+    assert matrix.points >= (6 if fault == "lost" else 12)
