@@ -29,14 +29,6 @@ from pipelines.steps.night import Night
 from pipelines.store import access, corrections, frames, quarantine
 from pipelines.store.engine import transaction
 
-OWN_REGISTER_SOURCE = "registrations"
-NOTICES = "notices"
-_OF_A_NOTICE = frozenset(
-    {"phone", "email", "street_line", "postal_code", "post_office", "address_type"}
-)
-_STATED = (
-    "source", "address_type", "street_line", "postal_code", "post_office", "valid_from", "valid_to",
-)  # fmt: skip
 _TOKENS = frozenset({"person_key", "birth_key", "key_id", "superseded_person_keys"})
 _WHENCE = frozenset({"source", "source_key", "source_time", "field_times"})
 _NOT_OF_THE_CONTENT = _WHENCE | _TOKENS | {"name_role"}
@@ -44,7 +36,6 @@ _NOT_OF_AN_ADDRESS = _WHENCE | {
     "address_no", "address_type", "street_name", "house", "stair", "apartment", "split", "stated_at",
 }  # fmt: skip
 _AS_CONTENT = {"street_line": "line", "party_source_key": "party", "point_source_key": "point"}
-_AT_MOST = 50
 # of somebody under a protective order: whatever else a record holds may be a place, or lead to one (R56)
 _TELLS_NO_PLACE = frozenset({
     "name", "family_name", "given_names", "called_name", "organisation_name", "name_role", "party_type", "business_id",
