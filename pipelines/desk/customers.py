@@ -226,12 +226,11 @@ def forbidden(visit: Visit) -> Response:
         visit.night, _number(visit), facts["kind"], channel=facts["channel"],
         evidence=facts.get("evidence"), who=visit.who, why=facts["reason"],
     )  # fmt: skip
-    return visit.page(
-        "done.html",
-        line=say("desk.restraint.taken", what=say(f"restraint.{facts['kind']}")),
-        more=say("desk.restraint.stopped", n=len(stopped.stopped), left=len(stopped.under_way)),
-        back="/customers",
-        back_to=say("desk.customers.back"),
+    return visit.done(
+        say("desk.restraint.taken", what=say(f"restraint.{facts['kind']}")),
+        "/customers",
+        "desk.customers.back",
+        say("desk.restraint.stopped", n=len(stopped.stopped), left=len(stopped.under_way)),
     )
 
 

@@ -106,12 +106,11 @@ def take_back(visit: Visit) -> Response:
         raise Undecidable(visit.texts.say("desk.second.wanted"))
     done = undo(visit.night, number, who=visit.who, why=reason)
     reach = "told" if standing.told else "untold"
-    return visit.page(
-        "done.html",
-        line=visit.texts.say("review.undone", n=number, by=done.judgement_no),
-        more=visit.texts.say(f"desk.undo.after_{reach}"),
-        back="/mine",
-        back_to=visit.texts.say("desk.page.mine"),
+    return visit.done(
+        visit.texts.say("review.undone", n=number, by=done.judgement_no),
+        "/mine",
+        "desk.page.mine",
+        visit.texts.say(f"desk.undo.after_{reach}"),
     )
 
 

@@ -89,16 +89,15 @@ def decide(visit: Visit) -> Response:
         visit.night, number, None, _verdict(visit),
         who=visit.who, why=visit.form["reason"], authority=visit.form.get("authority"),
     )  # fmt: skip
-    return visit.page(
-        "done.html",
-        line=visit.texts.say(
+    return visit.done(
+        visit.texts.say(
             "review.decided",
             n=done.judgement_no,
             verdict=visit.texts.say(f"verdict.{visit.form['verdict']}"),
         ),
-        more=visit.texts.say("desk.pair.take_back"),
-        back="/pairs",
-        back_to=visit.texts.say("desk.pair.next"),
+        "/pairs",
+        "desk.pair.next",
+        visit.texts.say("desk.pair.take_back"),
     )
 
 

@@ -93,12 +93,10 @@ def reopen(visit: Visit) -> Response:
 def _decide(visit: Visit, answer: str) -> Response:
     number = visit.number("number")
     decide(visit.night, number, _BECOMES[answer], visit.who, visit.form["reason"])
-    return visit.page(
-        "done.html",
-        line=visit.texts.say(f"desk.proposal.{answer}_done", n=number),
-        more="",
-        back="/proposals",
-        back_to=visit.texts.say("desk.proposal.back"),
+    return visit.done(
+        visit.texts.say(f"desk.proposal.{answer}_done", n=number),
+        "/proposals",
+        "desk.proposal.back",
     )
 
 

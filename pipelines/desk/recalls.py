@@ -153,12 +153,10 @@ def _laid_out(visit: Visit, *, is_missing: bool = False, done: str = "") -> Resp
 
 
 def _done(visit: Visit, state: str) -> Response:
-    return visit.page(
-        "done.html",
-        line=visit.texts.say(f"desk.recall.{state}", n=visit.number("number")),
-        more="",
-        back="/recalls",
-        back_to=visit.texts.say("desk.recall.back"),
+    return visit.done(
+        visit.texts.say(f"desk.recall.{state}", n=visit.number("number")),
+        "/recalls",
+        "desk.recall.back",
     )
 
 

@@ -250,12 +250,11 @@ def _sure(
 
 
 def _done(visit: Visit, state: str, number: int) -> Response:
-    return visit.page(
-        "done.html",
-        line=visit.texts.say(f"desk.quarantine.{state}", n=number),
-        more=visit.texts.say("desk.correct.take_back") if state == "corrected" else "",
-        back="/quarantine",
-        back_to=visit.texts.say("desk.quarantine.back"),
+    return visit.done(
+        visit.texts.say(f"desk.quarantine.{state}", n=number),
+        "/quarantine",
+        "desk.quarantine.back",
+        visit.texts.say("desk.correct.take_back") if state == "corrected" else "",
     )
 
 

@@ -22,13 +22,7 @@ from pipelines.store.seconds import Request
 def ask(visit: Visit, act: str, facts: Mapping[str, object]) -> Response:
     """Write an act down for a second person, and say so."""
     number = second_person.ask(visit.night, act, facts, visit.who)
-    return visit.page(
-        "done.html",
-        line=visit.texts.say("desk.second.asked", n=number),
-        more=visit.texts.say("desk.second.what_now"),
-        back="/seconds",
-        back_to=visit.texts.say("desk.second.list"),
-    )
+    return visit.asked(number)
 
 
 def listed(visit: Visit) -> Response:
@@ -83,12 +77,8 @@ def decline(visit: Visit) -> Response:
 
 
 def _done(visit: Visit, state: str, number: int) -> Response:
-    return visit.page(
-        "done.html",
-        line=visit.texts.say(f"desk.second.{state}", n=number),
-        more="",
-        back="/seconds",
-        back_to=visit.texts.say("desk.second.list"),
+    return visit.done(
+        visit.texts.say(f"desk.second.{state}", n=number), "/seconds", "desk.second.list"
     )
 
 

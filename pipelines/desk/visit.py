@@ -183,6 +183,17 @@ class Visit:
         around = {"person": self.person, "visit": self, "here": here}
         return render(template, self.texts, {**around, **values}, status)
 
+    def done(self, line: str, back: str, back_to: str, more: str = "") -> Response:
+        """What an act has done, and the way back: a page and the text that names it."""
+        return self.page(
+            "done.html", line=line, more=more, back=back, back_to=self.texts.say(back_to)
+        )
+
+    def asked(self, number: int) -> Response:
+        """A second person has been asked, by a request of this number."""
+        said, then = (self.texts.say(f"desk.second.{t}", n=number) for t in ("asked", "what_now"))
+        return self.done(said, "/seconds", "desk.second.list", then)
+
 
 @dataclass(frozen=True)
 class Page:

@@ -39,13 +39,7 @@ def ask(visit: Visit) -> Response:
     number = accept_volume.ask(
         visit.night, visit.form["source"], visit.number("total"), visit.who, visit.form["reason"]
     )
-    return visit.page(
-        "done.html",
-        line=visit.texts.say("desk.second.asked", n=number),
-        more=visit.texts.say("desk.second.what_now"),
-        back="/seconds",
-        back_to=visit.texts.say("desk.second.list"),
-    )
+    return visit.asked(number)
 
 
 def in_words(visit: Visit, facts: Mapping[str, Any]) -> list[str]:
