@@ -133,12 +133,13 @@ _READINGS = (
     ),
     # what a record is known by besides: further places, and identities that were corrected
     f"create or replace temp table read_place as {_placed('elsewhere', _RETIRED)}",
-    # who is known at several places is compared at each; where nobody is, no lists are made
+    # who is known at several places is compared at each; where nobody is, no lists are made; in one order, since
+    # the lists are kept
     f"""
     create or replace temp table everywhere as
-    select r, list(distinct place) filter (place is not null) places,
-        list(distinct home) filter (home is not null) homes,
-        list(distinct property) filter (property is not null) properties
+    select r, list_sort(list(distinct place) filter (place is not null)) places,
+        list_sort(list(distinct home) filter (home is not null)) homes,
+        list_sort(list(distinct property) filter (property is not null)) properties
     from (
         select r, place, home, property from read_place
         union all

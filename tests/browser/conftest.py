@@ -95,6 +95,11 @@ def write(page: "Page", editor: "Locator", text: str) -> None:
     page.wait_for_timeout(1500)
 
 
+def turn_to(page: "Page", name: str) -> None:
+    """A page of the desk, by its name in the list of pages: the page that is open may link to it too."""
+    page.get_by_role("navigation").get_by_role("link", name=name, exact=True).click()
+
+
 def editor_of(page: "Page", there: Served, module: str, job: str) -> "Locator":
     """The launchpad's editor of a job."""
     page.goto(f"{there.url}/locations/{module}/jobs/{job}/playground")

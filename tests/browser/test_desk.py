@@ -14,7 +14,7 @@ import pytest
 from pipelines.cli.town import seat_made_up_people
 from pipelines.store import judgements, quarantine
 from pipelines.store.engine import open_engine, reading
-from tests.browser.conftest import Served, outside, served
+from tests.browser.conftest import Served, outside, served, turn_to
 from tests.canaries import FORBIDDEN, LivedIn, everything_under, found_in, hub
 from tests.cli.conftest import copied
 from tests.cli.test_operate import with_an_empty_drop_folder
@@ -86,7 +86,7 @@ def tab_to(desk: "Page", name: str) -> None:
 
 
 def test_a_pair_is_kept_apart(desk: "Page", there: Served) -> None:
-    desk.get_by_role("link", name="Parit", exact=True).click()
+    turn_to(desk, "Parit")
     desk.get_by_role("button", name=re.compile(r"^Pari \d+$")).first.click()
     desk.get_by_label("Eri asiakkaat").check()
     desk.get_by_label("Perustelu").fill("kysytty puhelimessa")
@@ -132,6 +132,7 @@ def test_a_pair_is_kept_apart_with_the_keyboard_alone(desk: "Page", there: Serve
     desk.keyboard.type("kysytty puhelimessa")
     tab_to(desk, "Katso ensin vaikutus")
     desk.keyboard.press("Space")
+    desk.get_by_role("heading", level=1, name=re.compile("eri")).wait_for()
     desk.get_by_text("Ne pysyvät erillään").wait_for()
     tab_to(desk, "Vahvista")
     desk.keyboard.press("Space")
@@ -147,7 +148,8 @@ def test_a_move_told_on_the_phone_is_in_tonights_extract(desk: "Page", there: Se
     desk.get_by_label("Katuosoite").fill("Puhelinpolku 8")
     desk.get_by_label("Postinumero").fill("31640")
     desk.get_by_label("Postitoimipaikka").fill("Humppila")
-    desk.get_by_role("button", name="Katso ensin vaikutus").click()
+    notice = desk.get_by_role("region", name="Kirjaa asiakkaan ilmoitus")
+    notice.get_by_role("button", name="Katso ensin vaikutus").click()
     desk.get_by_text("Puhelinpolku 8, 31640 Humppila").wait_for()
     desk.get_by_role("button", name="Vahvista").click()
     desk.get_by_role("status").get_by_text("on kirjattu").wait_for()
@@ -179,7 +181,7 @@ def assert_goes_out(desk: "Page") -> None:
 
 
 def test_a_refused_row_is_left_out(desk: "Page", there: Served) -> None:
-    desk.get_by_role("link", name="Karanteeni", exact=True).click()
+    turn_to(desk, "Karanteeni")
     desk.get_by_role("button", name=re.compile(r"^Tietue \d+$")).first.click()
     desk.get_by_label("Jätä pois").check()
     desk.get_by_label("Perustelu").fill("kaksoiskappale")
@@ -195,7 +197,7 @@ def test_a_refused_row_is_left_out(desk: "Page", there: Served) -> None:
 def test_a_refused_row_is_corrected_and_seen_in_the_register_after_the_next_night(
     desk: "Page", there: Served
 ) -> None:
-    desk.get_by_role("link", name="Karanteeni", exact=True).click()
+    turn_to(desk, "Karanteeni")
     wrong = desk.locator("section").filter(has_text="postinumerossa ei ole viittä numeroa")
     wrong.get_by_role("button", name=re.compile(r"^Tietue \d+$")).first.click()
     desk.get_by_role("columnheader", name="Tuli näin").wait_for()
@@ -217,8 +219,8 @@ def test_a_refused_row_is_corrected_and_seen_in_the_register_after_the_next_nigh
     )
     desk.get_by_role("button", name="Vahvista").click()
     desk.get_by_role("status").get_by_text("on korjattu").wait_for()
-    desk.get_by_role("link", name="Omat päätökseni", exact=True).click()
-    desk.get_by_role("heading", name="Korjattu tietue").wait_for()
+    turn_to(desk, "Omat päätökseni")
+    desk.get_by_role("heading", name=re.compile("^Korjasit tietueen")).wait_for()
 
     with_an_empty_drop_folder(there.home)  # the town has gone: the night hears nobody, and reads on
     night = hub(there.home, "night", "--date", "2026-11-05")

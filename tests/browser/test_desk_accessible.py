@@ -53,9 +53,7 @@ def window() -> Iterator["Page"]:
             executable_path=os.environ["HUB_TEST_CHROMIUM"], args=["--no-sandbox", "--disable-gpu"]
         )
         opened = browser.new_context(bypass_csp=True, viewport={"width": 1280, "height": 900})
-        opened.set_default_timeout(
-            3 * PATIENCE
-        )  # a refresh and a rehearsed night are among the pages
+        opened.set_default_timeout(PATIENCE)
         yield opened.new_page()
         browser.close()
 
@@ -165,7 +163,7 @@ class Walk:
         self.goes("/mine")
         look("my decisions, one")
         page.get_by_label("Miksi perut").first.fill("väärä pari")
-        self.presses("Peru ratkaisu")
+        self.presses("Peru päätös")
         look("undo to confirm")
 
     def _refused(self) -> None:

@@ -17,7 +17,7 @@ from pipelines.steps.judge import judge
 from pipelines.store import notifications
 from pipelines.store.engine import transaction
 from pipelines.store.notifications import Wanted
-from tests.browser.conftest import Served, served
+from tests.browser.conftest import Served, served, turn_to
 from tests.desk.conftest import Hub, opened, settled, small_hub  # noqa: F401 - a fixture
 from tests.desk.test_pages import BIRTH, HOME, MATTI
 from tests.desk.test_taking_back import of_finance, parties
@@ -71,7 +71,7 @@ def desk(page: "Page", there: Served) -> "Page":
 
 def take_back(desk: "Page", reason: str) -> None:
     """As far as the page that says what it would be."""
-    desk.get_by_role("link", name="Omat päätökseni", exact=True).click()
+    turn_to(desk, "Omat päätökseni")
     desk.get_by_label("Miksi perut").first.fill(reason)
     desk.get_by_role("button", name=re.compile("^Peru päätös")).first.click()
     desk.get_by_role("heading", level=1, name="Perutaanko tämä?").wait_for()
@@ -80,7 +80,7 @@ def take_back(desk: "Page", reason: str) -> None:
 def test_a_mover_is_joined_and_before_any_night_the_decision_is_plainly_taken_back(
     desk: "Page", beside: Hub
 ) -> None:
-    desk.get_by_role("link", name="Parit", exact=True).click()
+    turn_to(desk, "Parit")
     desk.get_by_role("button", name=re.compile(r"^Pari \d+$")).first.click()
     desk.get_by_label("Sama asiakas").check()
     desk.get_by_label("Perustelu").fill("muuttoilmoitus puhelimessa")
@@ -114,7 +114,7 @@ def test_once_finance_was_told_an_undo_is_a_correction_and_its_notice_is_seen(
     desk.get_by_role("button", name="Vahvista").click()
     desk.get_by_role("status").get_by_text("peruttu").wait_for()
     beside.night_passes()
-    desk.get_by_role("link", name="Takaisinvedot ja oikaisut", exact=True).click()
+    turn_to(desk, "Takaisinvedot ja oikaisut")
     row = desk.get_by_role("row", name=re.compile("Oikaisuilmoitus"))
     row.get_by_text("Taloushallinto").wait_for()
     row.get_by_text("sai väärän tiedon").wait_for()
@@ -129,7 +129,7 @@ def test_a_recall_is_asked_for_by_one_and_approved_by_another(
     )  # fmt: skip
     with transaction(beside.house.engine) as conn:
         notifications.queue(conn, [wanted], "2026-11-02T23:30:00Z")
-    desk.get_by_role("link", name="Takaisinvedot ja oikaisut", exact=True).click()
+    turn_to(desk, "Takaisinvedot ja oikaisut")
     desk.get_by_role("button", name=re.compile("^Poistopyyntö")).click()
     desk.get_by_label("Hyväksy lähetettäväksi").check()
     desk.get_by_label("Perustelu").fill("sovittu tietosuojavastaavan kanssa")
@@ -137,10 +137,10 @@ def test_a_recall_is_asked_for_by_one_and_approved_by_another(
     desk.get_by_role("button", name="Pyydä toinen hyväksyjä").click()
     desk.get_by_role("status").get_by_text("odottaa toista hyväksyjää").wait_for()
     sit_down(desk, there, "Otso Esimerkki")
-    desk.get_by_role("link", name="Toinen hyväksyjä", exact=True).click()
+    turn_to(desk, "Toinen hyväksyjä")
     desk.get_by_role("button", name=re.compile(r"^Pyyntö \d+$")).first.click()
     desk.get_by_role("button", name="Hyväksy", exact=True).click()
     desk.get_by_role("status").get_by_text("on hyväksytty").wait_for()
-    desk.get_by_role("link", name="Takaisinvedot ja oikaisut", exact=True).click()
+    turn_to(desk, "Takaisinvedot ja oikaisut")
     desk.get_by_role("button", name=re.compile("^Poistopyyntö")).click()
     desk.get_by_text("Pyydämme poistamaan").wait_for()
