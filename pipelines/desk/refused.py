@@ -17,7 +17,7 @@ from pipelines.domain.correction import standard_fields
 from pipelines.steps.correct import NotCorrected, correct, undo
 from pipelines.steps.decide import Undecidable, drop, release
 from pipelines.steps.foresee_correction import Outcome, check_correction, foresee_correction
-from pipelines.steps.list_answers import standing
+from pipelines.steps.list_answers import may_be_undone, standing
 from pipelines.steps.look_at_refused import Refused, refused_record
 from pipelines.steps.weigh import NOT_ONE_RECORD
 from pipelines.store import quarantine
@@ -277,7 +277,7 @@ def _laid_out(
         field=visit.code("field", str(item["field"])) if isinstance(item["field"], str) else "",
         state=state,
         decided=_decided(visit, seen),
-        may_undo=state in ("corrected", "released", "dropped") and not any(m.is_read for m in mine),
+        may_undo=may_be_undone(visit.night, number, plain(item["decided_by"])),
         is_read=any(one.is_read for one in mine),
         answers=_answers(seen),
         is_waivable=is_waivable(rule),

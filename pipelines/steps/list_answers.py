@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
+from sqlalchemy import Connection
 
 from pipelines.domain.schemas import LANDED
 from pipelines.steps.night import Night
@@ -71,19 +72,8 @@ def own_acts(night: Night, who: str) -> list[OwnAct]:
     of, is left out.
     """
     with reading(night.engine) as conn:
-        found = quarantine.decided_by(conn, who)
-        in_force = corrections.in_force(conn, found[_KEY])
-        read = nights.last_consumed(conn, "standardise")
-    newest = in_force.groupby(_KEY)["step_run"].max().rename("corrected_run").reset_index()
-    found = found.merge(newest, on=_KEY, how="left")
-    is_current = found["landed_hash"].isna() | (found["landed_hash"] == found["content_hash"])
-    can = {
-        "dropped": is_current,
-        "released": is_current & (found["landed_run"] > read),
-        "corrected": found["corrected_run"] > read,
-    }
-    is_open = pd.concat([found["state"].eq(state) & may for state, may in can.items()], axis=1)
-    mine = found[is_open.fillna(False).any(axis=1)].drop_duplicates([*_KEY, "state", "decided_at"])
+        found = _undoable(conn, who)
+    mine = found.drop_duplicates([*_KEY, "state", "decided_at"])
     columns = [
         "quarantine_id",
         "source",
@@ -99,3 +89,26 @@ def own_acts(night: Night, who: str) -> list[OwnAct]:
         )
         for number, source, rule, reason, state, at, why in mine[columns].itertuples(index=False)
     ]
+
+
+def may_be_undone(night: Night, quarantine_id: int, decided_by: str) -> bool:
+    """Whether `undo` would take back what this person answered about a refusal."""
+    with reading(night.engine) as conn:
+        return quarantine_id in set(_undoable(conn, decided_by)["quarantine_id"])
+
+
+def _undoable(conn: Connection, who: str) -> pd.DataFrame:
+    """`quarantine.decided_by`, as far as no night has read it and the source has sent no newer word of it."""
+    found = quarantine.decided_by(conn, who)
+    in_force = corrections.in_force(conn, found[_KEY])
+    read = nights.last_consumed(conn, "standardise")
+    newest = in_force.groupby(_KEY)["step_run"].max().rename("corrected_run").reset_index()
+    found = found.merge(newest, on=_KEY, how="left")
+    is_current = found["landed_hash"].isna() | (found["landed_hash"] == found["content_hash"])
+    can = {
+        "dropped": is_current,
+        "released": is_current & (found["landed_run"] > read),
+        "corrected": found["corrected_run"] > read,
+    }
+    is_open = pd.concat([found["state"].eq(state) & may for state, may in can.items()], axis=1)
+    return found[is_open.fillna(False).any(axis=1)]

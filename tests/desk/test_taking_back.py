@@ -12,6 +12,7 @@ from pipelines.store import deliveries, frames, notifications
 from pipelines.store.engine import reading
 from tests.desk.conftest import Answer, Hub, Seat, refuse, state_of
 from tests.desk.test_pages import answered, previewed, standing, told
+from tests.desk.test_refused import token
 from tests.minimality.register import Inbox
 
 
@@ -124,9 +125,17 @@ def test_what_was_let_on_can_be_taken_back_until_a_night_has_read_it(hub: Hub) -
     anna.opens(answered(anna, "release"), "/refused/release")
     mine = anna.get("/mine")
     assert "Päästit läpi tietueen 1" in mine.words
+
+    def offered() -> bool:
+        page = anna.post("/refused", {"number": "1", "token": token(hub, "/refused")})
+        assert "läpi" in page.words
+        return bool(page.forms("/refused/undo"))
+
+    assert offered()
     with executing(hub.house.night(), "standardise"):
         pass
     assert "Sinulla ei ole" in anna.get("/mine").words
+    assert not offered()
     late = anna.opens(anna.opens(mine, "/refused/undo", reason="myöhässä"), "/refused/undone")
     assert (late.status, state_of(hub, 1)) == (409, "released")
 
