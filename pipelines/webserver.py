@@ -11,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -211,7 +212,9 @@ class _Desk:
         from pipelines.desk.app import Desk
         from pipelines.house import open_house
 
-        return Desk(lambda: open_house(Path(os.environ["HUB_HOME"]), os.environ))
+        desk = Desk(lambda: open_house(Path(os.environ["HUB_HOME"]), os.environ))
+        Thread(target=desk.get_ready, daemon=True).start()
+        return desk
 
 
 def serve() -> None:

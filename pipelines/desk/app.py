@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from expectations import run
 from pipelines.desk import (
     customers,
     deliveries,
@@ -30,6 +31,7 @@ from pipelines.desk import (
     recalls,
     refused,
     second,
+    visit,
     volumes,
 )
 from pipelines.desk.forms import LARGEST, FormRefused, Tokens, read_form
@@ -102,6 +104,11 @@ class Desk:
         self._roster: tuple[int, Roster] | None = None
         self._names = Names()
 
+    def get_ready(self) -> None:
+        """What the first of some pages would wait for; nobody's data is read."""
+        visit.get_ready()
+        run.get_ready()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
         request = Request(scope, receive)
@@ -155,8 +162,7 @@ class Desk:
             form: Mapping[str, str] = {}
             if request.method == "POST":
                 form = self._form(request, body, person.login, path, page)
-            visit = Visit(house, person, texts, path, form, self._tokens, self._names)
-            return page.show(visit)
+            return page.show(Visit(house, person, texts, path, form, self._tokens, self._names))
         except FormRefused as wrong:
             return _said(texts, f"form.{wrong.why}", 403, person)
         except (HubError, StoreError) as no:

@@ -48,6 +48,7 @@ class Busy(HubError):
 
 def search(visit: Visit) -> Response:
     """GET /customers: the form."""
+    visit.names.read_ahead(visit.house.engine)  # while somebody types
     return visit.page("customers.html", words="", found=None)
 
 

@@ -19,7 +19,7 @@ from pipelines.steps.judge import Verdict, judge
 from pipelines.steps.lay_open import Row
 from pipelines.steps.review import Opened, show, waiting
 
-_SHOWN = 50
+_SHOWN = 25
 
 
 def queue(visit: Visit) -> Response:

@@ -230,6 +230,12 @@ def _templates() -> Environment:
     )
 
 
+def get_ready() -> None:
+    """Compile every template, so that the first to open a page doesn't wait for it."""
+    for name in _templates().list_templates(extensions=["html"]):
+        _templates().get_template(name)
+
+
 def render(
     template: str, texts: Texts, values: Mapping[str, Any], status: int = 200
 ) -> HTMLResponse:

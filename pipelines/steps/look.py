@@ -4,10 +4,12 @@ Belongs here: every way a steward sees a person outside a delivery. Does not bel
 anything but the access log.
 """
 
+import contextlib
 from dataclasses import dataclass
+from threading import Lock, Thread
 
 import pandas as pd
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from pipelines.domain.correction import standard_fields
 from pipelines.domain.dealings import Balance, balance
@@ -31,7 +33,7 @@ from pipelines.domain.survivorship import Policy
 from pipelines.steps.around import Around, NotFound, keys_of
 from pipelines.steps.night import Night
 from pipelines.store import access, corrections, dealings, frames, judgements, nights, restraints
-from pipelines.store.engine import transaction
+from pipelines.store.engine import reading, transaction
 
 OWN_REGISTER_SOURCE = "registrations"
 NOTICES = "notices"
@@ -82,15 +84,26 @@ class Names:
     def __init__(self) -> None:
         self._stamp: tuple[int, int] | None = None
         self._index = NameIndex((), {})
+        self._reading = Lock()
 
     def index(self, conn: Connection) -> NameIndex:
-        stamp = frames.stamp(conn, GOLDEN)
-        if stamp != self._stamp:
-            self._index = NameIndex.of(
-                frames.some_columns(conn, GOLDEN, ("party_id", "display_name"))
-            )
-            self._stamp = stamp
-        return self._index
+        with self._reading:
+            stamp = frames.stamp(conn, GOLDEN)
+            if stamp != self._stamp:
+                self._index = NameIndex.of(
+                    frames.some_columns(conn, GOLDEN, ("party_id", "display_name"))
+                )
+                self._stamp = stamp
+            return self._index
+
+    def read_ahead(self, engine: Engine) -> None:
+        """Read the names in beside whoever is about to search; what stands against it the search itself will say."""
+
+        def read() -> None:
+            with contextlib.suppress(Exception), reading(engine) as conn:
+                self.index(conn)
+
+        Thread(target=read, daemon=True).start()
 
 
 def find(

@@ -61,6 +61,7 @@ def prepare_extract(
             if deliveries.outstanding(conn, name):
                 return _waits(len(still))
     with executing(night, f"extract:{name}") as step:
+        deliveries.demand_none_outstanding(step.conn, name)
         found = find_differences(step, night, contract)
         dirty, events, held = found.looked_at, found.events, found.held
         mode = deliveries.mode_of(step.conn, name, contract.mode)

@@ -25,7 +25,7 @@ import pandas as pd
 from sqlalchemy import Connection, Select, delete, func, select, update
 
 from pipelines.store import frames, holdings
-from pipelines.store.engine import StoreError
+from pipelines.store.engine import StoreError, one_at_a_time
 from pipelines.store.tables import (
     delivery,
     delivery_progress,
@@ -172,6 +172,18 @@ def outstanding(conn: Connection, recipient: str) -> list[Delivery]:
         .where(delivery.c.recipient == recipient, delivery.c.state.in_(OPEN))
         .order_by(delivery.c.sequence),
     )
+
+
+def demand_none_outstanding(conn: Connection, recipient: str) -> None:
+    """Nobody else freezes anything for this recipient until the transaction ends; raises StoreError where somebody has.
+
+    What is to be told is worked out from here on: two hubs at once, the run lock lost, would else both tell it.
+    """
+    one_at_a_time(conn, f"deliveries to {recipient}")
+    for found in outstanding(conn, recipient):
+        raise StoreError(
+            f"delivery {found.delivery_id} to {recipient} was frozen meanwhile: run the night again"
+        )
 
 
 def in_state(conn: Connection, *states: str, recipient: str | None = None) -> list[Delivery]:

@@ -114,7 +114,7 @@ def count(conn: Connection) -> int:
 
 def touched_since(conn: Connection, step_run: int) -> Numbers:
     """Numbers of the records marked by a later step execution than `step_run` (`touch`)."""
-    marked = select(match_record.c.record_no).where(match_record.c.step_run > step_run)
+    marked = select(match_record.c.record_no).where(frames.later_than(conn, match_record, step_run))
     return np.array(sorted(conn.scalars(marked)), dtype=np.int64)
 
 
@@ -191,12 +191,14 @@ def placed_since(conn: Connection, step_run: int) -> pd.DataFrame:
     held = select(role.c.source, role.c.party_source_key).where(
         role.c.party_source_key.is_not(None)
     )
-    written = select(point.c.source, point.c.source_key).where(point.c.step_run > step_run)
+    written = select(point.c.source, point.c.source_key).where(
+        frames.later_than(conn, point, step_run)
+    )
     # one after the other: asked for either at once, a database reads every role there is
     found = [
         frames.rows(conn, held.where(later).distinct())
         for later in (
-            role.c.step_run > step_run,
+            frames.later_than(conn, role, step_run),
             tuple_(role.c.source, role.c.point_source_key).in_(written),
         )
     ]

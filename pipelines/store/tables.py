@@ -48,7 +48,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0015"
+REVISION = "0016"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -132,21 +132,36 @@ def _table(
     return table
 
 
-def _frame_table(schema: Schema, *indexes: tuple[str, ...], name: str | None = None) -> Table:
-    return _table(
+def _frame_table(
+    schema: Schema,
+    *indexes: tuple[str, ...],
+    name: str | None = None,
+    dates: tuple[str, ...] = (),
+) -> Table:
+    """dates: columns by which `frames.crossing` looks for rows; most of them hold none."""
+    table = _table(
         name or schema.name,
         *(_column(f.name, f.kind, key=f.name in schema.key) for f in schema.fields),
         _may("step_run", "integer"),
         *(Index(None, *columns) for columns in (("step_run",), *indexes)),
     )
+    for column in (table.c[date] for date in dates):
+        is_there = column.is_not(None)
+        Index(None, column, sqlite_where=is_there, postgresql_where=is_there)
+    return table
+
+
+_DATES = ("valid_from", "valid_to")
 
 
 # ---- the frames that are state; step_run: the step execution that last wrote the row
 landing_record = _frame_table(LANDED, name="landing_record")
 standard_party = _frame_table(PARTIES)
-standard_address = _frame_table(ADDRESSES)
+standard_address = _frame_table(ADDRESSES, dates=_DATES)
 standard_point = _frame_table(POINTS, ("property_id",), ("building_id",))
-standard_role = _frame_table(ROLES, ("source", "party_source_key"), ("source", "point_source_key"))
+standard_role = _frame_table(
+    ROLES, ("source", "party_source_key"), ("source", "point_source_key"), dates=_DATES
+)
 standard_invoice = _frame_table(INVOICES, ("source", "customer_number"))
 standard_order = _frame_table(ORDERS, ("source", "customer_number"))
 party_record = _frame_table(PARTY_RECORDS, ("party_id",))
@@ -156,7 +171,7 @@ party_value = _frame_table(PROVENANCE)
 point = _frame_table(GOLDEN_POINTS, ("point_ref",), ("property_id",), ("building_id",))
 point_value = _frame_table(POINT_VALUES)
 point_tie = _frame_table(POINT_TIES, ("point_id",))
-role = _frame_table(GOLDEN_ROLES, ("party_id",), ("point_id",))
+role = _frame_table(GOLDEN_ROLES, ("party_id",), ("point_id",), dates=_DATES)
 
 _BY_SCHEMA = {
     LANDED.name: landing_record,

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from sqlalchemy import Engine
@@ -18,7 +20,7 @@ from pipelines.steps.night import Night, executing
 from pipelines.steps.prepare_extract import prepare_extract
 from pipelines.steps.restrain import release, restrain
 from pipelines.store import deliveries, disclosures, holdings, nights, restraints
-from pipelines.store.engine import reading, transaction
+from pipelines.store.engine import StoreError, migrate, open_engine, reading, transaction
 from tests.minimality.register import NIGHTS, Inbox, live, night_of, story, tell
 
 SETTINGS = load_settings(Path("nowhere"), {})
@@ -66,6 +68,56 @@ def test_r15_r18_nothing_is_prepared_under_an_agreement_that_has_ended(
     inbox = Inbox()
     tell(night, contract, inbox)
     assert len(inbox.payloads) == 1, "and go once it is renewed"
+
+
+def test_what_another_hub_froze_meanwhile_is_not_frozen_again(night: Night) -> None:
+    """Without the run lock, between the look at what is open and the freezing."""
+
+    def meanwhile(place: str) -> None:
+        if place == "extract:finance:begin":
+            prepare_extract(night, FINANCE, Inbox)
+
+    with pytest.raises(StoreError, match="frozen meanwhile"):
+        prepare_extract(replace(night, reached=meanwhile), FINANCE, Inbox)
+    with reading(night.engine) as conn:
+        assert len(deliveries.outstanding(conn, "finance")) == 1
+    assert leaf_kinds(night).count("intent") == 1
+
+
+@pytest.mark.postgres
+def test_what_is_to_be_told_is_worked_out_while_nobody_else_freezes(
+    empty_postgres_url: str,
+) -> None:
+    """Without the run lock, where two transactions go on beside each other: the second looks once the first is through."""
+    engine = open_engine(empty_postgres_url)
+    migrate(engine)
+    night = night_of(engine, SETTINGS, NIGHTS[0])
+    with executing(night, "consolidate") as step:
+        story()[0].register.write(step)
+    inbox, was_told = Inbox(), Event()
+
+    def opened_late() -> Inbox:
+        was_told.wait(60)
+        return inbox
+
+    def other() -> None:
+        with suppress(StoreError):  # where the first has frozen and not told yet
+            prepare_extract(night, FINANCE, opened_late)
+
+    thread = Thread(target=other)
+
+    def meanwhile(place: str) -> None:
+        if place == "extract:finance:uncommitted":
+            thread.start()
+            thread.join(2)
+
+    tell(replace(night, reached=meanwhile), FINANCE, inbox)
+    was_told.set()
+    thread.join(60)
+    with reading(engine) as conn:
+        assert deliveries.outstanding(conn, "finance") == []
+    assert len(inbox.payloads) == 1
+    engine.dispose()
 
 
 def test_r18_a_field_the_notice_lets_nobody_hear_stops_a_contract_that_was_live(
