@@ -29,7 +29,7 @@ _left_out: dict[str, int] = {}
 # Files that take longest, longest first: taken last, one of them would keep one process busy alone.
 LONGEST = (
     "journeys/test_crashes.py", "steps/test_delivery_crashes.py", "minimality/test_minimality.py", "steps/test_notify.py", "LIVED_IN",
-    "journeys/test_refresh.py", "browser/test_launchpad.py",
+    "steps/test_netvisor_crashes.py", "journeys/test_refresh.py", "browser/test_launchpad.py",
     "journeys/test_cut_off.py", "journeys/test_ytj.py", "journeys/test_both_ways.py",
     "journeys/test_ryhti.py", "journeys/test_kuntagml.py", "journeys/test_netvisor.py", "journeys/test_three_registers.py",
     "journeys/test_delta_equals_full.py", "browser/test_refresh_job.py",
