@@ -22,11 +22,10 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    tuple_,
     update,
 )
 
-from pipelines.domain.schemas import ROLES
+from pipelines.domain.schemas import POINTS, ROLES
 from pipelines.store import frames, nights, pairs
 from pipelines.store.pairs import Numbers
 from pipelines.store.tables import (
@@ -187,19 +186,18 @@ def properties(conn: Connection, numbers: Numbers | None = None) -> pd.DataFrame
 
 def placed_since(conn: Connection, step_run: int) -> pd.DataFrame:
     """source, source_key of the parties whose role, or the point of whose role, was written later."""
-    role, point = standard_role, standard_point
+    role = standard_role
     held = select(role.c.source, role.c.party_source_key).where(
         role.c.party_source_key.is_not(None)
     )
-    written = select(point.c.source, point.c.source_key).where(
-        frames.later_than(conn, point, step_run)
-    )
+    points = frames.keys_changed_since(conn, POINTS, step_run)
+    at_them = points.set_axis(["source", "point_source_key"], axis=1)
     # one after the other: asked for either at once, a database reads every role there is
     found = [
-        frames.rows(conn, held.where(later).distinct())
+        frames.rows(conn, held.where(later))
         for later in (
             frames.later_than(conn, role, step_run),
-            tuple_(role.c.source, role.c.point_source_key).in_(written),
+            frames.matching(conn, role, at_them, ("source", "point_source_key")),
         )
     ]
     placed = pd.concat(found).drop_duplicates(ignore_index=True)
