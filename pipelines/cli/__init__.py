@@ -119,11 +119,12 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 
 @dataclass(frozen=True)
 class Invocation:
-    """What a command is told: the hub's home, the environment, the clock."""
+    """What a command is told: the hub's home, the environment, the clock. is_named: somebody said which home."""
 
     home: Path
     environ: Mapping[str, str]
     clock: Callable[[], datetime]
+    is_named: bool = True
 
     @cached_property
     def settings(self) -> "Settings":
@@ -189,8 +190,9 @@ def hub(ctx: click.Context, home: Path | None) -> None:
       hub COMMAND --help            what a command does, with examples
     """
     outside = ctx.ensure_object(_Outside)
-    chosen = home or Path(outside.environ.get("HUB_HOME") or ".hub")
-    ctx.obj = Invocation(chosen.expanduser(), outside.environ, outside.clock)
+    named = home or outside.environ.get("HUB_HOME")
+    chosen = Path(named or ".hub").expanduser()
+    ctx.obj = Invocation(chosen, outside.environ, outside.clock, is_named=bool(named))
 
 
 def json_option(command: _Command) -> _Command:

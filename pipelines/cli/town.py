@@ -267,7 +267,7 @@ def demo(
 ) -> None:
     """Nights of a small town's customer register, over real HTTP and SFTP on this machine.
 
-    Everything is made up and kept in ./.hub-demo (or HUB_HOME). On a terminal the desk and the Dagster UI stay
+    Everything is made up and kept in ./.hub-demo (or --home, HUB_HOME). On a terminal the desk and the Dagster UI stay
     open until Enter.
 
     \b
@@ -349,11 +349,11 @@ def seat_made_up_people(home: Path) -> None:
 
 def _fresh_folder(invocation: Invocation) -> Path:
     """An empty folder for the demo; what an earlier demo left is removed, anything else is not touched."""
-    base = Path(invocation.environ.get("HUB_HOME") or ".hub-demo").absolute()
+    base = (invocation.home if invocation.is_named else Path(".hub-demo")).absolute()
     marker = base / ".demo"
     if base.exists() and any(base.iterdir()):
         if not marker.is_file():
-            raise Failed(f"{base} holds something that no demo wrote: give another HUB_HOME")
+            raise Failed(f"{base} holds something that no demo wrote: give another --home")
         shutil.rmtree(base)
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     marker.touch()

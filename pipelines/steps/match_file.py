@@ -54,7 +54,8 @@ def match_file(
     verdicts = {v: int((resolution.verdict == v).sum()) for v in (SAME, REVIEW, DIFFERENT)}
     return FileMatched(
         records=records,
-        clusters=len(np.unique(resolution.cluster)),
+        # a cluster goes by the least of its records
+        clusters=int((resolution.cluster == np.arange(records)).sum()),
         pairs=len(resolution.score),
         **verdicts,
         threshold=resolution.limits.threshold,

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from pipelines import store
+from pipelines.cli import main
 from pipelines.cli.operate import DagsterProcesses
 from pipelines.errors import HubError
 from pipelines.settings import site_files
@@ -301,11 +302,18 @@ def test_a_town_that_does_not_run_is_said_in_one_line(desk: Desk, tmp_path: Path
         assert "hub sandbox serve" in told.err
 
 
-def test_the_demo_does_not_touch_a_folder_it_has_not_written(desk: Desk, tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", ["--home", "HUB_HOME"])
+def test_the_demo_does_not_touch_a_folder_it_has_not_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], named: str
+) -> None:
     (tmp_path / "thesis.txt").write_text("the only copy")
-    told = desk("demo", environ={"HUB_HOME": str(tmp_path)})
-    assert told.code == 1
-    assert one_line(told.err)
+    where = str(tmp_path)
+    if named == "--home":
+        code = main(["--home", where, "demo"], {"HUB_HOME": "elsewhere"}, lambda: MORNING)
+    else:
+        code = main(["demo"], {"HUB_HOME": where}, lambda: MORNING)
+    assert code == 1
+    assert one_line(capsys.readouterr().err)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
