@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipelines.domain.notification import parted_values, wrong_values
 from pipelines.domain.points import BESIDE, OWN_REGISTER
+from pipelines.domain.restraints import RESTRICTION
 from pipelines.domain.schemas import (
     ADDRESSES,
     FORMER_IDS,
@@ -26,7 +27,7 @@ from pipelines.domain.schemas import (
     ROLES,
     Schema,
 )
-from pipelines.domain.survivorship import golden
+from pipelines.domain.survivorship import as_they_stood, golden
 from pipelines.steps.correct import queue_notices_to_sources
 from pipelines.steps.disown import disown_strangers
 from pipelines.steps.look import NOTICES
@@ -44,6 +45,7 @@ from pipelines.store import (
     notifications,
     quarantine,
     questions,
+    restraints,
 )
 from pipelines.store.engine import transaction
 from pipelines.store.vault import Vault
@@ -121,6 +123,7 @@ def _touched(step: StepRun, night: Night, placed: Placed) -> pd.DataFrame:
         frames.changed_since(step.conn, PARTY_RECORDS, step.since)["party_id"],
         frames.read_matching(step.conn, PARTY_RECORDS, records, _RECORD)["party_id"],
         nights.parted_since(step.conn, min(after, night.business_date)),
+        restraints.ended_since(step.conn, RESTRICTION, min(after, night.business_date)),
     )
 
 
@@ -352,13 +355,17 @@ def _golden(
         night.business_date,
         holdings.echoes(step.conn),
     )
+    before = frames.read_matching(step.conn, GOLDEN, kept, ("party_id",))
+    restricted = restraints.parties(step.conn, (RESTRICTION,)) & set(before["party_id"])
+    if restricted:
+        standing = frames.read_matching(step.conn, PROVENANCE, kept, ("party_id",))
+        found = as_they_stood(found, before, standing, restricted)
     told = found.parties
     exposed = (told["protection"] == "on") & told["street_line"].notna()
     if (exposed & (told["address_type"] != "contact")).any():
         raise RuntimeError(
             "survivorship staged the address of a protected party; nothing was written"
         )
-    before = frames.read_matching(step.conn, GOLDEN, kept, ("party_id",))
     same = told.merge(
         before[["party_id", "row_hash"]], on="party_id", how="left", suffixes=("", "_was")
     )

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 import pytest
 
+from pipelines.steps.restrain import release, restrain
 from pipelines.store import deliveries
 from pipelines.store.engine import transaction
 from tests.journeys.conftest import continued
@@ -169,6 +171,32 @@ def test_r56_orders_given_touch_nobody_elses_rows(orders: Orders) -> None:
     )
     assert len(given) > 50
     assert given.equals(before)
+
+
+# --- processing that is restricted --------------------------------------------------------------------
+
+
+def test_r45_no_source_overwrites_a_restricted_customer_until_the_restriction_ends(
+    hub: Living,
+) -> None:
+    number = hub.ordinary_payers()[0]
+    before = hub.morning()
+    with hub.opened() as house:
+        restrain(
+            house.night(), number, "restriction", channel="letter", evidence="D/1",
+            who="anna", why="asked in writing",
+        )  # fmt: skip
+    hub.town.advance(quiet=True)
+    hub.write_down(number, PUHELIN="050 555 1234")
+    hub.export_again()
+    held = hub.morning(hub.night())
+    pd.testing.assert_series_equal(held.party(number), before.party(number))
+    assert hub.morning(hub.night(full=True)).party(number).equals(before.party(number))
+    with hub.opened() as house:
+        told = house.night().business_date
+        release(house.night(), number, "restriction", who="anna", why="looked into", informed=told)
+    after = hub.morning(hub.next_night(quiet=True)).party(number)
+    assert after["phone"] == "+358505551234" != before.party(number)["phone"]
 
 
 # --- an order that comes while a delivery is under way ------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.domain.schemas import ADDRESSES, GOLDEN, PARTIES, PARTY_RECORDS
-from pipelines.domain.survivorship import Golden, Policy, golden
+from pipelines.domain.survivorship import Golden, Policy, as_they_stood, golden
 
 POLICY = Policy(
     own_notice=("notices", "registrations"),
@@ -298,6 +298,57 @@ def test_a_name_that_came_back_is_an_echo_however_it_was_taken_apart() -> None:
     told = echo(name="GARCIA Lopez Maria")
     assert value(survive([own, service]), "family_name") == "Garcia"
     assert value(survive([own, service], echoes=told), "family_name") == "Lopez"
+
+
+def restricted(was: Golden, now: Golden) -> Golden:
+    return as_they_stood(now, was.parties, was.values, {7})
+
+
+def test_r45_no_source_overwrites_what_is_held_of_a_restricted_party() -> None:
+    was = survive(
+        [record("dvv", phone="+358401", email="a@b.invalid")], [place("dvv", "Rantatie 5")]
+    )
+    now = survive([record("dvv", "07-01", phone="+358402")], [place("dvv", "Kotikatu 1")])
+    stays = restricted(was, now)
+    pd.testing.assert_frame_equal(stays.parties, was.parties)
+    pd.testing.assert_frame_equal(
+        stays.values, was.values.sort_values(["party_id", "field"], ignore_index=True)
+    )
+    pd.testing.assert_frame_equal(
+        as_they_stood(now, was.parties, was.values, {8}).parties, now.parties
+    )
+
+
+def test_r45_of_two_parties_the_other_follows_its_sources() -> None:
+    was = survive(
+        [record("dvv", key="1", phone="+1"), record("dvv", key="2", phone="+2")], spread=10
+    )
+    now = survive(
+        [record("dvv", key="1", phone="+3"), record("dvv", key="2", phone="+4")], spread=10
+    )
+    found = as_they_stood(now, was.parties, was.values, {1, 5})
+    assert list(found.parties["phone"]) == ["+1", "+4"]
+    phones = found.values[found.values["field"] == "phone"]
+    assert list(phones["value"]) == ["+1", "+4"]
+
+
+def test_r45_r56_a_new_order_hides_the_address_of_a_restricted_party_and_none_is_lifted() -> None:
+    was = survive([record("dvv", phone="+358401")], [place("dvv", "Rantatie 5")])
+    ordered = survive(
+        [record("dvv", phone="+358402", protection="on")],
+        [place("dvv", "Kotikatu 1"), place("dvv", "PL 7", kind="contact")],
+    )
+    hidden = restricted(was, ordered)
+    assert [value(hidden, f) for f in ("street_line", "address_type", "protection", "phone")] == [
+        "PL 7", "contact", "on", "+358401",
+    ]  # fmt: skip
+    assert value(hidden, "row_hash") not in (value(was, "row_hash"), value(ordered, "row_hash"))
+    told = hidden.values.set_index("field")["value"]
+    assert (told["street_line"], told["protection"], told["phone"]) == ("PL 7", "on", "+358401")
+    lifted = restricted(
+        hidden, survive([record("dvv", protection="off")], [place("dvv", "Uusi 1")])
+    )
+    assert value(lifted, "protection") == "on" and value(lifted, "street_line") == "PL 7"
 
 
 def test_a_contact_person_is_called_by_their_own_name() -> None:
