@@ -30,8 +30,18 @@ def allow_asking(night: Night, config: SourceConfig) -> None:
 def barred(conn: Connection, config: SourceConfig, register: str) -> frozenset[str]:
     """The keys that `register` has of people who may not be asked about for the source's purpose (R45)."""
     parties = restraints.parties(conn, forbidding(config.purpose, None))
-    keys = pd.DataFrame({"party_id": pd.array(sorted(parties), dtype="Int64")})
-    records = frames.read_matching(conn, PARTY_RECORDS, keys, ("party_id",))
+    return _keys_of(conn, pd.Series(sorted(parties), dtype="Int64"), register)
+
+
+def barred_until(conn: Connection, config: SourceConfig, instant: str) -> frozenset[str]:
+    """The source's keys of people who may be asked about again, and might not be at some time since: it was not heard of them."""
+    freed = restraints.ended_since(conn, forbidding(config.purpose, None), instant)
+    return _keys_of(conn, freed, config.name)
+
+
+def _keys_of(conn: Connection, parties: pd.Series, register: str) -> frozenset[str]:
+    of_them = pd.DataFrame({"party_id": parties})
+    records = frames.read_matching(conn, PARTY_RECORDS, of_them, ("party_id",))
     return frozenset(records.loc[records["source"] == register, "source_key"])
 
 

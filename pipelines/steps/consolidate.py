@@ -123,7 +123,7 @@ def _touched(step: StepRun, night: Night, placed: Placed) -> pd.DataFrame:
         frames.changed_since(step.conn, PARTY_RECORDS, step.since)["party_id"],
         frames.read_matching(step.conn, PARTY_RECORDS, records, _RECORD)["party_id"],
         nights.parted_since(step.conn, min(after, night.business_date)),
-        restraints.ended_since(step.conn, RESTRICTION, min(after, night.business_date)),
+        restraints.ended_since(step.conn, (RESTRICTION,), min(after, night.business_date)),
     )
 
 

@@ -27,7 +27,7 @@ from pipelines.domain.landing import content_hash, field_times, standing
 from pipelines.domain.schemas import LANDED
 from pipelines.notice import Notice
 from pipelines.settings import SourceConfig
-from pipelines.steps.allow_asking import allow_asking
+from pipelines.steps.allow_asking import allow_asking, barred_until
 from pipelines.steps.ask_in_batches import awaited, settle_answers
 from pipelines.steps.log_lookup import log_lookup
 from pipelines.steps.night import Check, Night, StepResult, StepRun, executing
@@ -97,7 +97,7 @@ def whats_new(night: Night, config: SourceConfig) -> Ask:
     allow_asking(night, config)
     with transaction(night.engine) as conn:
         cursor = nights.cursor_of(conn, config.name)
-        known = _known(conn, config.name)
+        known = _known(conn, config)
         waiting = awaited(conn, config)
     return Ask(
         cursor=cursor,
@@ -109,15 +109,18 @@ def whats_new(night: Night, config: SourceConfig) -> Ask:
     )
 
 
-def _known(conn: Connection, source: str) -> frozenset[str]:
+def _known(conn: Connection, config: SourceConfig) -> frozenset[str]:
     """The parties held of a source, less those whose newest word could not be had: they are asked anew."""
+    source = config.name
     held = frames.keys_of(conn, LANDED, source, "party")
     items = quarantine.open_items(conn)[[*_RECORD, "content_hash"]]
     items = items[(items["source"] == source) & (items["kind"] == "party")]
     landed = frames.read_matching(conn, LANDED, items[_RECORD].drop_duplicates(), tuple(_RECORD))
     both = items.merge(landed[[*_RECORD, "content_hash"]], on=_RECORD, suffixes=("", "_landed"))
     missed = both["content_hash"] != both["content_hash_landed"]
-    return held - frozenset(both.loc[missed, "source_key"])
+    last = nights.last_good_date(conn, f"ingest:{source}")
+    freed = barred_until(conn, config, last) if last is not None else frozenset[str]()
+    return held - frozenset(both.loc[missed, "source_key"]) - freed
 
 
 def _take_in(

@@ -77,10 +77,10 @@ def parties(conn: Connection, kinds: Sequence[str]) -> frozenset[int]:
     return frozenset(party for row in found for party in row if party is not None)
 
 
-def ended_since(conn: Connection, kind: str, instant: str) -> pd.Series:
-    """party_id of everybody for whom such a restraint has ended since, before and after a merge."""
+def ended_since(conn: Connection, kinds: Sequence[str], instant: str) -> pd.Series:
+    """party_id of everybody for whom one of these restraints has ended since, before and after a merge."""
     ended = select(party_restraint.c.party_id).where(
-        party_restraint.c.kind == kind, party_restraint.c.ended_at >= instant
+        party_restraint.c.kind.in_(kinds), party_restraint.c.ended_at >= instant
     )
     into = select(party_redirect.c.into_party_id).where(party_redirect.c.party_id.in_(ended))
     found = [*conn.scalars(ended), *conn.scalars(into)]

@@ -187,6 +187,7 @@ def test_r45_no_source_overwrites_a_restricted_customer_until_the_restriction_en
             who="anna", why="asked in writing",
         )  # fmt: skip
     hub.town.advance(quiet=True)
+    line = hub.move(number)
     hub.write_down(number, PUHELIN="050 555 1234")
     hub.export_again()
     held = hub.morning(hub.night())
@@ -197,6 +198,7 @@ def test_r45_no_source_overwrites_a_restricted_customer_until_the_restriction_en
         release(house.night(), number, "restriction", who="anna", why="looked into", informed=told)
     after = hub.morning(hub.next_night(quiet=True)).party(number)
     assert after["phone"] == "+358505551234" != before.party(number)["phone"]
+    assert after["street_line"] == line, "DVV told of it when it was not asked"
 
 
 # --- an order that comes while a delivery is under way ------------------------------------------------
