@@ -72,8 +72,8 @@ class Opened:
 def waiting(night: Night, most: int) -> tuple[list[Waiting], int]:
     """The pairs that wait, most at stake first, at most so many; and how many wait altogether."""
     with transaction(night.engine) as conn:
-        queue = judgements.queue(conn)
-        shown = queue.head(most)
+        shown = judgements.queue(conn, most=most)
+        total = judgements.queue_length(conn)
         pairs = [_records_of(row) for _, row in shown.iterrows()]
         around = Around(conn, [record for pair in pairs for record in pair])
         weighed = lay_open.weighed(conn, pairs, around)
@@ -91,7 +91,7 @@ def waiting(night: Night, most: int) -> tuple[list[Waiting], int]:
                     str(row["business_date"]), found, unsure,
                 )
             )  # fmt: skip
-    return listed, len(queue)
+    return listed, total
 
 
 def _records_in(pairs: Sequence[Pair]) -> pd.DataFrame:

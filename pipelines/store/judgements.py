@@ -183,8 +183,10 @@ def replace_queue(
     frames.append(conn, review_pair, fresh.assign(opened_at=now, business_date=business_date))
 
 
-def queue(conn: Connection, records: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The pairs that wait for a steward, most at stake first, all columns; with a side among `records`."""
+def queue(
+    conn: Connection, records: pd.DataFrame | None = None, most: int | None = None
+) -> pd.DataFrame:
+    """The pairs that wait for a steward, most at stake first, all columns; with a side among `records`; at most so many."""
     statement = select(review_pair).order_by(
         desc(review_pair.c.stake), review_pair.c.opened_at, review_pair.c.review_no
     )
@@ -196,7 +198,7 @@ def queue(conn: Connection, records: pd.DataFrame | None = None) -> pd.DataFrame
                 frames.matching(conn, review_pair, right, PAIR[2:]),
             )
         )
-    return frames.rows(conn, statement)
+    return frames.rows(conn, statement.limit(most))
 
 
 def queue_length(conn: Connection) -> int:
