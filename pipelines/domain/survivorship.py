@@ -8,7 +8,7 @@ A party's value depends on what was stated and when, never on the order it arriv
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -144,43 +144,7 @@ def golden(
     rows["protection"] = rows["protection"].fillna("not_stated")
     rows["display_name"] = display_names(rows)
     rows = GOLDEN.conform(rows)
-    return Golden(rows.assign(row_hash=_row_hashes(rows)), _provenance(won, party_ids))
-
-
-def as_they_stood(
-    found: Golden, rows: pd.DataFrame, values: pd.DataFrame, restricted: Collection[int]
-) -> Golden:
-    """The golden rows, those of restricted parties as they stand: what is restricted is kept, and no source overwrites it (R45).
-
-    rows, values: GOLDEN and PROVENANCE as they stand. An order that is new hides the address all the same (R56); none
-    that stands is lifted.
-    """
-    stays = rows[rows["party_id"].isin(list(restricted))].set_index("party_id")
-    stays = stays[stays.index.isin(found.parties["party_id"])]
-    if stays.empty:
-        return found
-    now = found.parties.set_index("party_id").loc[stays.index]
-    ordered = stays.index[(now["protection"] == "on") & (stays["protection"] != "on")]
-    hides = ["protection", *ADDRESS_FIELDS]
-    stays.loc[ordered, hides] = now.loc[ordered, hides]
-    stays = GOLDEN.conform(stays.reset_index())
-    is_other = stays["party_id"].isin(ordered)
-    stays.loc[is_other, "row_hash"] = _row_hashes(stays[is_other])
-
-    def among(told: pd.DataFrame, parties: Collection[int]) -> pd.Series:
-        return told["party_id"].isin(list(parties))
-
-    is_hidden = values["field"].isin(hides) & among(values, ordered)
-    taken = found.values["field"].isin(hides) & among(found.values, ordered)
-    kept = [
-        found.values[~among(found.values, stays["party_id"]) | taken],
-        values[among(values, stays["party_id"]) & ~is_hidden],
-    ]
-    rest = found.parties[~among(found.parties, stays["party_id"])]
-    return Golden(
-        pd.concat([rest, stays]).sort_values("party_id", ignore_index=True),
-        pd.concat(kept).sort_values(["party_id", "field"], ignore_index=True),
-    )
+    return Golden(rows.assign(row_hash=row_hashes(rows)), _provenance(won, party_ids))
 
 
 def display_names(named: pd.DataFrame) -> pd.Series:
@@ -404,7 +368,7 @@ def _provenance(
     return PROVENANCE.conform(every)
 
 
-def _row_hashes(rows: pd.DataFrame) -> list[str]:
+def row_hashes(rows: pd.DataFrame) -> list[str]:
     """SHA-256 per row over its values in schema order; null and empty differ."""
     columns = [rows[c].astype("str").fillna("\x00") for c in rows.columns if c != "row_hash"]
     texts = zip(*(c.tolist() for c in columns), strict=True)

@@ -11,7 +11,6 @@ import pandas as pd
 
 from pipelines.domain.notification import parted_values, wrong_values
 from pipelines.domain.points import BESIDE, OWN_REGISTER
-from pipelines.domain.restraints import RESTRICTION
 from pipelines.domain.schemas import (
     ADDRESSES,
     FORMER_IDS,
@@ -27,13 +26,14 @@ from pipelines.domain.schemas import (
     ROLES,
     Schema,
 )
-from pipelines.domain.survivorship import as_they_stood, golden
+from pipelines.domain.survivorship import golden
 from pipelines.steps.correct import queue_notices_to_sources
 from pipelines.steps.disown import disown_strangers
 from pipelines.steps.look import NOTICES
 from pipelines.steps.night import Night, StepResult, StepRun, executing
 from pipelines.steps.notify import prepare_recalls, queue_corrections
 from pipelines.steps.place import Placed, forget_refused_places, forget_roles, place
+from pipelines.steps.restrain import freed_since, keep_restricted
 from pipelines.steps.stop import stop_what_may_not_leave
 from pipelines.store import (
     corrections,
@@ -45,7 +45,6 @@ from pipelines.store import (
     notifications,
     quarantine,
     questions,
-    restraints,
 )
 from pipelines.store.engine import transaction
 from pipelines.store.vault import Vault
@@ -123,7 +122,7 @@ def _touched(step: StepRun, night: Night, placed: Placed) -> pd.DataFrame:
         frames.changed_since(step.conn, PARTY_RECORDS, step.since)["party_id"],
         frames.read_matching(step.conn, PARTY_RECORDS, records, _RECORD)["party_id"],
         nights.parted_since(step.conn, min(after, night.business_date)),
-        restraints.ended_since(step.conn, (RESTRICTION,), min(after, night.business_date)),
+        freed_since(step.conn, min(after, night.business_date)),
     )
 
 
@@ -302,9 +301,8 @@ def _forget_refused_strangers(step: StepRun) -> int:
         ("source", "party_source_key"),
     )
     standing = frames.read_matching(step.conn, PARTY_RECORDS, waiting[list(_RECORD)], _RECORD)
-    asked = questions.asked_under(
-        step.conn, waiting
-    )  # what a register answered of a customer of ours
+    # what a register answered of a customer of ours
+    asked = questions.asked_under(step.conn, waiting)
     known = pd.concat([named, _parties_of(in_role), standing[list(_RECORD)], asked])
     ours = frames.read_matching(
         step.conn, PARTIES, waiting[["person_key"]].dropna(), ("person_key",)
@@ -356,10 +354,7 @@ def _golden(
         holdings.echoes(step.conn),
     )
     before = frames.read_matching(step.conn, GOLDEN, kept, ("party_id",))
-    restricted = restraints.parties(step.conn, (RESTRICTION,)) & set(before["party_id"])
-    if restricted:
-        standing = frames.read_matching(step.conn, PROVENANCE, kept, ("party_id",))
-        found = as_they_stood(found, before, standing, restricted)
+    found = keep_restricted(step.conn, found, before)
     told = found.parties
     exposed = (told["protection"] == "on") & told["street_line"].notna()
     if (exposed & (told["address_type"] != "contact")).any():
@@ -370,8 +365,7 @@ def _golden(
         before[["party_id", "row_hash"]], on="party_id", how="left", suffixes=("", "_was")
     )
     is_new = (same["row_hash"] != same["row_hash_was"]).to_numpy()
-    again = told["party_id"].isin(lost["party_id"])
-    frames.put(step.conn, GOLDEN, told[is_new | again], step.id)
+    frames.put(step.conn, GOLDEN, told[is_new | told["party_id"].isin(lost["party_id"])], step.id)
     wrong = []
     if not correcting.empty:
         was = frames.read_matching(step.conn, PROVENANCE, kept, ("party_id",))

@@ -1,18 +1,23 @@
 """Write down that a customer forbids something, and stop what has not left yet (R25, R26, R27, R45).
 
-Belongs here: recording and ending a restraint, with what is on its way. Does not belong here: what each kind
-forbids (`domain.restraints`), who may say so (the desk).
+Belongs here: recording and ending a restraint, with what is on its way, and keeping what is restricted. Does not
+belong here: what each kind forbids (`domain.restraints`), who may say so (the desk).
 """
 
 from datetime import date
 
+import pandas as pd
+from sqlalchemy import Connection
+
 from pipelines.domain.disclosure import leaf
-from pipelines.domain.restraints import KINDS, RESTRICTION
+from pipelines.domain.restraints import KINDS, RESTRICTION, as_they_stood
+from pipelines.domain.schemas import PROVENANCE
+from pipelines.domain.survivorship import Golden
 from pipelines.errors import HubError
 from pipelines.steps.look import party_of
 from pipelines.steps.night import Night
 from pipelines.steps.stop import Stopped, stop_what_may_not_leave
-from pipelines.store import access, disclosures, recheck, restraints
+from pipelines.store import access, disclosures, frames, recheck, restraints
 from pipelines.store.engine import transaction
 
 
@@ -50,6 +55,20 @@ def release(
         told = f"informed {informed}" if informed else None
         access.record(conn, night.now(), who, f"customer release {kind}", party_id, why, told)
         return restraints.end(conn, party_id, kind, night.now())
+
+
+def keep_restricted(conn: Connection, found: Golden, before: pd.DataFrame) -> Golden:
+    """The golden rows of tonight, of restricted customers as they stand (`before`: GOLDEN): no source overwrites one."""
+    restricted = restraints.parties(conn, (RESTRICTION,)) & set(before["party_id"])
+    if not restricted:
+        return found
+    values = frames.read_matching(conn, PROVENANCE, before, ("party_id",))
+    return as_they_stood(found, before, values, restricted)
+
+
+def freed_since(conn: Connection, instant: str) -> pd.Series:
+    """party_id of those whose restriction has ended since: their sources count again."""
+    return restraints.ended_since(conn, (RESTRICTION,), instant)
 
 
 def _demand_informed(night: Night, informed: str | None) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.domain.restraints import as_they_stood
 from pipelines.domain.schemas import ADDRESSES, GOLDEN, PARTIES, PARTY_RECORDS
-from pipelines.domain.survivorship import Golden, Policy, as_they_stood, golden
+from pipelines.domain.survivorship import Golden, Policy, golden
 
 POLICY = Policy(
     own_notice=("notices", "registrations"),
