@@ -130,8 +130,7 @@ def disclose(
         holders = [str(token) for token in tokens]
     else:
         said = list(people["content"])
-        of_whom = people["party_id"]
-        parties = of_whom.astype("object").where(of_whom.notna(), None).tolist()
+        parties = people["party_id"].astype("Int64").to_numpy(object, na_value=None).tolist()
         tokens = [None] * len(people)
         holders = [_holder(party, delivery_id) for party in parties]
     random = secrets.token_bytes((SALT_BYTES + 16) * len(people))
@@ -152,11 +151,10 @@ def disclose(
         ]
         seeds = seeds_of(conn, holders[some])
         sealed = vault.encrypt(seeds, holders[some], entries[some], plain)
-        details = zip(
+        rows = zip(
             entries[some], parties[some], tokens[some], holders[some], fields[some], sealed,
-            strict=True,
+            *map(repeat, alike),
         )  # fmt: skip
-        rows = ((*detail, *alike) for detail in details)
         frames.load(conn, disclosure_detail.name, _DETAIL, rows)
         lines = leaves(kind, entries[some], [commitment(text) for text in plain], at=at, **terms)
         _write(conn, first + start, lines, entries[some], repeat(delivery_id), at)

@@ -10,6 +10,7 @@ out NaN, NA and None become NULL; on the way in a frame gets its schema's dtypes
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -207,6 +208,14 @@ def rows(conn: Connection, statement: Select[Any]) -> pd.DataFrame:
     )
 
 
+def plain_rows(conn: Connection, statement: Select[Any]) -> list[tuple[Any, ...]]:
+    """What a statement selects, a tuple a row, as the driver gives it: json is text, and no row is SQLAlchemy's own."""
+    result = conn.execute(statement)
+    found: list[tuple[Any, ...]] = [] if result.cursor is None else result.cursor.fetchall()
+    result.close()
+    return found
+
+
 def _array(values: list[Any], dtype: str) -> Any:
     """Without an index, by which it would be aligned; most numbers are whole and there, and are looked at once."""
     if dtype == "Int64" and None not in values:
@@ -322,8 +331,9 @@ def load(
     if conn.dialect.name == "postgresql":
         _copy(conn, table, columns, values)
     else:
-        if plain := [tuple(row) for row in values]:
-            conn.exec_driver_sql(_insert(conn, table, columns), plain)
+        driver: sqlite3.Connection = conn.connection.driver_connection  # type: ignore[assignment]
+        # one row after another: a list of them all is made for nothing, and Python would look through it for cycles
+        driver.executemany(_insert(conn, table, columns), values).close()
 
 
 def _insert(conn: Connection, table: str, columns: Iterable[str]) -> str:
