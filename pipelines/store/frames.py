@@ -211,7 +211,7 @@ def rows(conn: Connection, statement: Select[Any]) -> pd.DataFrame:
 def plain_rows(conn: Connection, statement: Select[Any]) -> list[tuple[Any, ...]]:
     """What a statement selects, a tuple a row, as the driver gives it: json is text, and no row is SQLAlchemy's own."""
     result = conn.execute(statement)
-    found: list[tuple[Any, ...]] = [] if result.cursor is None else result.cursor.fetchall()
+    found = [] if result.cursor is None else list(result.cursor.fetchall())
     result.close()
     return found
 

@@ -69,7 +69,9 @@ class Vault:
     ) -> list[bytes]:
         """Nonce and AES-256-GCM of each text, under its holder's key and bound to its entry."""
         nonces = os.urandom(_NONCE_BYTES * len(plain))
-        begun = HMAC(self._key, SHA256())  # all keys begin the same; the standard library's copies slower
+        begun = HMAC(
+            self._key, SHA256()
+        )  # all keys begin the same; the standard library's copies slower
         begun.update(b"detail\0")
         sealed = []
         for at, (holder, entry, text) in enumerate(zip(holders, entries, plain, strict=True)):

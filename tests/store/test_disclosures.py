@@ -18,6 +18,7 @@ from pipelines.store.tables import (
     disclosure_detail,
     disclosure_leaf,
     disclosure_seed,
+    disclosure_terms,
 )
 from pipelines.store.vault import Vault
 from pipelines.store.verification import verify_log
@@ -161,7 +162,7 @@ def test_what_was_told_of_a_person_stands_nowhere_in_clear(engine: Engine) -> No
     with reading(engine) as conn:
         stored = [
             value.decode("latin-1") if isinstance(value, bytes) else str(value)
-            for table in (disclosure_detail, disclosure_seed, disclosure_leaf)
+            for table in (disclosure_detail, disclosure_terms, disclosure_seed, disclosure_leaf)
             for row in conn.execute(select(table))
             for value in row
         ]
@@ -175,7 +176,7 @@ def test_an_erased_detail_leaves_its_leaf_and_the_log_whole(engine: Engine) -> N
     write(engine, told(7, 8))
     with transaction(engine) as conn:
         mine = disclosures.of_party(conn, VAULT, 7)
-        assert disclosures.erase(conn, mine[["entry_id"]], NOW) == 1
+        assert disclosures.erase(conn, mine[["leaf_no"]], NOW) == 1
         assert disclosures.of_party(conn, VAULT, 7).empty
         assert (disclosures.leaf_count(conn), disclosures.detail_count(conn)) == (3, 1)
         assert reconciliation.leaves_out_of_line(conn) == 0
