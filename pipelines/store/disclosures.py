@@ -50,6 +50,7 @@ OF_A_DETAIL = ("disclosure", "lookup")
 
 _STATES = ("attempt", "uncertain", "delivered", "acknowledged", "aborted")
 _AT_ONCE = 5_000
+_ENTRY_BYTES = 16
 _DETAIL = ("leaf_no", "entry_id", "party_id", "subject_token", "holder", "terms_no", "sealed")
 _ALIKE = ("recipient", "purpose", "basis", "ground", "delivery_id", "at", "operation")
 _IS_UNDER = disclosure_terms.c.terms_no == disclosure_detail.c.terms_no
@@ -135,24 +136,23 @@ def disclose(
         )
         tokens = [None] * len(people)
         holders = [_holder(party, delivery_id) for party in parties]
-    random = secrets.token_bytes((SALT_BYTES + 16) * len(people))
-    salts = random[: SALT_BYTES * len(people)]
-    names = random[SALT_BYTES * len(people) :].hex()
-    # random, and in order: a database files what comes in order twice as fast
-    entries = sorted(names[at : at + 32] for at in range(0, len(names), 32))
+    random = secrets.token_bytes((SALT_BYTES + _ENTRY_BYTES) * len(people))
+    salts, names = random[: SALT_BYTES * len(people)], random[SALT_BYTES * len(people) :].hex()
+    salt_of = [salts[at : at + SALT_BYTES] for at in range(0, len(salts), SALT_BYTES)]
+    entries = [names[at : at + 2 * _ENTRY_BYTES] for at in range(0, len(names), 2 * _ENTRY_BYTES)]
     first = _place_for(conn, at, len(people))
     alike = (to, terms["purpose"], terms["basis"], terms.get("ground"), delivery_id, at, operation)
     numbers = range(first, first + len(people))
-    filed = _file(conn, numbers, ((*alike, tuple(fields)) for fields in people["fields"]))
+    filed = _file(conn, numbers, zip(repeat(alike), map(tuple, people["fields"])))
     write = partial(map, canonical_json) if is_lookup else canonical_rows
+    seeds = seeds_of(conn, holders)
     # from the words to the leaf while a row is in the processor's reach
     for start in range(0, len(people), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
         plain = [
-            salts[number * SALT_BYTES : (number + 1) * SALT_BYTES] + text.encode()
-            for number, text in enumerate(write(said[some]), start)
+            salt + text.encode()
+            for salt, text in zip(salt_of[some], write(said[some]), strict=True)
         ]
-        seeds = seeds_of(conn, holders[some])
         sealed = vault.encrypt(seeds, holders[some], entries[some], plain)
         rows = zip(
             numbers[some], entries[some], parties[some], tokens[some], holders[some], filed[some],
@@ -164,18 +164,22 @@ def disclose(
     return salts
 
 
-def _file(conn: Connection, numbers: Sequence[int], terms: Iterable[tuple[Any, ...]]) -> list[int]:
-    """Keep the terms of details (as `_ALIKE`, and the fields), equal ones once; the number of each detail's.
+def _file(
+    conn: Connection,
+    numbers: Sequence[int],
+    terms: Iterable[tuple[tuple[Any, ...], tuple[str, ...]]],
+) -> list[int]:
+    """Keep the terms of details (`_ALIKE`, and the fields), equal ones once; the number of each detail's.
 
     Most rows of a delivery fill the same columns. numbers: of the details' leaves.
     """
-    known: dict[tuple[Any, ...], int] = {}
+    known: dict[tuple[tuple[Any, ...], tuple[str, ...]], int] = {}
     filed = [known.setdefault(said, number) for number, said in zip(numbers, terms, strict=True)]
     frames.load(
         conn,
         disclosure_terms.name,
         ("terms_no", *_ALIKE, "fields"),
-        [(number, *said[:-1], canonical_json(said[-1])) for said, number in known.items()],
+        [(number, *alike, canonical_json(fields)) for (alike, fields), number in known.items()],
     )
     return filed
 
@@ -225,7 +229,9 @@ def bring_over(conn: Connection, vault: Vault) -> int:
         )
         of_leaf = [numbers[entry] if entry in numbers else next(lacking) for entry in entries]
         filed = _file(
-            conn, of_leaf, ((*(row[name] for name in _ALIKE), tuple(row["fields"])) for row in old)
+            conn,
+            of_leaf,
+            ((tuple(row[name] for name in _ALIKE), tuple(row["fields"])) for row in old),
         )
         parties = [row["party_id"] for row in old]
         kept = zip(of_leaf, entries, parties, tokens, holders, filed, sealed, strict=True)

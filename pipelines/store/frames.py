@@ -25,6 +25,7 @@ from sqlalchemy import (
     Connection,
     Select,
     Table,
+    TableValuedAlias,
     Text,
     and_,
     bindparam,
@@ -238,6 +239,17 @@ def matching(
     return _among(conn, table, _distinct(keys, on))
 
 
+def one_of(
+    conn: Connection, column: ColumnElement[Any], values: Sequence[str | int]
+) -> ColumnElement[bool]:
+    """The condition that a column is one of these, for where a frame of them would cost more than asking."""
+    if conn.dialect.name == "postgresql":
+        unnested = func.unnest(_array_of(column, values)).table_valued("value").render_derived()
+        return column.in_(select(unnested.c.value))
+    # plain values are read in a third of the time that rows of them would take
+    return column.in_(select(_each_of(values).c.value))
+
+
 def remove_from(conn: Connection, table: Table, keys: pd.DataFrame, on: Sequence[str]) -> int:
     """Delete the rows of a table that match `keys` on `on`; returns how many."""
     unwanted = _distinct(keys, on)
@@ -396,21 +408,25 @@ def _distinct(keys: pd.DataFrame, on: Sequence[str]) -> pd.DataFrame:
 
 def _among(conn: Connection, table: Table, keys: pd.DataFrame) -> ColumnElement[bool]:
     columns = [table.c[name] for name in keys.columns]
+    if len(columns) == 1:
+        return one_of(conn, columns[0], *_columns(table, keys))
     if conn.dialect.name == "postgresql":
-        arrays = [
-            bindparam(None, values, ARRAY(BigInteger if column.info["kind"] == "integer" else Text))
-            for column, values in zip(columns, _columns(table, keys), strict=True)
-        ]
+        arrays = map(_array_of, columns, _columns(table, keys))
         unnested = func.unnest(*arrays).table_valued(*keys.columns).render_derived()
-        wanted = select(*unnested.c)
-    else:
-        values = list(_values(table, keys))
-        is_one = len(columns) == 1  # plain values are read in a third of the time
-        text = json.dumps([row[0] for row in values] if is_one else values, ensure_ascii=False)
-        each = func.json_each(bindparam(None, text, Text)).table_valued("value")
-        parts = (func.json_extract(each.c.value, f"$[{i}]") for i in range(len(columns)))
-        wanted = select(each.c.value) if is_one else select(*parts)
-    return columns[0].in_(wanted) if len(columns) == 1 else tuple_(*columns).in_(wanted)
+        return tuple_(*columns).in_(select(*unnested.c))
+    each = _each_of(list(_values(table, keys)))
+    parts = (func.json_extract(each.c.value, f"$[{i}]") for i in range(len(columns)))
+    return tuple_(*columns).in_(select(*parts))
+
+
+def _array_of(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[Any]:
+    whole = column.info["kind"] == "integer"
+    return bindparam(None, list(values), ARRAY(BigInteger if whole else Text))
+
+
+def _each_of(values: Sequence[Any]) -> TableValuedAlias:
+    text = json.dumps(values, ensure_ascii=False)
+    return func.json_each(bindparam(None, text, Text)).table_valued("value")
 
 
 def _columns(table: Table, frame: pd.DataFrame) -> list[list[Any]]:

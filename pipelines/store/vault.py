@@ -12,7 +12,6 @@ import hmac
 import os
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -98,14 +97,12 @@ class Vault:
 
 def seeds_of(conn: Connection, holders: Sequence[str]) -> dict[str, bytes]:
     """Holder → seed; one is made for whoever has none."""
-    wanted = pd.DataFrame({"holder": list(dict.fromkeys(holders))}, dtype="str")
-    found = frames.rows(
-        conn,
-        disclosure_seed.select().where(frames.matching(conn, disclosure_seed, wanted, ("holder",))),
-    )
-    seeds: dict[str, bytes] = dict(zip(found["holder"], found["seed"], strict=True))
-    new = [holder for holder in wanted["holder"] if holder not in seeds]
+    asked = list(dict.fromkeys(holders))
+    known = disclosure_seed.select().where(frames.one_of(conn, disclosure_seed.c.holder, asked))
+    seeds: dict[str, bytes] = dict(frames.plain_rows(conn, known))
+    new = sorted(holder for holder in asked if holder not in seeds)
     random = os.urandom(SEED_BYTES * len(new))
     made = [random[at : at + SEED_BYTES] for at in range(0, len(random), SEED_BYTES)]
     frames.load(conn, disclosure_seed.name, ("holder", "seed"), zip(new, made, strict=True))
-    return seeds | dict(zip(new, made, strict=True))
+    seeds.update(zip(new, made, strict=True))
+    return seeds
