@@ -67,14 +67,14 @@ class Vault:
         plain: Sequence[bytes],
     ) -> list[bytes]:
         """Nonce and AES-256-GCM of each text, under its holder's key and bound to its entry."""
-        nonces = os.urandom(_NONCE_BYTES * len(plain))
+        random = os.urandom(_NONCE_BYTES * len(plain))
+        nonces = [random[at : at + _NONCE_BYTES] for at in range(0, len(random), _NONCE_BYTES)]
         begun = HMAC(
             self._key, SHA256()
         )  # all keys begin the same; the standard library's copies slower
         begun.update(b"detail\0")
         sealed = []
-        for at, (holder, entry, text) in enumerate(zip(holders, entries, plain, strict=True)):
-            nonce = nonces[at * _NONCE_BYTES : (at + 1) * _NONCE_BYTES]
+        for nonce, holder, entry, text in zip(nonces, holders, entries, plain, strict=True):
             key = begun.copy()
             key.update(seeds[holder])
             cipher = AESGCM(key.finalize())
@@ -100,7 +100,7 @@ def seeds_of(conn: Connection, holders: Sequence[str]) -> dict[str, bytes]:
     asked = list(dict.fromkeys(holders))
     known = disclosure_seed.select().where(frames.one_of(conn, disclosure_seed.c.holder, asked))
     seeds: dict[str, bytes] = dict(frames.plain_rows(conn, known))
-    new = sorted(holder for holder in asked if holder not in seeds)
+    new = [holder for holder in asked if holder not in seeds]
     random = os.urandom(SEED_BYTES * len(new))
     made = [random[at : at + SEED_BYTES] for at in range(0, len(random), SEED_BYTES)]
     frames.load(conn, disclosure_seed.name, ("holder", "seed"), zip(new, made, strict=True))
