@@ -7,6 +7,7 @@ the fields mean (`standardise`), storing them (`store`).
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -31,25 +32,25 @@ def canonical_rows(rows: Sequence[Mapping[str, str | None]]) -> list[str]:
 
     Some thousand at once are quickest: what is the same in all of them is encoded once.
     """
-    if not rows or any(len(row) != len(rows[0]) for row in rows):
+    if not rows or {*map(len, rows)} != {len(rows[0])}:
         return _one_by_one(rows)
     quoted: Callable[[Any], str] = json.encoder.encode_basestring  # of a null a TypeError
     template, differing = [], []
     try:
         for name in sorted(rows[0]):
-            values = [row[name] for row in rows]
+            values = list(map(itemgetter(name), rows))
             said = quoted(name).replace("%", "%%") + ":"
-            if values.count(values[0]) == len(values):
+            if values[0] == values[-1] and values.count(values[0]) == len(values):
                 template.append(said + quoted(values[0]).replace("%", "%%"))
             else:
                 template.append(f"{said}%s")
-                differing.append([quoted(value) for value in values])
+                differing.append(list(map(quoted, values)))
     except (KeyError, TypeError):  # other keys, or a null
         return _one_by_one(rows)
     whole = "{" + ",".join(template) + "}"
     if not differing:
         return [whole % ()] * len(rows)
-    return [whole % texts for texts in zip(*differing, strict=True)]
+    return list(map(whole.__mod__, zip(*differing, strict=True)))
 
 
 def _one_by_one(rows: Sequence[Mapping[str, str | None]]) -> list[str]:

@@ -141,16 +141,13 @@ def tree_of(conn: Connection, segment: Segment) -> Frontier:
 
 def leaf_hashes(conn: Connection, segment: Segment, after: int = 0) -> Iterator[list[bytes]]:
     """The hashes of a segment's leaves in their order, without the first `after`; some thousand at once."""
-    number = disclosure_leaf.c.leaf_no
-    # of the statement, not the connection: that would ask PostgreSQL for a cursor over what is written next too
-    found = conn.scalars(
-        select(disclosure_leaf.c.leaf)
-        .where(number >= segment.first_leaf + after, number < segment.first_leaf + segment.size)
-        .order_by(number)
-        .execution_options(yield_per=_AT_ONCE)
-    )
-    for lines in found.partitions(_AT_ONCE):
-        yield [leaf_hash(line.encode()) for line in lines]
+    number, end = disclosure_leaf.c.leaf_no, segment.first_leaf + segment.size
+    for first in range(segment.first_leaf + after, end, _AT_ONCE):
+        some = (number >= first, number < min(first + _AT_ONCE, end))
+        found = frames.plain_rows(
+            conn, select(disclosure_leaf.c.leaf).where(*some).order_by(number)
+        )
+        yield [leaf_hash(line.encode()) for (line,) in found]
 
 
 # ---- checkpoints

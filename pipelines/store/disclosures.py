@@ -12,11 +12,11 @@ import json
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import islice, repeat
+from itertools import count, islice, repeat
 from typing import Any, Literal
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, select
 
 from pipelines.domain.disclosure import (
     SALT_BYTES,
@@ -38,6 +38,7 @@ from pipelines.store.tables import (
     disclosure_detail,
     disclosure_leaf,
     disclosure_seed,
+    disclosure_terms,
     party_record,
     party_redirect,
 )
@@ -49,10 +50,10 @@ OF_A_DETAIL = ("disclosure", "lookup")
 
 _STATES = ("attempt", "uncertain", "delivered", "acknowledged", "aborted")
 _AT_ONCE = 5_000
-_DETAIL = (
-    "entry_id", "party_id", "subject_token", "holder", "fields", "sealed",
-    "recipient", "purpose", "basis", "ground", "delivery_id", "at", "operation",
-)  # fmt: skip
+_ENTRY_BYTES = 16
+_DETAIL = ("leaf_no", "entry_id", "party_id", "subject_token", "holder", "terms_no", "sealed")
+_ALIKE = ("recipient", "purpose", "basis", "ground", "delivery_id", "at", "operation")
+_IS_UNDER = disclosure_terms.c.terms_no == disclosure_detail.c.terms_no
 
 
 # ---- writing
@@ -130,48 +131,57 @@ def disclose(
         holders = [str(token) for token in tokens]
     else:
         said = list(people["content"])
-        of_whom = people["party_id"]
-        parties = of_whom.astype("object").where(of_whom.notna(), None).tolist()
+        parties = (
+            people["party_id"].astype("object").where(people["party_id"].notna(), None).tolist()
+        )
         tokens = [None] * len(people)
         holders = [_holder(party, delivery_id) for party in parties]
-    random = secrets.token_bytes((SALT_BYTES + 16) * len(people))
-    salts = random[: SALT_BYTES * len(people)]
-    names = random[SALT_BYTES * len(people) :].hex()
-    # random, and in order: a database files what comes in order twice as fast
-    entries = sorted(names[at : at + 32] for at in range(0, len(names), 32))
-    fields = _as_text(people["fields"])
+    random = secrets.token_bytes((SALT_BYTES + _ENTRY_BYTES) * len(people))
+    salts, names = random[: SALT_BYTES * len(people)], random[SALT_BYTES * len(people) :].hex()
+    salt_of = [salts[at : at + SALT_BYTES] for at in range(0, len(salts), SALT_BYTES)]
+    entries = [names[at : at + 2 * _ENTRY_BYTES] for at in range(0, len(names), 2 * _ENTRY_BYTES)]
     first = _place_for(conn, at, len(people))
     alike = (to, terms["purpose"], terms["basis"], terms.get("ground"), delivery_id, at, operation)
+    numbers = range(first, first + len(people))
+    filed = _file(conn, numbers, zip(repeat(alike), map(tuple, people["fields"])))
     write = partial(map, canonical_json) if is_lookup else canonical_rows
+    seeds = seeds_of(conn, holders)
     # from the words to the leaf while a row is in the processor's reach
     for start in range(0, len(people), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
         plain = [
-            salts[number * SALT_BYTES : (number + 1) * SALT_BYTES] + text.encode()
-            for number, text in enumerate(write(said[some]), start)
+            salt + text.encode()
+            for salt, text in zip(salt_of[some], write(said[some]), strict=True)
         ]
-        seeds = seeds_of(conn, holders[some])
         sealed = vault.encrypt(seeds, holders[some], entries[some], plain)
-        details = zip(
-            entries[some], parties[some], tokens[some], holders[some], fields[some], sealed,
-            strict=True,
+        rows = zip(
+            numbers[some], entries[some], parties[some], tokens[some], holders[some], filed[some],
+            sealed, strict=True,
         )  # fmt: skip
-        rows = ((*detail, *alike) for detail in details)
         frames.load(conn, disclosure_detail.name, _DETAIL, rows)
         lines = leaves(kind, entries[some], [commitment(text) for text in plain], at=at, **terms)
         _write(conn, first + start, lines, entries[some], repeat(delivery_id), at)
     return salts
 
 
-def _as_text(lists: Iterable[Sequence[str]]) -> list[str]:
-    """Each list as canonical JSON; equal ones are made once: most rows of a delivery fill the same columns."""
-    known: dict[tuple[str, ...], str] = {}
-    texts = []
-    for fields in map(tuple, lists):
-        if fields not in known:
-            known[fields] = canonical_json(fields)
-        texts.append(known[fields])
-    return texts
+def _file(
+    conn: Connection,
+    numbers: Sequence[int],
+    terms: Iterable[tuple[tuple[Any, ...], tuple[str, ...]]],
+) -> list[int]:
+    """Keep the terms of details (`_ALIKE`, and the fields), equal ones once; the number of each detail's.
+
+    Most rows of a delivery fill the same columns. numbers: of the details' leaves.
+    """
+    known: dict[tuple[tuple[Any, ...], tuple[str, ...]], int] = {}
+    filed = [known.setdefault(said, number) for number, said in zip(numbers, terms, strict=True)]
+    frames.load(
+        conn,
+        disclosure_terms.name,
+        ("terms_no", *_ALIKE, "fields"),
+        [(number, *alike, canonical_json(fields)) for (alike, fields), number in known.items()],
+    )
+    return filed
 
 
 def _holder(party: int | None, delivery_id: str | None) -> str:
@@ -182,6 +192,15 @@ def _holder(party: int | None, delivery_id: str | None) -> str:
 def bring_over(conn: Connection, vault: Vault) -> int:
     """Encrypt the details that an older hub wrote in clear, and destroy them there; how many."""
     brought = 0
+    has_leaf = disclosure_leaf.c.entry_id == disclosure_clear.c.entry_id
+    numbers: dict[str, int] = dict(
+        frames.plain_rows(
+            conn,
+            select(disclosure_clear.c.entry_id, func.min(disclosure_leaf.c.leaf_no))
+            .join_from(disclosure_clear, disclosure_leaf, has_leaf)
+            .group_by(disclosure_clear.c.entry_id),
+        )
+    )
     some = select(disclosure_clear).limit(_AT_ONCE)
     while old := conn.execute(some).mappings().all():
         tokens = [
@@ -205,31 +224,42 @@ def bring_over(conn: Connection, vault: Vault) -> int:
         ]  # fmt: skip
         entries = [row["entry_id"] for row in old]
         sealed = vault.encrypt(seeds_of(conn, holders), holders, entries, plain)
-        kept = [
-            {
-                **{name: row[name] for name in disclosure_detail.c.keys() & row.keys()},
-                "subject_token": token, "holder": holder, "sealed": text,
-            }
-            for row, token, holder, text in zip(old, tokens, holders, sealed, strict=True)
-        ]  # fmt: skip
-        conn.execute(insert(disclosure_detail), kept)
+        lacking = count(
+            min(conn.scalar(select(func.min(disclosure_detail.c.leaf_no))) or 0, 0) - 1, -1
+        )
+        of_leaf = [numbers[entry] if entry in numbers else next(lacking) for entry in entries]
+        filed = _file(
+            conn,
+            of_leaf,
+            ((tuple(row[name] for name in _ALIKE), tuple(row["fields"])) for row in old),
+        )
+        parties = [row["party_id"] for row in old]
+        kept = zip(of_leaf, entries, parties, tokens, holders, filed, sealed, strict=True)
+        frames.load(conn, disclosure_detail.name, _DETAIL, kept)
         done = pd.DataFrame({"entry_id": entries})
         brought += frames.remove_from(conn, disclosure_clear, done, ("entry_id",))
     return brought
 
 
 def erase(conn: Connection, entries: pd.DataFrame, at: str) -> int:
-    """Destroy the details of entries (column entry_id); each leaves a leaf `erased`, and its own stays.
+    """Destroy the details of entries (column leaf_no); each leaves a leaf `erased`, and its own stays.
 
     A holder's seed goes with their last detail. What was proven by their leaves is then a random number.
     """
+    mine = disclosure_detail.c
     held = frames.rows(
         conn,
-        select(disclosure_detail.c.entry_id, disclosure_detail.c.holder).where(
-            frames.matching(conn, disclosure_detail, entries, ("entry_id",))
+        select(mine.leaf_no, mine.entry_id, mine.holder, mine.terms_no).where(
+            frames.matching(conn, disclosure_detail, entries, ("leaf_no",))
         ),
     )
-    frames.remove_from(conn, disclosure_detail, held, ("entry_id",))
+    frames.remove_from(conn, disclosure_detail, held, ("leaf_no",))
+    conn.execute(
+        delete(disclosure_terms).where(
+            frames.matching(conn, disclosure_terms, held, ("terms_no",)),
+            ~exists().where(mine.terms_no == disclosure_terms.c.terms_no),
+        )
+    )
     conn.execute(
         delete(disclosure_seed).where(
             frames.matching(conn, disclosure_seed, held, ("holder",)),
@@ -255,10 +285,12 @@ def asked_before(
     by_token = {vault.token(recipient, key): key for key in keys}
     wanted = pd.DataFrame({"holder": list(by_token)}, dtype="str")
     found = conn.scalars(
-        select(disclosure_detail.c.subject_token).where(
-            disclosure_detail.c.recipient == recipient,
-            disclosure_detail.c.operation == operation,
-            disclosure_detail.c.fields == list(fields),
+        select(disclosure_detail.c.subject_token)
+        .join_from(disclosure_detail, disclosure_terms, _IS_UNDER)
+        .where(
+            disclosure_terms.c.recipient == recipient,
+            disclosure_terms.c.operation == operation,
+            disclosure_terms.c.fields == list(fields),
             frames.matching(conn, disclosure_detail, wanted, ("holder",)),
         )
     )
@@ -294,7 +326,7 @@ def of_delivery(conn: Connection, vault: Vault, delivery_id: str) -> pd.DataFram
     fields, content (column → text; null of a look-up), committed (what the leaf commits to; empty where it can't be
     read), salt, delivery_id, at, operation.
     """
-    return _logged(conn, vault, disclosure_detail.c.delivery_id == delivery_id)
+    return _logged(conn, vault, disclosure_terms.c.delivery_id == delivery_id)
 
 
 def _logged(conn: Connection, vault: Vault, where: ColumnElement[bool]) -> pd.DataFrame:
@@ -317,20 +349,19 @@ def _logged(conn: Connection, vault: Vault, where: ColumnElement[bool]) -> pd.Da
 
 
 def with_leaves() -> Select[Any]:
-    """Every detail with its leaf and its holder's seed, null where that is gone."""
+    """Every detail with its terms, its leaf and its holder's seed, null where that is gone."""
+    detail = disclosure_detail
     return (
         select(
             disclosure_leaf.c.leaf_no,
             disclosure_leaf.c.leaf,
             disclosure_seed.c.seed,
-            *disclosure_detail.c,
+            *(detail.c[name] for name in _DETAIL if name not in ("leaf_no", "terms_no")),
+            *(disclosure_terms.c[name] for name in (*_ALIKE, "fields")),
         )
-        .join_from(
-            disclosure_detail,
-            disclosure_leaf,
-            disclosure_leaf.c.entry_id == disclosure_detail.c.entry_id,
-        )
-        .outerjoin(disclosure_seed, disclosure_seed.c.holder == disclosure_detail.c.holder)
+        .join_from(detail, disclosure_leaf, disclosure_leaf.c.leaf_no == detail.c.leaf_no)
+        .outerjoin(disclosure_terms, _IS_UNDER)
+        .outerjoin(disclosure_seed, disclosure_seed.c.holder == detail.c.holder)
     )
 
 

@@ -10,6 +10,7 @@ out NaN, NA and None become NULL; on the way in a frame gets its schema's dtypes
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Connection,
     Select,
     Table,
+    TableValuedAlias,
     Text,
     and_,
     bindparam,
@@ -207,6 +209,14 @@ def rows(conn: Connection, statement: Select[Any]) -> pd.DataFrame:
     )
 
 
+def plain_rows(conn: Connection, statement: Select[Any]) -> list[tuple[Any, ...]]:
+    """What a statement selects, a tuple a row, as the driver gives it: json is text, and no row is SQLAlchemy's own."""
+    result = conn.execute(statement)
+    found = [] if result.cursor is None else list(result.cursor.fetchall())
+    result.close()
+    return found
+
+
 def _array(values: list[Any], dtype: str) -> Any:
     """Without an index, by which it would be aligned; most numbers are whole and there, and are looked at once."""
     if dtype == "Int64" and None not in values:
@@ -227,6 +237,17 @@ def matching(
 ) -> ColumnElement[bool]:
     """The condition that a row of the table matches some row of `keys` on `on`."""
     return _among(conn, table, _distinct(keys, on))
+
+
+def one_of(
+    conn: Connection, column: ColumnElement[Any], values: Sequence[str | int]
+) -> ColumnElement[bool]:
+    """The condition that a column is one of these, for where a frame of them would cost more than asking."""
+    if conn.dialect.name == "postgresql":
+        unnested = func.unnest(_array_of(column, values)).table_valued("value").render_derived()
+        return column.in_(select(unnested.c.value))
+    # plain values are read in a third of the time that rows of them would take
+    return column.in_(select(_each_of(values).c.value))
 
 
 def remove_from(conn: Connection, table: Table, keys: pd.DataFrame, on: Sequence[str]) -> int:
@@ -322,8 +343,9 @@ def load(
     if conn.dialect.name == "postgresql":
         _copy(conn, table, columns, values)
     else:
-        if plain := [tuple(row) for row in values]:
-            conn.exec_driver_sql(_insert(conn, table, columns), plain)
+        driver: sqlite3.Connection = conn.connection.driver_connection  # type: ignore[assignment]
+        # one row after another: a list of them all is made for nothing, and Python would look through it for cycles
+        driver.executemany(_insert(conn, table, columns), values).close()
 
 
 def _insert(conn: Connection, table: str, columns: Iterable[str]) -> str:
@@ -386,21 +408,25 @@ def _distinct(keys: pd.DataFrame, on: Sequence[str]) -> pd.DataFrame:
 
 def _among(conn: Connection, table: Table, keys: pd.DataFrame) -> ColumnElement[bool]:
     columns = [table.c[name] for name in keys.columns]
+    if len(columns) == 1:
+        return one_of(conn, columns[0], *_columns(table, keys))
     if conn.dialect.name == "postgresql":
-        arrays = [
-            bindparam(None, values, ARRAY(BigInteger if column.info["kind"] == "integer" else Text))
-            for column, values in zip(columns, _columns(table, keys), strict=True)
-        ]
+        arrays = map(_array_of, columns, _columns(table, keys))
         unnested = func.unnest(*arrays).table_valued(*keys.columns).render_derived()
-        wanted = select(*unnested.c)
-    else:
-        values = list(_values(table, keys))
-        is_one = len(columns) == 1  # plain values are read in a third of the time
-        text = json.dumps([row[0] for row in values] if is_one else values, ensure_ascii=False)
-        each = func.json_each(bindparam(None, text, Text)).table_valued("value")
-        parts = (func.json_extract(each.c.value, f"$[{i}]") for i in range(len(columns)))
-        wanted = select(each.c.value) if is_one else select(*parts)
-    return columns[0].in_(wanted) if len(columns) == 1 else tuple_(*columns).in_(wanted)
+        return tuple_(*columns).in_(select(*unnested.c))
+    each = _each_of(list(_values(table, keys)))
+    parts = (func.json_extract(each.c.value, f"$[{i}]") for i in range(len(columns)))
+    return tuple_(*columns).in_(select(*parts))
+
+
+def _array_of(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[Any]:
+    whole = column.info["kind"] == "integer"
+    return bindparam(None, list(values), ARRAY(BigInteger if whole else Text))
+
+
+def _each_of(values: Sequence[Any]) -> TableValuedAlias:
+    text = json.dumps(values, ensure_ascii=False)
+    return func.json_each(bindparam(None, text, Text)).table_valued("value")
 
 
 def _columns(table: Table, frame: pd.DataFrame) -> list[list[Any]]:

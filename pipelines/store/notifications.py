@@ -21,6 +21,7 @@ from pipelines.store.tables import (
     delivery_progress,
     delivery_row,
     disclosure_detail,
+    disclosure_terms,
     landing_record,
     notification,
     party_redirect,
@@ -91,10 +92,10 @@ def rows_that_left(conn: Connection, party_id: int, *, or_will: bool = False) ->
         conn,
         select(
             disclosure_detail.c.entry_id,
-            disclosure_detail.c.recipient,
-            disclosure_detail.c.fields,
-            disclosure_detail.c.delivery_id,
-            disclosure_detail.c.at,
+            disclosure_terms.c.recipient,
+            disclosure_terms.c.fields,
+            disclosure_terms.c.delivery_id,
+            disclosure_terms.c.at,
             delivery_row.c.row_key,
             delivery_row.c.code,
             delivery.c.state,
@@ -102,8 +103,11 @@ def rows_that_left(conn: Connection, party_id: int, *, or_will: bool = False) ->
             delivery_progress.c.code.label("progress_code"),
         )
         .join_from(
-            disclosure_detail, delivery, delivery.c.delivery_id == disclosure_detail.c.delivery_id
+            disclosure_detail,
+            disclosure_terms,
+            disclosure_terms.c.terms_no == disclosure_detail.c.terms_no,
         )
+        .join(delivery, delivery.c.delivery_id == disclosure_terms.c.delivery_id)
         .join(delivery_row, delivery_row.c.delivery_id == delivery.c.delivery_id)
         .outerjoin(
             delivery_progress,
@@ -115,7 +119,7 @@ def rows_that_left(conn: Connection, party_id: int, *, or_will: bool = False) ->
             delivery_row.c.party_id.in_(parties),
             delivery.c.state != "aborted",
         )
-        .order_by(disclosure_detail.c.at, disclosure_detail.c.entry_id, delivery_row.c.row_no),
+        .order_by(disclosure_terms.c.at, disclosure_detail.c.entry_id, delivery_row.c.row_no),
     )
     withheld = (found["code"] == _WITHHELD) | (found["progress_code"] == _WITHHELD)
     left = found["state"].isin(_GONE) | found["progress"].notna() | or_will

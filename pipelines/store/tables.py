@@ -48,7 +48,7 @@ from pipelines.domain.schemas import (
     Schema,
 )
 
-REVISION = "0016"
+REVISION = "0017"
 """The newest migration; a test holds it equal to the newest file in `migrations/versions`."""
 
 metadata = MetaData(
@@ -619,21 +619,31 @@ notification = _table(
 # ---- the disclosure log: erasable details, the keys they are under, append-only leaves
 disclosure_detail = _table(
     "disclosure_detail",
-    _key("entry_id"),
+    _key(
+        "leaf_no", "integer"
+    ),  # of its leaf; below 0 of an old one that has none, which is a finding
+    _must("entry_id"),
     _may("party_id", "integer"),
     _may("subject_token"),  # of a look-up: the register and its key for the person, made unreadable
     _must("holder"),  # under whose seed it is encrypted
+    _must("terms_no", "integer"),
+    _must("sealed", "bytes"),  # salt and what was told, encrypted
+    Index(None, "holder"),  # of a customer P and the party's number, of a look-up its token
+    Index(None, "terms_no"),
+)
+disclosure_terms = _table(
+    # what many details of a delivery or of a look-up have alike; it goes with the last of them
+    "disclosure_terms",
+    _key("terms_no", "integer"),  # the number of the first leaf told under them
     _must("recipient"),
     _must("purpose"),
     _must("basis"),
     _may("ground"),  # null: no ground of the notice for telling outsiders (R20) was needed
     _must("fields", "json"),
-    _must("sealed", "bytes"),  # salt and what was told, encrypted
     _may("delivery_id"),
     _must("at", "instant"),
     _must("operation"),
     Index(None, "delivery_id"),
-    Index(None, "holder"),  # of a customer P and the party's number, of a look-up its token
 )
 disclosure_seed = _table(
     "disclosure_seed",
@@ -662,13 +672,15 @@ disclosure_clear = _table(
 disclosure_leaf = _table(
     "disclosure_leaf",
     _key("leaf_no", "integer"),
-    _may("entry_id"),  # these two are read out of the leaf, to find it by
+    _may("entry_id"),  # of one with a detail, which has its number; both are read out of the leaf
     _may("delivery_id"),
     _must("leaf"),
     _must("at", "instant"),
-    Index(None, "entry_id"),
-    Index(None, "delivery_id"),
 )
+for _found_by in (disclosure_leaf.c.leaf_no, disclosure_leaf.c.delivery_id):
+    # what became of deliveries is looked for among the few leaves that speak of no person
+    _of_nobody = disclosure_leaf.c.entry_id.is_(None)
+    Index(None, _found_by, sqlite_where=_of_nobody, postgresql_where=_of_nobody)
 log_key = _table(
     "log_key",
     _key("key_no", "integer"),

@@ -30,6 +30,7 @@ from pipelines.store.tables import (
     disclosure_detail,
     disclosure_leaf,
     disclosure_seed,
+    disclosure_terms,
 )
 from pipelines.store.vault import Vault
 
@@ -360,20 +361,22 @@ def _witnesses(conn: Connection, found: Verified, kept: Sequence[Kept]) -> None:
 
 def _details(conn: Connection, found: Verified, vault: Vault, read: _Read) -> dict[str, bytes]:
     """Every detail against its leaf; entry → salt of those that belong to a delivery."""
-    detail = disclosure_detail.c
+    detail, terms = disclosure_detail.c, disclosure_terms.c
     rows = conn.execute(
         select(
-            detail.entry_id, detail.party_id, detail.subject_token, detail.holder, detail.sealed,
-            disclosure_seed.c.seed, detail.delivery_id, detail.recipient, detail.purpose,
-            detail.basis, detail.ground, detail.operation, detail.at, type_coerce(detail.fields, Text),
-        ).outerjoin_from(
-            disclosure_detail, disclosure_seed, disclosure_seed.c.holder == disclosure_detail.c.holder
+            detail.leaf_no, detail.entry_id, detail.party_id, detail.subject_token, detail.holder,
+            detail.terms_no, detail.sealed, disclosure_seed.c.seed, terms.delivery_id,
+            terms.recipient, terms.purpose, terms.basis, terms.ground, terms.operation, terms.at,
+            type_coerce(terms.fields, Text),
         )
+        .outerjoin_from(disclosure_detail, disclosure_terms, terms.terms_no == detail.terms_no)
+        .outerjoin(disclosure_seed, disclosure_seed.c.holder == detail.holder)
     )  # fmt: skip
     salts: dict[str, bytes] = {}
-    left = dict(read.committed)
+    left, used = dict(read.committed), set[int]()
     for some in rows.partitions(_AT_ONCE):
-        for entry, party, token, holder, sealed, seed, *said in some:
+        for leaf_no, entry, party, token, holder, under, sealed, seed, *said in some:
+            used.add(under)
             fields = said.pop()
             found.details += 1
             where = f"entry {entry}"
@@ -388,7 +391,7 @@ def _details(conn: Connection, found: Verified, vault: Vault, read: _Read) -> di
                 found.wrong("can't be decrypted: detail or seed was changed", where)
             elif commitment(plain) != proven[1]:
                 found.wrong("is not what its leaf commits to", where)
-            elif tuple(said) != proven[2]:
+            elif leaf_no != proven[0] or tuple(said) != proven[2]:
                 found.wrong("is filed under something else than its leaf says", where)
             elif not _fits(vault, plain, party, token, holder, said, fields):
                 found.wrong("is filed under somebody or something else", where)
@@ -399,6 +402,9 @@ def _details(conn: Connection, found: Verified, vault: Vault, read: _Read) -> di
             found.erased += 1
         else:
             found.wrong("its detail is gone, and no leaf says that it was erased", f"leaf {number}")
+    kept = set(conn.scalars(select(disclosure_terms.c.terms_no)))
+    for number in sorted(kept - used):
+        found.wrong("is not what any detail was told under", f"terms {number}")
     return salts
 
 

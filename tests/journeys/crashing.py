@@ -57,7 +57,8 @@ _PATIENCE_SECONDS = 120
 # How the hub came to what it holds differs from attempt to attempt; what it holds must not.
 _HISTORY = {"night", "step_run", "feed_night", "id_counter", "access_log"}
 _LOG = {
-    "disclosure_detail", "disclosure_seed", "disclosure_leaf", "log_checkpoint", "log_segment", "log_key",
+    "disclosure_detail", "disclosure_terms", "disclosure_seed", "disclosure_leaf", "log_checkpoint",
+    "log_segment", "log_key",
 }  # fmt: skip
 _WHEN_AND_WHICH = {
     "at", "since", "moved_at", "prepared_at", "sent_at", "acknowledged_at", "opened_at", "decided_at",

@@ -21,9 +21,9 @@ from pipelines.steps.ingest import ingest
 from pipelines.steps.look import show
 from pipelines.steps.night import Night, StepResult
 from pipelines.steps.refresh_address import refresh
-from pipelines.store import questions
+from pipelines.store import disclosures, questions
 from pipelines.store.engine import transaction
-from pipelines.store.tables import disclosure_detail
+from pipelines.store.tables import disclosure_terms
 from pipelines.store.verification import verify_log
 from pipelines.texts import Texts
 from tests.journeys.conftest import continued
@@ -178,11 +178,11 @@ def test_r56_nobody_under_an_order_is_in_the_file(heard: Heard) -> None:
 def test_r23_the_file_and_the_log_name_the_same_people(heard: Heard) -> None:
     asked = {row["VIITE"] for row in heard.asked}
     assert asked == set(references(heard.hub).values())
-    of_company = disclosure_detail.c.recipient == COMPANY
+    of_company = disclosure_terms.c.recipient == COMPANY
     with heard.hub.opened() as house:
         vault = house.night().vault
         with transaction(house.engine) as conn:
-            logged = conn.execute(disclosure_detail.select().where(of_company)).all()
+            logged = conn.execute(disclosures.with_leaves().where(of_company)).all()
             found = verify_log(conn, vault)
     assert len(logged) == len(heard.asked)
     assert found.findings == []

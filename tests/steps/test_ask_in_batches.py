@@ -131,7 +131,7 @@ class Hub(Logged):
     def logged(self) -> pd.DataFrame:
         """Everybody written down as asked about, as the log has them."""
         with transaction(self.engine) as conn:
-            every = tables.disclosure_detail.c.recipient == NAME
+            every = tables.disclosure_terms.c.recipient == NAME
             return disclosures._logged(conn, VAULT, every)
 
     def question(self) -> questions.Question:

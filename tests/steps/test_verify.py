@@ -39,7 +39,7 @@ def log(engine: Engine, tmp_path: Path) -> Logged:
     logged.deliver(Inbox(rejected={2: "E7"}))
     seal(logged.night())
     with transaction(engine) as conn:
-        mine = disclosures.of_party(conn, VAULT, 8)[["entry_id"]]
+        mine = disclosures.of_party(conn, VAULT, 8)[["leaf_no"]]
         disclosures.erase(conn, mine, logged.night().now())
     logged.at = datetime(2027, 1, 2, 0, 30, tzinfo=UTC)
     logged.ask("t3")
@@ -150,7 +150,8 @@ def test_any_single_leaf_changed_dropped_swapped_or_added_is_found(
 def test_any_single_detail_or_seed_changed_dropped_or_added_is_found(
     log: Logged, data: st.DataObject
 ) -> None:
-    table = data.draw(st.sampled_from([tables.disclosure_detail, tables.disclosure_seed]))
+    kept = [tables.disclosure_detail, tables.disclosure_terms, tables.disclosure_seed]
+    table = data.draw(st.sampled_from(kept))
     at = data.draw(st.integers(0, rows(log, table) - 1))
     names = [c.name for c in table.columns]
     column = data.draw(st.sampled_from(names))
@@ -164,7 +165,7 @@ def test_any_single_detail_or_seed_changed_dropped_or_added_is_found(
         value = row[column]
         other = {
             "bytes": lambda: bytes([value[0] ^ 1]) + value[1:],
-            "integer": lambda: (value or 0) + 1,
+            "integer": lambda: (value or 0) + 1000,  # a number that no other row has
             "json": lambda: [*value, "phone"],
         }.get(kind, lambda: f"{value}x")()
         if how == "changed":
@@ -172,7 +173,9 @@ def test_any_single_detail_or_seed_changed_dropped_or_added_is_found(
         elif how == "dropped":
             conn.execute(delete(table).where(mine))
         elif table is tables.disclosure_detail:
-            conn.execute(insert(table).values({**row, "entry_id": "f" * 32}))
+            conn.execute(insert(table).values({**row, "leaf_no": 1000, "entry_id": "f" * 32}))
+        elif table is tables.disclosure_terms:
+            conn.execute(insert(table).values({**row, "terms_no": 1000}))
         else:
             conn.execute(delete(table).where(mine))
 
@@ -187,7 +190,7 @@ def test_a_detail_forged_with_the_details_key_is_found(log: Logged, said: bytes 
     def forge(conn: Connection) -> None:
         entry, sealed, holder = conn.execute(
             select(detail.c.entry_id, detail.c.sealed, detail.c.holder)
-            .where(detail.c.delivery_id.is_not(None))
+            .where(detail.c.party_id.is_not(None))
             .limit(1)
         ).one()
         key = conn.scalar(select(seed.c.seed).where(seed.c.holder == holder))
@@ -321,9 +324,10 @@ def rewritten(log: Logged) -> Iterator[tuple[Logged, str]]:
         value = first.replace('"basis":"contract"', '"basis":"statute6"')
         assert value != first
         conn.execute(update(leaf).where(leaf.c.leaf_no == 0).values(leaf=value))
-        detail = tables.disclosure_detail
-        entry = conn.scalar(select(leaf.c.entry_id).where(leaf.c.leaf_no == 0))
-        conn.execute(update(detail).where(detail.c.entry_id == entry).values(basis="statute6"))
+        terms, detail = tables.disclosure_terms, tables.disclosure_detail
+        row = conn.execute(select(terms).where(terms.c.terms_no == 0)).mappings().one()
+        conn.execute(insert(terms).values({**row, "terms_no": 1000, "basis": "statute6"}))
+        conn.execute(update(detail).where(detail.c.leaf_no == 0).values(terms_no=1000))
         conn.execute(delete(tables.log_cosignature))
         conn.execute(delete(tables.log_witness))
         _sign_anew(conn, head)

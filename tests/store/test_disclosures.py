@@ -18,6 +18,7 @@ from pipelines.store.tables import (
     disclosure_detail,
     disclosure_leaf,
     disclosure_seed,
+    disclosure_terms,
 )
 from pipelines.store.vault import Vault
 from pipelines.store.verification import verify_log
@@ -161,7 +162,7 @@ def test_what_was_told_of_a_person_stands_nowhere_in_clear(engine: Engine) -> No
     with reading(engine) as conn:
         stored = [
             value.decode("latin-1") if isinstance(value, bytes) else str(value)
-            for table in (disclosure_detail, disclosure_seed, disclosure_leaf)
+            for table in (disclosure_detail, disclosure_terms, disclosure_seed, disclosure_leaf)
             for row in conn.execute(select(table))
             for value in row
         ]
@@ -175,12 +176,55 @@ def test_an_erased_detail_leaves_its_leaf_and_the_log_whole(engine: Engine) -> N
     write(engine, told(7, 8))
     with transaction(engine) as conn:
         mine = disclosures.of_party(conn, VAULT, 7)
-        assert disclosures.erase(conn, mine[["entry_id"]], NOW) == 1
+        assert disclosures.erase(conn, mine[["leaf_no"]], NOW) == 1
         assert disclosures.of_party(conn, VAULT, 7).empty
         assert (disclosures.leaf_count(conn), disclosures.detail_count(conn)) == (3, 1)
         assert reconciliation.leaves_out_of_line(conn) == 0
         assert len(altered(conn, VAULT)) == 0
         assert list(conn.scalars(select(disclosure_seed.c.holder))) == ["P8"]
+
+
+def test_the_terms_of_a_telling_stand_once_and_go_with_their_last_detail(engine: Engine) -> None:
+    """PRIVACY §2.6: once nobody is left who was told of, nothing says with which fields."""
+    write(engine, told(7, 8), told(7, delivery="d2"), asked("t1", "t2"))
+    with transaction(engine) as conn:
+        terms = select(disclosure_terms.c.terms_no).order_by(disclosure_terms.c.terms_no)
+        assert list(conn.scalars(terms)) == [0, 2, 3]
+        lines = disclosures.of_delivery(conn, VAULT, "d1")
+        disclosures.erase(conn, lines[["leaf_no"]].head(1), NOW)
+        assert list(conn.scalars(terms)) == [0, 2, 3]
+        disclosures.erase(conn, lines[["leaf_no"]].tail(1), NOW)
+        assert list(conn.scalars(terms)) == [2, 3]
+        assert altered(conn, VAULT) == []
+        row = conn.execute(select(disclosure_terms).limit(1)).mappings().one()
+        conn.execute(insert(disclosure_terms).values({**row, "terms_no": 9}))
+        findings = list(map(str, verify_log(conn, VAULT).findings))
+    assert [line for line in findings if line.startswith("terms")] == [
+        "terms 9: is not what any detail was told under"
+    ]
+
+
+@pytest.mark.parametrize("column", ["leaf_no", "terms_no"])
+def test_a_detail_under_another_leaf_or_other_terms_is_found(engine: Engine, column: str) -> None:
+    write(engine, told(7), told(8, delivery="d2"))
+    with transaction(engine) as conn:
+        mine = disclosure_detail.c.holder == "P8"
+        other = {"leaf_no": 5, "terms_no": 0}[column]
+        conn.execute(update(disclosure_detail).where(mine).values({column: other}))
+        found = altered(conn, VAULT)
+    assert [line.partition(": ")[2] for line in found] == [
+        "is filed under something else than its leaf says"
+    ]
+
+
+def test_a_row_without_its_terms_still_says_that_somebody_was_told(engine: Engine) -> None:
+    write(engine, told(7))
+    with transaction(engine) as conn:
+        conn.execute(delete(disclosure_terms))
+        assert disclosures.of_party(conn, VAULT, 7)["content"].tolist() == [
+            {"customer_number": "000007"}
+        ]
+        assert len(altered(conn, VAULT)) == 1
 
 
 def test_without_its_seed_a_detail_is_a_random_number(engine: Engine) -> None:

@@ -175,6 +175,25 @@ def test_a_bulk_write_that_fails_quotes_nobody_and_leaves_nothing(engine: Engine
         assert frames.rows(conn, tables.hub_fact.select()).empty
 
 
+def test_rows_loaded_one_after_another_are_all_there_or_none_and_quote_nobody(
+    engine: Engine,
+) -> None:
+    columns, table = ("holder", "seed"), tables.disclosure_seed
+    with transaction(engine) as conn:
+        frames.load(conn, table.name, columns, ((f"P{n}", b"s") for n in range(3)))
+        frames.load(conn, table.name, columns, [])
+    with pytest.raises(StoreError) as refused, transaction(engine) as conn:
+        frames.load(conn, table.name, columns, [["P9", b"s"], ["P1", b"s"]])
+    assert str(refused.value) == "disclosure_seed: a row with this key exists already"
+    with transaction(engine) as conn:
+        found = frames.one_of(conn, table.c.holder, ["P1", "P9", "P2", "P1"])
+        assert sorted(frames.plain_rows(conn, table.select().where(found))) == [
+            ("P1", b"s"), ("P2", b"s"),
+        ]  # fmt: skip
+        nobody = table.select().where(frames.one_of(conn, table.c.holder, []))
+        assert frames.plain_rows(conn, nobody) == []
+
+
 def test_dates_that_come_due_are_found_after_one_day_and_until_another(engine: Engine) -> None:
     addresses = ADDRESSES.frame(
         [

@@ -1,5 +1,6 @@
 """The migrations make exactly the tables, and nothing weakens the logs."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,9 +9,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, insert, select, text
 
-from pipelines.store import migrations, tables
-from pipelines.store.engine import StoreError, reading, transaction
+from pipelines.domain.disclosure import commitment, leaf, question, salted
+from pipelines.store import disclosures, migrations, tables
+from pipelines.store.engine import StoreError, migrate, open_engine, reading, transaction
+from pipelines.store.vault import Vault
+from pipelines.store.verification import verify_log
 
+NOW = "2026-11-02T00:30:00Z"
+VAULT = Vault(bytes(range(32)))
 VERSIONS = Path(migrations.__path__[0]) / "versions"
 LOGS = {
     "disclosure_leaf": {"leaf_no": 0, "leaf": "{}", "at": "2026-11-02T00:00:00Z"},
@@ -132,3 +138,66 @@ def _content(engine: Engine, log: str) -> list[tuple[object, ...]]:
 
 def _rows(conn: Connection, log: str) -> list[tuple[object, ...]]:
     return [tuple(row) for row in conn.execute(select(tables.metadata.tables[log]))]
+
+
+def test_details_of_an_older_hub_are_carried_over_whole(empty_url: str) -> None:
+    """0017: each under its own leaf and its own terms; one without a leaf is kept, and found."""
+    engine = open_engine(empty_url)
+    migrate(engine, "0016")
+    terms = {"to": "finance", "purpose": "p", "basis": "b", "ground": "g", "d": "d1"}
+    asked = {"to": "dvv", "purpose": "p", "basis": "b", "operation": "o"}
+    said = [
+        (number, {"customer_number": f"{number:06}"} | ({"phone": "1"} if number == 8 else {}))
+        for number in (7, 8, 9)
+    ]
+    people = [(f"P{n}", n, None, content, terms) for n, content in said]
+    token = VAULT.token("dvv", "t1")
+    asks = question(
+        recipient="dvv", operation="o", purpose="p", subject="t1", fields=["identity_code"]
+    )
+    people += [(token, None, token, asks, asked), ("P7", 7, None, {"phone": "2"}, terms)]
+    with transaction(engine) as conn:
+        for number, (holder, party, subject, content, under) in enumerate(people):
+            entry, salt, seed = f"{9 - number:032x}", bytes([number]) * 32, holder.encode()
+            plain = salted(content, salt)
+            (sealed,) = VAULT.encrypt({holder: seed}, [holder], [entry], [plain])
+            fields = json.dumps(
+                ["identity_code"] if subject else list(content), separators=(",", ":")
+            )
+            conn.execute(
+                text(
+                    "INSERT INTO disclosure_detail (entry_id, party_id, subject_token, holder, sealed, "
+                    "recipient, purpose, basis, ground, fields, delivery_id, at, operation) VALUES (:e, "
+                    ":party, :token, :h, :sealed, :to, :purpose, :basis, :ground, :fields, :d, :at, :operation)"
+                ),
+                {"ground": None, "d": None, "operation": "delivery", **under, "e": entry, "party": party,
+                 "token": subject, "h": holder, "sealed": sealed, "fields": fields, "at": NOW},
+            )  # fmt: skip
+            if number == len(people) - 1:
+                break  # that one never had a leaf
+            conn.execute(
+                text("INSERT INTO disclosure_seed VALUES (:h, :seed)"), {"h": holder, "seed": seed}
+            )
+            kind = "lookup" if subject else "disclosure"
+            line = leaf(kind, at=NOW, e=entry, c=commitment(plain), **under)
+            conn.execute(
+                text("INSERT INTO disclosure_leaf VALUES (:n, :e, :d, :line, :at)"),
+                {"n": number, "e": entry, "d": under.get("d"), "line": line, "at": NOW},
+            )
+    migrate(engine)
+    with reading(engine) as conn:
+        found = [str(f) for f in verify_log(conn, VAULT).findings if f.where.startswith("entry")]
+        detail = tables.disclosure_detail
+        filed = select(detail.c.leaf_no, detail.c.terms_no).order_by(detail.c.leaf_no)
+        assert [tuple(row) for row in conn.execute(filed)] == [
+            (-1, -1), (0, 0), (1, 1), (2, 0), (3, 3),
+        ]  # fmt: skip
+        told = disclosures.of_delivery(conn, VAULT, "d1")
+        assert told["party_id"].tolist() == [7, 8, 9]
+        assert told["content"].tolist() == [content for _, content in said]
+        assert told["fields"].tolist() == [list(content) for _, content in said]
+        assert disclosures.asked_before(conn, VAULT, "dvv", "o", ["identity_code"], ["t1"]) == {
+            "t1"
+        }
+    assert found == [f"entry {5:032x}: has a detail and no leaf"]
+    engine.dispose()

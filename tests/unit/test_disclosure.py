@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.domain.disclosure import SALT_BYTES, commit, leaf, question
+from pipelines.domain.disclosure import SALT_BYTES, commit, leaf, leaves, question
 
 SALT = bytes(range(SALT_BYTES))
 DIGEST = "0" * 64
@@ -78,3 +78,31 @@ def test_a_fact_without_a_place_in_a_leaf_is_refused_unquoted(
     with pytest.raises(ValueError) as refused:
         leaf(kind, **facts)
     assert "Canary" not in str(refused.value) and "4711" not in str(refused.value)
+
+
+ENTRIES, COMMITMENTS = ["0" * 32, "a" * 32], ["1" * 64, "f" * 64]
+
+
+def test_leaves_made_together_are_those_made_alone() -> None:
+    alike = {"to": "finance", "d": "d1", "at": "2026-11-02T00:30:00Z", "ground": None}
+    assert leaves("disclosure", ENTRIES, COMMITMENTS, **alike) == [
+        leaf("disclosure", e=e, c=c, **alike) for e, c in zip(ENTRIES, COMMITMENTS, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entries", "commitments"),
+    [
+        (["0" * 32, "A" * 32], COMMITMENTS),
+        (["0" * 31, "a" * 33], COMMITMENTS),
+        (["0" * 32, "Matti" + "0" * 27], COMMITMENTS),
+        (["0" * 32, "\ud800" * 32], COMMITMENTS),
+        (ENTRIES, ["1" * 64, "f" * 63 + "\n"]),
+        (ENTRIES, ["1" * 64, ""]),
+    ],
+)
+def test_of_many_leaves_none_may_hold_anything_but_digests(
+    entries: list[str], commitments: list[str]
+) -> None:
+    with pytest.raises(ValueError, match="digests in lower-case hex"):
+        leaves("disclosure", entries, commitments, to="finance")

@@ -2,10 +2,15 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.domain.landing import canonical_json, content_hash, field_times
+from pipelines.domain.landing import (
+    canonical_json,
+    canonical_rows,
+    content_hash,
+    field_times,
+)
 from pipelines.domain.schemas import LANDED
 
 NOW = "2026-11-02T01:30:00Z"
@@ -85,3 +90,19 @@ def test_a_value_that_comes_back_is_new_again():
 
 def test_no_records_have_no_times():
     assert field_times(LANDED.empty(), LANDED.empty(), NOW) == []
+
+
+NAMES = st.text('ab%"ä', max_size=2)
+ROWS = st.lists(st.dictionaries(NAMES, st.none() | NAMES, max_size=3), max_size=4) | st.lists(
+    st.fixed_dictionaries({"%a": NAMES, "b": NAMES, "c": st.just('%s"')}), max_size=4
+)
+
+
+@given(ROWS)
+@example([{"a": "1"}, {"a": "1", "b": "2"}])
+@example([{"a": "1"}, {"b": "1"}])
+@example([{"a": "1"}, {"a": "2"}, {"a": "1"}])
+@example([{"a": None}, {"a": "1"}])
+def test_rows_written_together_are_written_as_each_alone(rows: list[dict[str, str | None]]) -> None:
+    alone = [canonical_json({k: v for k, v in row.items() if v is not None}) for row in rows]
+    assert canonical_rows(rows) == alone
