@@ -12,7 +12,7 @@ from starlette.responses import Response
 from expectations.rules import is_waivable
 from pipelines.desk import correcting, second
 from pipelines.desk.forms import FormRefused
-from pipelines.desk.visit import EVERYBODY, PEOPLE, Page, Visit, plain
+from pipelines.desk.visit import EVERYBODY, PEOPLE, Page, Visit, plain, worded
 from pipelines.domain.correction import standard_fields
 from pipelines.steps.correct import NotCorrected, correct, undo
 from pipelines.steps.decide import Undecidable, drop, release
@@ -159,7 +159,7 @@ def _tried(visit: Visit, seen: Refused, reason: str) -> Response:
         fields = (*no.fields, *(field for _, field in no.broken if field))
         return _laid_out(visit, seen, wrong=correcting.refusals(visit, no), marked=fields)
     except Undecidable as no:
-        return _laid_out(visit, seen, wrong=[str(no)])
+        return _laid_out(visit, seen, wrong=[worded(visit.texts, no)])
     facts = {
         "number": str(number),
         "values": json.dumps(values, ensure_ascii=False),

@@ -45,7 +45,7 @@ class NotCorrected(Undecidable):
         fields: Sequence[str] = (),
         broken: Sequence[tuple[str, str | None]] = (),
     ) -> None:
-        super().__init__(text)
+        super().__init__(text, says=f"no.correct_{why}")
         self.why = why
         self.fields = tuple(fields)
         self.broken = tuple(broken)
@@ -119,15 +119,20 @@ def undo(night: Night, quarantine_id: int, who: str, why: str) -> str:
             case "released" | "dropped":
                 if _is_outdated(conn, item):
                     raise Undecidable(
-                        f"entry {quarantine_id}: the source has sent newer word since"
-                    )
+                        f"entry {quarantine_id}: the source has sent newer word since",
+                        says="no.newer_word", n=quarantine_id,
+                    )  # fmt: skip
                 if state == "released" and _was_read(conn, corrections.stamp(conn, key)):
                     raise Undecidable(
-                        f"entry {quarantine_id}: a night has read the record; it waits for its source now"
-                    )
+                        f"entry {quarantine_id}: a night has read the record; it waits for its source now",
+                        says="no.entry_read", n=quarantine_id,
+                    )  # fmt: skip
                 quarantine.reopen(conn, item)
             case _:
-                raise Undecidable(f"entry {quarantine_id} is {state}: nothing to undo")
+                raise Undecidable(
+                    f"entry {quarantine_id} is {state}: nothing to undo",
+                    says="no.entry_undecided", n=quarantine_id,
+                )  # fmt: skip
         corrections.read_again(conn, key, step.id)
         _record_access(conn, night, item, "quarantine undo", who, why)
     return state
@@ -140,7 +145,8 @@ def _undo_correction(conn: Connection, night: Night, item: "pd.Series[Any]", who
     if _was_read(conn, last):
         raise Undecidable(
             f"entry {number}: a night has read the record with it; correct it anew: "
-            f"hub quarantine correct {number} FIELD=VALUE"
+            f"hub quarantine correct {number} FIELD=VALUE",
+            says="desk.correct.is_read",
         )
     act = mine[mine["step_run"] == last]
     corrections.close(conn, list(act["correction_no"]), "undone", night.now(), by=who)
@@ -153,7 +159,11 @@ def _settling(conn: Connection, item: "pd.Series[Any]") -> pd.DataFrame:
     in_force = corrections.in_force(conn, pd.DataFrame([item[_KEY]]))
     mine = correction.settling(in_force, item)
     if mine.empty:
-        raise Undecidable(f"entry {item['quarantine_id']}: the source has sent newer word since")
+        number = item["quarantine_id"]
+        raise Undecidable(
+            f"entry {number}: the source has sent newer word since",
+            says="no.newer_word", n=number,
+        )  # fmt: skip
     return mine
 
 
@@ -211,7 +221,10 @@ def _party_of(conn: Connection, source: str, kind: str, key: str) -> int | None:
 def _item(conn: Connection, quarantine_id: int) -> "pd.Series[Any]":
     item = quarantine.item(conn, quarantine_id)
     if item is None:
-        raise NotFound(f"quarantine has no entry {quarantine_id}; see: hub quarantine list")
+        raise NotFound(
+            f"quarantine has no entry {quarantine_id}; see: hub quarantine list",
+            says="no.entry", n=quarantine_id,
+        )  # fmt: skip
     return item
 
 
@@ -219,7 +232,10 @@ def _record(conn: Connection, item: "pd.Series[Any]") -> pd.DataFrame:
     """The LANDED row that the refusal is about, or one made of what could be read of a record that never landed."""
     number, state = item["quarantine_id"], item["state"]
     if state not in ("open", "corrected"):
-        raise Undecidable(f"entry {number} is {state}; see: hub quarantine list")
+        raise Undecidable(
+            f"entry {number} is {state}; see: hub quarantine list",
+            says="no.entry_decided", n=number,
+        )  # fmt: skip
     if state == "corrected":
         _settling(conn, item)
     if not _is_unlanded(item):
@@ -230,13 +246,15 @@ def _record(conn: Connection, item: "pd.Series[Any]") -> pd.DataFrame:
     if item["rule"] in NOT_ONE_RECORD:
         raise Undecidable(
             f"entry {number}: the later of two rows counts; once it is right: "
-            f"hub quarantine drop {number}"
-        )
+            f"hub quarantine drop {number}",
+            says="no.entry_doubled", n=number,
+        )  # fmt: skip
     if not isinstance(item["content"], dict) or not item["content"]:
         raise Undecidable(
             f"entry {number}: nothing of the record could be read, so its source has to mend it; "
-            f"see: hub quarantine report {item['source']}"
-        )
+            f"see: hub quarantine report {item['source']}",
+            says="no.entry_unreadable", n=number,
+        )  # fmt: skip
     row = {name: item[name] for name in (*_KEY, "content", "content_hash", "business_date")}
     return LANDED.frame([{**row, "source_time": item["opened_at"], "field_times": {}}])
 

@@ -35,7 +35,8 @@ def release(night: Night, quarantine_id: int, who: str, why: str) -> None:
     if not is_waivable(str(item["rule"])):
         raise Undecidable(
             f"rule {item['rule']} can't be waived: correct the record (hub quarantine correct {quarantine_id} "
-            f"FIELD=VALUE), have its source mend it, or take it out with: hub quarantine drop {quarantine_id}"
+            f"FIELD=VALUE), have its source mend it, or take it out with: hub quarantine drop {quarantine_id}",
+            says="desk.quarantine.firm_long",
         )
     with executing(night, "release") as step:
         quarantine.decide(
@@ -65,9 +66,16 @@ def _open_item(night: Night, quarantine_id: int) -> pd.Series:
     with transaction(night.engine) as conn:
         item = quarantine.item(conn, quarantine_id)
     if item is None:
-        raise NotFound(f"quarantine has no entry {quarantine_id}; see: hub quarantine list")
+        raise NotFound(
+            f"quarantine has no entry {quarantine_id}; see: hub quarantine list",
+            says="no.entry", n=quarantine_id,
+        )  # fmt: skip
     if item["state"] != "open":
-        raise Undecidable(f"entry {quarantine_id} is already {item['state']}")
+        raise Undecidable(
+            f"entry {quarantine_id} is already {item['state']}",
+            says="no.entry_decided",
+            n=quarantine_id,
+        )
     return item
 
 
@@ -95,7 +103,10 @@ def take_notice(
         records = frames.read_matching(step.conn, PARTY_RECORDS, key, ("party_id",))
         own = records[records["source"] == OWN_REGISTER_SOURCE]
         if golden.empty or own.empty:
-            raise NotFound(f"customer {number[:20]} is not in the register as of the last night")
+            raise NotFound(
+                f"customer {number[:20]} is not in the register as of the last night",
+                says="no.customer_gone",
+            )
         notice = f"N{nights.next_id(step.conn, 'notice', 1):06d}"
         if corrects:
             content = {**content, "corrects": True}

@@ -91,7 +91,10 @@ def _register(night: Night, quarantine_id: int) -> _Register:
     with transaction(night.engine) as conn:
         item = quarantine.item(conn, quarantine_id)
         if item is None:
-            raise NotFound(f"quarantine has no entry {quarantine_id}; see: hub quarantine list")
+            raise NotFound(
+                f"quarantine has no entry {quarantine_id}; see: hub quarantine list",
+                says="no.entry", n=quarantine_id,
+            )  # fmt: skip
         parties = _parties(conn, item)
         key = pd.DataFrame({"party_id": pd.array(parties, dtype="Int64")})
         golden, roles = (

@@ -25,7 +25,7 @@ def restrain(
     on its way before it. Raises NotFound for nobody, HubError for an unknown kind.
     """
     if kind not in KINDS:
-        raise HubError(f"a restraint is one of {', '.join(KINDS)}")
+        raise HubError(f"a restraint is one of {', '.join(KINDS)}", says="no.restraint")
     with transaction(night.engine) as conn:
         recheck.alone(conn)
         party_id = party_of(conn, number)
@@ -54,13 +54,18 @@ def release(
 
 def _demand_informed(night: Night, informed: str | None) -> None:
     if informed is None:
-        raise HubError("a restriction ends once the customer has been told that it will: say when")
+        raise HubError(
+            "a restriction ends once the customer has been told that it will: say when",
+            says="no.informed",
+        )
     try:
         is_day = date.fromisoformat(informed).isoformat() == informed
     except ValueError:
         is_day = False
     if not is_day or informed > night.now()[:10]:
-        raise HubError("the customer was told on a day that has come, YYYY-MM-DD")
+        raise HubError(
+            "the customer was told on a day that has come, YYYY-MM-DD", says="no.informed_day"
+        )
 
 
 def _leaf_kind(kind: str) -> str:

@@ -130,7 +130,7 @@ def test_a_reason_is_asked_for_and_may_hold_no_identity_code(father_and_son: Hub
     assert "Kirjoita perustelu" in previewed(seat, "different", "").words
     refused = previewed(seat, "different", f"hetu {CODE}")
     assert refused.status == 422
-    assert "identity code" in refused.words
+    assert "on henkilötunnus" in refused.words
     assert not refused.forms("/pair/decide")
     assert standing(father_and_son) == []
 
@@ -188,7 +188,7 @@ def test_who_asked_does_not_approve_nor_does_another_steward(protected: Hub) -> 
     assert tokens is not None
     seal = tokens.give("olli.vastaava", "/second/approve", {"number": "1"})
     forced = olli.post("/second/approve", {"number": "1", "seal": seal})
-    assert (forced.status, "somebody else" in forced.words) == (409, True)
+    assert (forced.status, "hyväksyjän on oltava joku muu" in forced.words) == (409, True)
     anna = protected.seat()
     seal = tokens.give("anna.kasittelija", "/second/approve", {"number": "1"})
     assert anna.post("/second/approve", {"number": "1", "seal": seal}).status == 403

@@ -162,7 +162,7 @@ def test_r56_of_a_protected_customer_nothing_hidden_is_corrected_blindly(protect
         seat.post(path, {**facts, "seal": token(protected, path, facts)})
     olli = protected.seat("olli.vastaava")
     forced = olli.opens(olli.opens(olli.get("/seconds"), "/second"), "/second/approve")
-    assert (forced.status, "hidden by a protective order" in forced.words) == (409, True)
+    assert (forced.status, "Turvakielto piilottaa" in forced.words) == (409, True)
     assert standing(protected) == []
 
 
