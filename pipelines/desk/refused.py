@@ -81,7 +81,6 @@ def preview(visit: Visit) -> Response:
 def let_on(visit: Visit) -> Response:
     """POST /refused/release."""
     number = visit.number("number")
-    _demand_open_to_one(visit)
     release(visit.night, number, visit.who, visit.form["reason"])
     return _done(visit, "released", number)
 
@@ -96,7 +95,6 @@ def leave_out(visit: Visit) -> Response:
 def put_right(visit: Visit) -> Response:
     """POST /refused/correct: the fields, as they were previewed."""
     number = visit.number("number")
-    _demand_open_to_one(visit)
     correct(visit.night, number, _values(visit), visit.who, visit.form["reason"])
     return _done(visit, "corrected", number)
 
@@ -130,7 +128,6 @@ def sure_to_undo(visit: Visit) -> Response:
 def take_back(visit: Visit) -> Response:
     """POST /refused/undone."""
     number = visit.number("number")
-    _demand_open_to_one(visit)
     undo(visit.night, number, visit.who, visit.form["reason"])
     return _done(visit, "undone", number)
 
@@ -230,12 +227,6 @@ def _answers(seen: Refused) -> list[str]:
         found += ["release"] if is_waivable(rule) else []
         found.append("drop")
     return found
-
-
-def _demand_open_to_one(visit: Visit) -> None:
-    """An order may have come in since the preview."""
-    if _seen(visit).hidden:
-        raise Undecidable(visit.texts.say("desk.second.wanted"))
 
 
 def _sure(

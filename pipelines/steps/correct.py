@@ -16,7 +16,7 @@ from pipelines.domain.correction import NotAField
 from pipelines.domain.schemas import GOLDEN_ROLES, LANDED, PARTY_RECORDS
 from pipelines.settings import RecipientContract
 from pipelines.steps.around import NotFound, required_fields, unread_field
-from pipelines.steps.decide import Undecidable
+from pipelines.steps.decide import Undecidable, demand_two
 from pipelines.steps.look_at_refused import (
     as_came,
     fields_known,
@@ -52,13 +52,20 @@ class NotCorrected(Undecidable):
 
 
 def correct(
-    night: Night, quarantine_id: int, stated: Mapping[str, str], who: str, why: str
+    night: Night,
+    quarantine_id: int,
+    stated: Mapping[str, str],
+    who: str,
+    why: str,
+    *,
+    approved_by: str | None = None,
 ) -> tuple[str, ...]:
     """Correct fields of a refused record; the next night reads it so. Returns the fields, as they are now named.
 
     stated: field (`domain.correction`) → what a steward typed; nothing takes the field out. The record is held against
     the same rules at once, all its corrections in place: NotCorrected, with nothing changed, while one that holds records
     back is still broken, and where a protective order hides a field. A field corrected before is corrected anew.
+    approved_by: as `decide.demand_two` wants it.
     """
     with executing(night, "correct") as step:
         conn = step.conn
@@ -69,6 +76,7 @@ def correct(
         content: dict[str, Any] = record["content"].iloc[0]
         known = fields_known(night, str(item["source"]), content)
         _demand_seen(conn, item, stated)
+        demand_two(conn, item, who, approved_by)
         wanted = _wanted(stated, content, known, _unread(night, item))
         _demand_required(night, item, wanted)
         replaced = {
@@ -102,15 +110,19 @@ def correct(
     return tuple(wanted)
 
 
-def undo(night: Night, quarantine_id: int, who: str, why: str) -> str:
+def undo(
+    night: Night, quarantine_id: int, who: str, why: str, *, approved_by: str | None = None
+) -> str:
     """Take the last act on a refused record back, as if it had never been; returns what was taken back.
 
     A drop as long as the source has sent nothing newer. A correction or a release until a night (or a refresh) has read
     the record with it: then the register rests on it, and a correction can be corrected anew.
+    approved_by: as `decide.demand_two` wants it.
     """
     with executing(night, "undo") as step:
         conn = step.conn
         item = _item(conn, quarantine_id)
+        demand_two(conn, item, who, approved_by)
         key = pd.DataFrame([item[_KEY]])
         state = str(item["state"])
         match state:

@@ -192,6 +192,26 @@ def test_r56_a_protected_customers_record_is_corrected_and_that_taken_back_by_tw
     assert standing(protected) == []
 
 
+def test_r56_the_direct_way_is_closed_when_an_order_comes_in_after_the_preview(
+    father_and_son: Hub,
+) -> None:
+    """R56: the step itself wants two, whatever the page thought."""
+    refuse(
+        father_and_son, "value_too_long", {"name": "Mäki-Petäjä Matti", "protection": "on"}, "f1"
+    )
+    anna, olli = father_and_son.seat(), father_and_son.seat("olli.vastaava")
+    for path in ("/refused/release", "/refused/undone"):
+        facts = {"number": "1", "reason": "tarkistettu"}
+        forced = anna.post(path, {**facts, "seal": token(father_and_son, path, facts)})
+        assert (forced.status, "vaatii toisen henkilön" in forced.words) == (409, True), path
+        assert state_of(father_and_son, 1) == "open"
+    page = opened_one(anna)
+    sure = anna.opens(page, "/refused/preview", **inputs(page), answer="release", reason="oikein")
+    anna.opens(sure, "/refused/ask")
+    olli.opens(olli.opens(olli.get("/seconds"), "/second"), "/second/approve")
+    assert state_of(father_and_son, 1) == "released"
+
+
 # ---- a held batch
 
 
