@@ -62,8 +62,14 @@ def held_batches(night: Night) -> list[Held]:
 
 
 def held_batch(night: Night, source: str) -> Held:
-    """The batch of a source that waits outside; NotFound when none does."""
+    """The batch of a source that waits outside; NotFound when none does, and of reference files."""
     config = night.settings.sources.get(source)
+    if config is not None and config.brings == "reference":
+        raise NotFound(
+            f"{source}: a reference file is not let in so; if it is right, widen expect.corridor in "
+            f"config/sources/{source}.yml until it has been taken in",
+            says="no.reference",
+        )
     with reading(night.engine) as conn:
         held = None if config is None or not config.configured else _held(conn, night, config)
     if held is None:

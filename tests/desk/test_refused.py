@@ -256,6 +256,31 @@ def test_a_held_batch_is_asked_about_by_one_and_let_in_by_another(held: Hub) -> 
     )  # fmt: skip
 
 
+def test_a_held_file_of_the_post_is_no_batch_to_ask_for_and_the_morning_says_whom_to_tell(
+    hub: Hub,
+) -> None:
+    post = {"HUB_SOURCES__POSTAL__FOLDER__PATH": str(hub.register.home)}
+    hub.house.settings = load_settings(hub.register.home, {**ENVIRON, **post})
+    with transaction(hub.register.engine) as conn:
+        nights.open_night(conn, "2026-11-03", "2026-11-02T23:30:00Z")
+        nights.record_feed(
+            conn, "postal", "2026-11-03", status="held", now="2026-11-03T00:00:00Z",
+            reason="BAF_20261031.dat: 1 records where 11 are usual",
+        )  # fmt: skip
+        nights.close_night(conn, "2026-11-03", "failed", "2026-11-02T23:31:00Z")
+    anna = hub.seat()
+    morning = anna.get()
+    assert "uusi tiedosto pidätettiin: BAF_20261031.dat" in morning.words
+    assert (
+        "Entinen tiedosto on yhä voimassa" in morning.words and "Kerro ylläpidolle" in morning.words
+    )
+    assert "pyydä sen ottamista sisään" not in morning.words
+    assert not anna.get("/sources").forms("/sources/preview")
+    form = {"source": "postal", "reason": "x", "token": token(hub, "/sources/preview")}
+    asked = anna.post("/sources/preview", form)
+    assert (asked.status, "ei oteta sisään hyväksynnällä" in asked.words) == (409, True)
+
+
 def test_who_looks_after_the_hub_sees_the_sources_and_asks_for_nothing(held: Hub) -> None:
     bo = held.seat("bo.drift")
     page = bo.get("/sources")
