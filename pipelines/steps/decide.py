@@ -120,7 +120,12 @@ def take_notice(
         golden = frames.read_matching(step.conn, GOLDEN, key, ("party_id",))
         records = frames.read_matching(step.conn, PARTY_RECORDS, key, ("party_id",))
         own = records[records["source"] == OWN_REGISTER_SOURCE]
-        if golden.empty or own.empty:
+        if own.empty and not golden.empty:
+            raise Undecidable(
+                f"customer {number[:20]} has no record in our own register to tie a notice to",
+                says="no.not_in_own_register",
+            )
+        if golden.empty:
             raise NotFound(
                 f"customer {number[:20]} is not in the register as of the last night",
                 says="no.customer_gone",

@@ -2,12 +2,15 @@
 
 import re
 
+import pandas as pd
 import pytest
 
+from pipelines.domain.schemas import PARTY_RECORDS
 from pipelines.steps.decide import Undecidable
 from pipelines.steps.night import executing
+from pipelines.store import frames
 from tests.desk.conftest import Answer, Hub, Seat, refuse
-from tests.desk.test_pages import answered, opened_pair, previewed
+from tests.desk.test_pages import NOTICE, answered, opened_pair, previewed
 
 # what the command line's own sentences would have in them
 ENGLISH = re.compile(
@@ -84,3 +87,21 @@ def test_what_has_no_text_yet_shows_its_sentence(hub: Hub) -> None:
     from pipelines.texts import Texts
 
     assert worded(Texts("fi"), Undecidable("not so")) == "not so"
+
+
+def test_a_notice_of_somebody_only_other_registers_know_says_what_has_to_be_done_first(
+    father_and_son: Hub,
+) -> None:
+    hub, key = father_and_son, ("source", "source_key")
+    with executing(hub.house.night(), "test") as step:
+        own = pd.DataFrame([{"source": "registrations", "source_key": "f1"}])
+        held = frames.read_matching(step.conn, PARTY_RECORDS, own, key)
+        frames.remove(step.conn, PARTY_RECORDS, own, key)
+        theirs = held.assign(source="dvv", source_key="d1")
+        frames.put(step.conn, PARTY_RECORDS, theirs, step.id)
+    anna = hub.seat()
+    shown = posted(hub, anna, "/customer", number=f"P{held['party_id'].iloc[0]}")
+    sure = anna.opens(shown, "/customer/notice", **NOTICE)
+    answer = anna.opens(sure, "/customer/notice/take")
+    assert (answer.status, "ei ole omassa asiakasrekisterissä" in answer.words) == (409, True)
+    assert not ENGLISH.search(answer.words)
