@@ -13,7 +13,16 @@ from connectors.base import ConnectorError
 
 
 class HubError(Exception):
-    """Something a person can mend; `str()` is one line (what, where, what to do) without a value."""
+    """Something a person can mend; `str()` is one line (what, where, what to do) without a value.
+
+    says: the name of the text that says the same at the desk, in its reader's language and without a command to type;
+    values: what fills it in. An error without one is shown there in its line.
+    """
+
+    def __init__(self, line: str, *, says: str | None = None, **values: object) -> None:
+        super().__init__(line)
+        self.says = says
+        self.values = values
 
 
 def told(error: BaseException) -> str:

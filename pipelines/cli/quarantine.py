@@ -173,6 +173,7 @@ def correct(
     nothing is changed. The correction holds while the source says the same wrong thing, and ends with its next word. The
     next night reads the record, or a refresh of the customer at once (hub refresh). Who somebody is, a protective order
     and a death are for the source to say.
+    Behind whom an order stands nobody corrects, releases or undoes alone: two people do it at the desk.
 
     \b
     Examples:

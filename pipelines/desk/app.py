@@ -30,6 +30,7 @@ from pipelines.desk import (
     proposals,
     recalls,
     refused,
+    restraints,
     second,
     visit,
     volumes,
@@ -75,6 +76,7 @@ PAGES: Mapping[tuple[str, str], Page] = {
         morning,
         pairs,
         customers,
+        restraints,
         refused,
         proposals,
         deliveries,
@@ -167,7 +169,7 @@ class Desk:
             return _said(texts, f"form.{wrong.why}", 403, person)
         except (HubError, StoreError) as no:
             # what a step or the store says no with names numbers and rules, no person (`errors`)
-            return _said(texts, "no", 409, person, line=told(no))
+            return _said(texts, "no", 409, person, line=visit.worded(texts, no))
         except Exception as error:  # noqa: BLE001 - its text may hold a person; kind and place don't
             _LOG.error("desk %s: %s", path, told(error))
             return _said(texts, "broken", 500, person)

@@ -1,7 +1,7 @@
-"""Asiakkaat: finding somebody, what is held of them and from where, their notice, what they forbid, a refresh, who was told, who looked.
+"""Asiakkaat: finding somebody, what is held of them and from where, their notice, a refresh, who was told, who looked.
 
 Belongs here: laying a customer out for a browser, reading a notice's form. Does not belong here: what of a customer may
-be seen (`steps.look`), taking a notice (`steps.decide`), whom to ask (`steps.refresh_address`).
+be seen (`steps.look`), taking a notice (`steps.decide`), whom to ask (`steps.refresh_address`), what they forbid (`restraints`).
 """
 
 from collections.abc import Hashable, Iterator, Mapping
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from pipelines.desk import second
 from pipelines.desk.forms import FormRefused
 from pipelines.desk.visit import PEOPLE, Page, Visit, plain
-from pipelines.domain.restraints import KINDS
+from pipelines.domain.restraints import KINDS, RESTRICTION
 from pipelines.domain.schemas import GOLDEN
 from pipelines.errors import HubError
 from pipelines.statement import document
@@ -23,7 +23,6 @@ from pipelines.steps.around import NotFound
 from pipelines.steps.decide import take_notice
 from pipelines.steps.look import Customer, find, show, who_looked
 from pipelines.steps.refresh_address import Refreshed, refresh
-from pipelines.steps.restrain import restrain
 from pipelines.store.lock import RunLock
 
 CHANNELS = ("phone", "email", "letter", "visit", "form")
@@ -39,7 +38,6 @@ _NOTICE = (
     "corrects",
     *_ADDRESS,
 )
-_RESTRAINT = ("number", "purpose", "kind", "channel", "evidence", "reason")
 
 
 class Busy(HubError):
@@ -57,7 +55,7 @@ def results(visit: Visit) -> Response:
     words = visit.form.get("words", "")[:200]
     if words.removeprefix("P").removeprefix("p").isdigit():
         try:
-            return _shown(visit, show(visit.night, words, visit.who, visit.why), words)
+            return shown(visit, show(visit.night, words, visit.who, visit.why), words)
         except NotFound:
             return visit.page("customers.html", words=words, found=[])
     found = find(visit.night, words, visit.who, visit.why, visit.names)
@@ -81,20 +79,20 @@ def results(visit: Visit) -> Response:
 
 def one(visit: Visit) -> Response:
     """POST /customer: everything that is held of one customer."""
-    number = _number(visit)
-    return _shown(visit, show(visit.night, number, visit.who, visit.why), number)
+    number = number_of(visit)
+    return shown(visit, show(visit.night, number, visit.who, visit.why), number)
 
 
 def told(visit: Visit) -> Response:
     """POST /customer/told: who was told what about them."""
-    account = account_for(visit.night, _number(visit), visit.who, visit.why)
+    account = account_for(visit.night, number_of(visit), visit.who, visit.why)
     laid = document(account, visit.house.settings, visit.texts.language)
     return visit.page("told.html", laid=laid, number=f"P{account.party_id}")
 
 
 def looked(visit: Visit) -> Response:
     """POST /customer/looked: who of our own people saw or did what."""
-    number = _number(visit)
+    number = number_of(visit)
     lines = who_looked(visit.night, number, visit.who, visit.why)
     rows = [
         {
@@ -112,12 +110,12 @@ def looked(visit: Visit) -> Response:
 
 def preview(visit: Visit) -> Response:
     """POST /customer/notice: what would be taken down, before it is."""
-    number = _number(visit)
+    number = number_of(visit)
     held = show(visit.night, number, visit.who, visit.why)
     facts = {name: visit.form[name] for name in _NOTICE if visit.form.get(name)}
     wrong = list(_wrong(facts, visit.house.today()))
     if wrong:
-        return _shown(visit, held, number, wrong=wrong, filled=facts)
+        return shown(visit, held, number, wrong=wrong, filled=facts)
     content = _content(facts)
     now = {row["field"]: plain(row["value"]) for row in held.values.to_dict("records")}
     changes = [
@@ -139,7 +137,7 @@ def preview(visit: Visit) -> Response:
 
 def take(visit: Visit) -> Response:
     """POST /customer/notice/take: the notice as it was previewed."""
-    if show(visit.night, _number(visit), visit.who, visit.why).golden["protection"] == "on":
+    if show(visit.night, number_of(visit), visit.who, visit.why).golden["protection"] == "on":
         raise Busy(visit.texts.say("desk.second.wanted"))  # an order came in since the preview
     taken = take_notice(visit.night, **_notice(visit), who=visit.who)
     facts = {"number": visit.form["number"], "purpose": visit.why}
@@ -150,7 +148,7 @@ def take(visit: Visit) -> Response:
 
 def ask(visit: Visit) -> Response:
     """POST /customer/notice/ask: of a protected customer a second person decides."""
-    held = show(visit.night, _number(visit), visit.who, visit.why)
+    held = show(visit.night, number_of(visit), visit.who, visit.why)
     party = int(held.golden["party_id"])
     return second.ask(visit, "notice", {"notice": _notice(visit), "party_id": party})
 
@@ -158,7 +156,7 @@ def ask(visit: Visit) -> Response:
 def _notice(visit: Visit) -> dict[str, Any]:
     facts = visit.form
     return {
-        "number": _number(visit), "content": _content(dict(facts)), "received": facts["received"],
+        "number": number_of(visit), "content": _content(dict(facts)), "received": facts["received"],
         "channel": facts["channel"], "evidence": facts.get("evidence"), "corrects": facts.get("corrects") == "yes",
     }  # fmt: skip
 
@@ -197,50 +195,12 @@ def _is_day(text: str) -> bool:
         return False
 
 
-# ---- what is forbidden
-
-
-def forbid(visit: Visit) -> Response:
-    """POST /customer/restraint: what would be forbidden, before it is."""
-    number = _number(visit)
-    held = show(visit.night, number, visit.who, visit.why)
-    facts = {name: visit.form[name] for name in _RESTRAINT if visit.form.get(name)}
-    missing = [
-        name for name, wrong in (
-            ("kind", facts.get("kind") not in KINDS),
-            ("channel", facts.get("channel") not in CHANNELS),
-            ("reason", not facts.get("reason", "").strip()),
-        ) if wrong
-    ]  # fmt: skip
-    if missing:
-        return _shown(visit, held, number, wrong=missing)
-    return visit.page(
-        "restraint.html", number=number, name=plain(held.golden["display_name"]), facts=facts,
-        seal=visit.seal("/customer/restrain", facts),
-    )  # fmt: skip
-
-
-def forbidden(visit: Visit) -> Response:
-    """POST /customer/restrain: from now on."""
-    facts, say = visit.form, visit.texts.say
-    stopped = restrain(
-        visit.night, _number(visit), facts["kind"], channel=facts["channel"],
-        evidence=facts.get("evidence"), who=visit.who, why=facts["reason"],
-    )  # fmt: skip
-    return visit.done(
-        say("desk.restraint.taken", what=say(f"restraint.{facts['kind']}")),
-        "/customers",
-        "desk.customers.back",
-        say("desk.restraint.stopped", n=len(stopped.stopped), left=len(stopped.under_way)),
-    )
-
-
 # ---- a refresh
 
 
 def ask_now(visit: Visit) -> Response:
     """POST /customer/refresh: every register that applies, now, under the run lock."""
-    number, house = _number(visit), visit.house
+    number, house = number_of(visit), visit.house
     lock = RunLock(house.engine, house.home)  # of this thread's own
     if not lock.acquire(house.settings.hub.refresh.wait_seconds):
         raise Busy(visit.texts.say("desk.refresh.busy"))
@@ -291,14 +251,17 @@ def _compared(visit: Visit, one: Refreshed, sources: list[str]) -> Iterator[dict
 # ---- laying out
 
 
-def _shown(
+def shown(
     visit: Visit,
     held: Customer,
     number: str,
     *,
     wrong: list[str] | None = None,
     filled: dict[str, str] | None = None,
+    lifting: Mapping[str, str] | None = None,
+    not_yet: str = "desk.notice.wrong",
 ) -> Response:
+    """The customer's page. wrong: why a form of it is not acted on, under `not_yet`; filled, lifting: what stays in it."""
     say, golden = visit.texts.say, held.golden
     own = held.records.loc[held.records["source"] == "registrations", "source_key"]
     facts = {"number": f"P{golden['party_id']}", "purpose": visit.why}
@@ -346,7 +309,13 @@ def _shown(
             for row in held.points.to_dict("records")
         ],
         restraints=[
-            (say(f"restraint.{row['kind']}"), visit.day(row["since"]), plain(row["evidence"]))
+            {
+                "kind": row["kind"],
+                "what": say(f"restraint.{row['kind']}"),
+                "since": visit.day(row["since"]),
+                "evidence": plain(row["evidence"]),
+                "wants_day": row["kind"] == RESTRICTION,
+            }
             for row in held.restraints.to_dict("records")
         ],
         kinds=KINDS,
@@ -355,7 +324,9 @@ def _shown(
         channels=CHANNELS,
         today=visit.house.today(),
         wrong=wrong or [],
+        not_yet=not_yet,
         filled=filled or {},
+        lifting=lifting or {},
     )
 
 
@@ -367,7 +338,7 @@ def _said(visit: Visit, row: Mapping[Hashable, Any]) -> str:
     return visit.texts.say(entry, who=row["said_by"], day=visit.day(row["said_at"]))
 
 
-def _number(visit: Visit) -> str:
+def number_of(visit: Visit) -> str:
     """A customer's number; raises FormRefused."""
     number = visit.form.get("number", "")
     if not number.isascii() or not number.isalnum() or len(number) > 20:
@@ -384,7 +355,5 @@ PAGES = (
     Page("POST", "/customer/notice", PEOPLE, preview),
     Page("POST", "/customer/notice/take", PEOPLE, take, _NOTICE),
     Page("POST", "/customer/notice/ask", PEOPLE, ask, _NOTICE),
-    Page("POST", "/customer/restraint", PEOPLE, forbid),
-    Page("POST", "/customer/restrain", PEOPLE, forbidden, _RESTRAINT),
     Page("POST", "/customer/refresh", PEOPLE, ask_now, ("number", "purpose")),
 )

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from pipelines import pair_words
 from pipelines.desk import second
 from pipelines.desk.forms import FormRefused
-from pipelines.desk.visit import EVERYBODY, PEOPLE, Page, Visit
+from pipelines.desk.visit import EVERYBODY, PEOPLE, Page, Visit, worded
 from pipelines.steps.decide import Undecidable
 from pipelines.steps.foresee_verdict import foresee_verdict
 from pipelines.steps.judge import Verdict, judge
@@ -60,7 +60,7 @@ def preview(visit: Visit) -> Response:
                 visit.night, number, verdict, who=visit.who, why=reason, authority=authority
             ) if is_alone else None  # fmt: skip
         except Undecidable as no:
-            return _laid_out(visit, opened, no=str(no))
+            return _laid_out(visit, opened, no=worded(visit.texts, no))
     facts = {"number": str(number), "verdict": verdict, "reason": reason}
     if authority:
         facts["authority"] = authority

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from expectations.rules import is_waivable
 from pipelines.desk import correcting, second
 from pipelines.desk.forms import FormRefused
-from pipelines.desk.visit import EVERYBODY, PEOPLE, Page, Visit, plain
+from pipelines.desk.visit import EVERYBODY, PEOPLE, Page, Visit, plain, worded
 from pipelines.domain.correction import standard_fields
 from pipelines.steps.correct import NotCorrected, correct, undo
 from pipelines.steps.decide import Undecidable, drop, release
@@ -81,7 +81,6 @@ def preview(visit: Visit) -> Response:
 def let_on(visit: Visit) -> Response:
     """POST /refused/release."""
     number = visit.number("number")
-    _demand_open_to_one(visit)
     release(visit.night, number, visit.who, visit.form["reason"])
     return _done(visit, "released", number)
 
@@ -96,7 +95,6 @@ def leave_out(visit: Visit) -> Response:
 def put_right(visit: Visit) -> Response:
     """POST /refused/correct: the fields, as they were previewed."""
     number = visit.number("number")
-    _demand_open_to_one(visit)
     correct(visit.night, number, _values(visit), visit.who, visit.form["reason"])
     return _done(visit, "corrected", number)
 
@@ -130,7 +128,6 @@ def sure_to_undo(visit: Visit) -> Response:
 def take_back(visit: Visit) -> Response:
     """POST /refused/undone."""
     number = visit.number("number")
-    _demand_open_to_one(visit)
     undo(visit.night, number, visit.who, visit.form["reason"])
     return _done(visit, "undone", number)
 
@@ -159,7 +156,7 @@ def _tried(visit: Visit, seen: Refused, reason: str) -> Response:
         fields = (*no.fields, *(field for _, field in no.broken if field))
         return _laid_out(visit, seen, wrong=correcting.refusals(visit, no), marked=fields)
     except Undecidable as no:
-        return _laid_out(visit, seen, wrong=[str(no)])
+        return _laid_out(visit, seen, wrong=[worded(visit.texts, no)])
     facts = {
         "number": str(number),
         "values": json.dumps(values, ensure_ascii=False),
@@ -230,12 +227,6 @@ def _answers(seen: Refused) -> list[str]:
         found += ["release"] if is_waivable(rule) else []
         found.append("drop")
     return found
-
-
-def _demand_open_to_one(visit: Visit) -> None:
-    """An order may have come in since the preview."""
-    if _seen(visit).hidden:
-        raise Undecidable(visit.texts.say("desk.second.wanted"))
 
 
 def _sure(

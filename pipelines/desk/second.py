@@ -96,15 +96,18 @@ def _carry_out(visit: Visit, request: Request) -> None:
     elif request.act == "notice":
         take_notice(night, **facts["notice"], who=who)
     elif request.act == "correct":
-        correct.correct(night, int(facts["number"]), facts["values"], who, facts["reason"])
+        correct.correct(
+            night, int(facts["number"]), facts["values"], who, facts["reason"],
+            approved_by=visit.who,
+        )  # fmt: skip
     elif request.act == "reopen":
-        correct.undo(night, int(facts["number"]), who, facts["reason"])
+        correct.undo(night, int(facts["number"]), who, facts["reason"], approved_by=visit.who)
     elif request.act == "volume":
         accept_volume.accept(night, request, visit.who)
     elif request.act == "recall":
         recall.approve(night, int(facts["number"]), who, facts["reason"])
     else:
-        release(night, int(facts["number"]), who, facts["reason"])
+        release(night, int(facts["number"]), who, facts["reason"], approved_by=visit.who)
 
 
 PAGES = (

@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from pipelines.desk.forms import FormRefused, Tokens
+from pipelines.errors import HubError, told
 from pipelines.house import House
 from pipelines.roster import Member, Role
 from pipelines.statement import Words
@@ -212,6 +213,13 @@ class Page:
     @property
     def door(self) -> tuple[str, str]:
         return self.method, self.path
+
+
+def worded(texts: Texts, no: BaseException) -> str:
+    """What a step says no with, in its reader's language; one without a text, and the store's, in its line."""
+    if isinstance(no, HubError) and no.says is not None:
+        return texts.say(no.says, **no.values)
+    return told(no)
 
 
 def plain(value: Any) -> str:

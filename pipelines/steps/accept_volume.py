@@ -62,12 +62,21 @@ def held_batches(night: Night) -> list[Held]:
 
 
 def held_batch(night: Night, source: str) -> Held:
-    """The batch of a source that waits outside; NotFound when none does."""
+    """The batch of a source that waits outside; NotFound when none does, and of reference files."""
     config = night.settings.sources.get(source)
+    if config is not None and config.brings == "reference":
+        raise NotFound(
+            f"{source}: a reference file is not let in so; if it is right, widen expect.corridor in "
+            f"config/sources/{source}.yml until it has been taken in",
+            says="no.reference",
+        )
     with reading(night.engine) as conn:
         held = None if config is None or not config.configured else _held(conn, night, config)
     if held is None:
-        raise NotFound(f"{source[:40]}: no batch is held because of its size; see: hub sources")
+        raise NotFound(
+            f"{source[:40]}: no batch is held because of its size; see: hub sources",
+            says="no.batch",
+        )
     return held
 
 
@@ -78,12 +87,21 @@ def ask(night: Night, source: str, total: int, who: str, why: str) -> int:
     """
     held = held_batch(night, source)
     if held.total != total:
-        raise Undecidable(f"{source}: {held.total} records are held now, not {total}: look again")
+        raise Undecidable(
+            f"{source}: {held.total} records are held now, not {total}: look again",
+            says="no.batch_changed", now=held.total, total=total,
+        )  # fmt: skip
     if held.request_no is not None:
-        raise Undecidable(f"{source}: request {held.request_no} waits for a second person already")
+        raise Undecidable(
+            f"{source}: request {held.request_no} waits for a second person already",
+            says="desk.second.asked", n=held.request_no,
+        )  # fmt: skip
     if held.acceptance is not None:
         number = held.acceptance.acceptance_no
-        raise Undecidable(f"{source}: acceptance {number} waits for the next night already")
+        raise Undecidable(
+            f"{source}: acceptance {number} waits for the next night already",
+            says="no.batch_accepted", n=number,
+        )  # fmt: skip
     names = ("source", "held_on", "total", "usual", "fewest", "most", "borrowers")
     facts = {name: value for name, value in asdict(held).items() if name in names}
     return second_person.ask(night, ACT, {**facts, "reason": why}, who)
@@ -99,8 +117,9 @@ def accept(night: Night, request: Request, approved_by: str) -> int:
     now = held_batch(night, source)
     if not facts["fewest"] <= now.total <= facts["most"]:
         raise Undecidable(
-            f"{source}: {now.total} records are held now, not {facts['total']}: ask anew"
-        )
+            f"{source}: {now.total} records are held now, not {facts['total']}: ask anew",
+            says="no.batch_changed", now=now.total, total=facts["total"],
+        )  # fmt: skip
     last = date.fromisoformat(night.business_date) + GOOD_FOR
     with transaction(night.engine) as conn:
         number = acceptances.record(

@@ -16,7 +16,7 @@ from pipelines.domain.correction import NotAField
 from pipelines.domain.schemas import GOLDEN_ROLES, LANDED, PARTY_RECORDS
 from pipelines.settings import RecipientContract
 from pipelines.steps.around import NotFound, required_fields, unread_field
-from pipelines.steps.decide import Undecidable
+from pipelines.steps.decide import Undecidable, demand_two
 from pipelines.steps.look_at_refused import (
     as_came,
     fields_known,
@@ -45,20 +45,27 @@ class NotCorrected(Undecidable):
         fields: Sequence[str] = (),
         broken: Sequence[tuple[str, str | None]] = (),
     ) -> None:
-        super().__init__(text)
+        super().__init__(text, says=f"no.correct_{why}")
         self.why = why
         self.fields = tuple(fields)
         self.broken = tuple(broken)
 
 
 def correct(
-    night: Night, quarantine_id: int, stated: Mapping[str, str], who: str, why: str
+    night: Night,
+    quarantine_id: int,
+    stated: Mapping[str, str],
+    who: str,
+    why: str,
+    *,
+    approved_by: str | None = None,
 ) -> tuple[str, ...]:
     """Correct fields of a refused record; the next night reads it so. Returns the fields, as they are now named.
 
     stated: field (`domain.correction`) → what a steward typed; nothing takes the field out. The record is held against
     the same rules at once, all its corrections in place: NotCorrected, with nothing changed, while one that holds records
     back is still broken, and where a protective order hides a field. A field corrected before is corrected anew.
+    approved_by: as `decide.demand_two` wants it.
     """
     with executing(night, "correct") as step:
         conn = step.conn
@@ -69,6 +76,7 @@ def correct(
         content: dict[str, Any] = record["content"].iloc[0]
         known = fields_known(night, str(item["source"]), content)
         _demand_seen(conn, item, stated)
+        demand_two(conn, item, who, approved_by)
         wanted = _wanted(stated, content, known, _unread(night, item))
         _demand_required(night, item, wanted)
         replaced = {
@@ -102,15 +110,19 @@ def correct(
     return tuple(wanted)
 
 
-def undo(night: Night, quarantine_id: int, who: str, why: str) -> str:
+def undo(
+    night: Night, quarantine_id: int, who: str, why: str, *, approved_by: str | None = None
+) -> str:
     """Take the last act on a refused record back, as if it had never been; returns what was taken back.
 
     A drop as long as the source has sent nothing newer. A correction or a release until a night (or a refresh) has read
     the record with it: then the register rests on it, and a correction can be corrected anew.
+    approved_by: as `decide.demand_two` wants it.
     """
     with executing(night, "undo") as step:
         conn = step.conn
         item = _item(conn, quarantine_id)
+        demand_two(conn, item, who, approved_by)
         key = pd.DataFrame([item[_KEY]])
         state = str(item["state"])
         match state:
@@ -119,15 +131,20 @@ def undo(night: Night, quarantine_id: int, who: str, why: str) -> str:
             case "released" | "dropped":
                 if _is_outdated(conn, item):
                     raise Undecidable(
-                        f"entry {quarantine_id}: the source has sent newer word since"
-                    )
+                        f"entry {quarantine_id}: the source has sent newer word since",
+                        says="no.newer_word", n=quarantine_id,
+                    )  # fmt: skip
                 if state == "released" and _was_read(conn, corrections.stamp(conn, key)):
                     raise Undecidable(
-                        f"entry {quarantine_id}: a night has read the record; it waits for its source now"
-                    )
+                        f"entry {quarantine_id}: a night has read the record; it waits for its source now",
+                        says="no.entry_read", n=quarantine_id,
+                    )  # fmt: skip
                 quarantine.reopen(conn, item)
             case _:
-                raise Undecidable(f"entry {quarantine_id} is {state}: nothing to undo")
+                raise Undecidable(
+                    f"entry {quarantine_id} is {state}: nothing to undo",
+                    says="no.entry_undecided", n=quarantine_id,
+                )  # fmt: skip
         corrections.read_again(conn, key, step.id)
         _record_access(conn, night, item, "quarantine undo", who, why)
     return state
@@ -140,7 +157,8 @@ def _undo_correction(conn: Connection, night: Night, item: "pd.Series[Any]", who
     if _was_read(conn, last):
         raise Undecidable(
             f"entry {number}: a night has read the record with it; correct it anew: "
-            f"hub quarantine correct {number} FIELD=VALUE"
+            f"hub quarantine correct {number} FIELD=VALUE",
+            says="desk.correct.is_read",
         )
     act = mine[mine["step_run"] == last]
     corrections.close(conn, list(act["correction_no"]), "undone", night.now(), by=who)
@@ -153,7 +171,11 @@ def _settling(conn: Connection, item: "pd.Series[Any]") -> pd.DataFrame:
     in_force = corrections.in_force(conn, pd.DataFrame([item[_KEY]]))
     mine = correction.settling(in_force, item)
     if mine.empty:
-        raise Undecidable(f"entry {item['quarantine_id']}: the source has sent newer word since")
+        number = item["quarantine_id"]
+        raise Undecidable(
+            f"entry {number}: the source has sent newer word since",
+            says="no.newer_word", n=number,
+        )  # fmt: skip
     return mine
 
 
@@ -211,7 +233,10 @@ def _party_of(conn: Connection, source: str, kind: str, key: str) -> int | None:
 def _item(conn: Connection, quarantine_id: int) -> "pd.Series[Any]":
     item = quarantine.item(conn, quarantine_id)
     if item is None:
-        raise NotFound(f"quarantine has no entry {quarantine_id}; see: hub quarantine list")
+        raise NotFound(
+            f"quarantine has no entry {quarantine_id}; see: hub quarantine list",
+            says="no.entry", n=quarantine_id,
+        )  # fmt: skip
     return item
 
 
@@ -219,7 +244,10 @@ def _record(conn: Connection, item: "pd.Series[Any]") -> pd.DataFrame:
     """The LANDED row that the refusal is about, or one made of what could be read of a record that never landed."""
     number, state = item["quarantine_id"], item["state"]
     if state not in ("open", "corrected"):
-        raise Undecidable(f"entry {number} is {state}; see: hub quarantine list")
+        raise Undecidable(
+            f"entry {number} is {state}; see: hub quarantine list",
+            says="no.entry_decided", n=number,
+        )  # fmt: skip
     if state == "corrected":
         _settling(conn, item)
     if not _is_unlanded(item):
@@ -230,13 +258,15 @@ def _record(conn: Connection, item: "pd.Series[Any]") -> pd.DataFrame:
     if item["rule"] in NOT_ONE_RECORD:
         raise Undecidable(
             f"entry {number}: the later of two rows counts; once it is right: "
-            f"hub quarantine drop {number}"
-        )
+            f"hub quarantine drop {number}",
+            says="no.entry_doubled", n=number,
+        )  # fmt: skip
     if not isinstance(item["content"], dict) or not item["content"]:
         raise Undecidable(
             f"entry {number}: nothing of the record could be read, so its source has to mend it; "
-            f"see: hub quarantine report {item['source']}"
-        )
+            f"see: hub quarantine report {item['source']}",
+            says="no.entry_unreadable", n=number,
+        )  # fmt: skip
     row = {name: item[name] for name in (*_KEY, "content", "content_hash", "business_date")}
     return LANDED.frame([{**row, "source_time": item["opened_at"], "field_times": {}}])
 

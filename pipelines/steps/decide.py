@@ -15,7 +15,7 @@ from pipelines.domain.schemas import GOLDEN, LANDED, PARTY_RECORDS
 from pipelines.errors import HubError
 from pipelines.steps.around import NotFound
 from pipelines.steps.look import NOTICES, OWN_REGISTER_SOURCE, party_of
-from pipelines.steps.look_at_refused import as_came, party_behind
+from pipelines.steps.look_at_refused import as_came, is_hidden, party_behind
 from pipelines.steps.night import Night, executing
 from pipelines.store import access, frames, judgements, nights, quarantine
 from pipelines.store.engine import transaction
@@ -25,23 +25,42 @@ class Undecidable(HubError):
     """The decision can't be taken as asked; the message says what can be done instead."""
 
 
-def release(night: Night, quarantine_id: int, who: str, why: str) -> None:
+def release(
+    night: Night, quarantine_id: int, who: str, why: str, *, approved_by: str | None = None
+) -> None:
     """Let a record on in spite of the rule it broke; the next night reads it again.
 
     A rule that protects people or the recipients can't be waived: the record has to be mended at its
-    source, or dropped.
+    source, or dropped. approved_by: as `demand_two` wants it.
     """
     item = _open_item(night, quarantine_id)
     if not is_waivable(str(item["rule"])):
         raise Undecidable(
             f"rule {item['rule']} can't be waived: correct the record (hub quarantine correct {quarantine_id} "
-            f"FIELD=VALUE), have its source mend it, or take it out with: hub quarantine drop {quarantine_id}"
+            f"FIELD=VALUE), have its source mend it, or take it out with: hub quarantine drop {quarantine_id}",
+            says="desk.quarantine.firm_long",
         )
     with executing(night, "release") as step:
+        demand_two(step.conn, item, who, approved_by)
         quarantine.decide(
             step.conn, quarantine_id, "released", who, why, night.now(), step_run=step.id
         )
         _record(step.conn, night, item, "quarantine release", who, why)
+
+
+def demand_two(conn: Connection, item: pd.Series, who: str, approved_by: str | None) -> None:
+    """Undecidable where a protective order stands behind a refused record and nobody else has approved (R56).
+
+    approved_by: the second person, whom the desk asks; the command line has none.
+    """
+    content = as_came(conn, item)
+    is_alone = approved_by in (None, who)
+    if is_alone and is_hidden(conn, item, content, party_behind(conn, item, content)):
+        raise Undecidable(
+            f"entry {item['quarantine_id']}: a protective order stands behind it, so nobody decides alone; "
+            "ask for a second person at the desk, page Karanteeni",
+            says="desk.second.wanted",
+        )
 
 
 def drop(night: Night, quarantine_id: int, who: str, why: str) -> None:
@@ -65,9 +84,16 @@ def _open_item(night: Night, quarantine_id: int) -> pd.Series:
     with transaction(night.engine) as conn:
         item = quarantine.item(conn, quarantine_id)
     if item is None:
-        raise NotFound(f"quarantine has no entry {quarantine_id}; see: hub quarantine list")
+        raise NotFound(
+            f"quarantine has no entry {quarantine_id}; see: hub quarantine list",
+            says="no.entry", n=quarantine_id,
+        )  # fmt: skip
     if item["state"] != "open":
-        raise Undecidable(f"entry {quarantine_id} is already {item['state']}")
+        raise Undecidable(
+            f"entry {quarantine_id} is already {item['state']}",
+            says="no.entry_decided",
+            n=quarantine_id,
+        )
     return item
 
 
@@ -94,8 +120,16 @@ def take_notice(
         golden = frames.read_matching(step.conn, GOLDEN, key, ("party_id",))
         records = frames.read_matching(step.conn, PARTY_RECORDS, key, ("party_id",))
         own = records[records["source"] == OWN_REGISTER_SOURCE]
-        if golden.empty or own.empty:
-            raise NotFound(f"customer {number[:20]} is not in the register as of the last night")
+        if own.empty and not golden.empty:
+            raise Undecidable(
+                f"customer {number[:20]} has no record in our own register to tie a notice to",
+                says="no.not_in_own_register",
+            )
+        if golden.empty:
+            raise NotFound(
+                f"customer {number[:20]} is not in the register as of the last night",
+                says="no.customer_gone",
+            )
         notice = f"N{nights.next_id(step.conn, 'notice', 1):06d}"
         if corrects:
             content = {**content, "corrects": True}

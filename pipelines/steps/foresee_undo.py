@@ -71,7 +71,10 @@ def how_far(night: Night, judgement_no: int) -> Standing:
     with transaction(night.engine) as conn:
         pair = judgements.given(conn, judgement_no)
         if pair is None:
-            raise NotFound(f"there is no decision {judgement_no}; see: hub review list --decided")
+            raise NotFound(
+                f"there is no decision {judgement_no}; see: hub review list --decided",
+                says="no.decision", n=judgement_no,
+            )  # fmt: skip
         sides = [(str(pair[f"{side}_source"]), str(pair[f"{side}_key"])) for side in _SIDES]
         is_protected = any(map(Around(conn, sides).is_protected, sides))
         began = nights.first_consuming(conn, "match", int(pair["step_run"]))

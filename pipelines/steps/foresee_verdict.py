@@ -70,7 +70,7 @@ def _records_of(night: Night, judgement_no: int) -> pd.DataFrame:
     with transaction(night.engine) as conn:
         pair = judgements.given(conn, judgement_no)
     if pair is None:
-        raise NotFound(f"decision {judgement_no} is not there")
+        raise NotFound(f"decision {judgement_no} is not there", says="no.decision", n=judgement_no)
     return pd.DataFrame(
         [
             {"source": pair[f"{side}_source"], "source_key": pair[f"{side}_key"]}

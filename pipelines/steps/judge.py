@@ -54,7 +54,7 @@ def judge(
         pair, _ = pair_of(step.conn, review_no, records)
         outlook, handles = _seen(step.conn, pair)
         if verdict == "same" and outlook.obstacle:
-            raise Undecidable(_NEVER[outlook.obstacle])
+            raise Undecidable(_NEVER[outlook.obstacle], says=f"review.never_{outlook.obstacle}")
         number = judgements.record(
             step.conn, *pair, verdict,
             by=who, reason=why, now=night.now(), step_run=step.id, authority=authority,
@@ -70,14 +70,21 @@ def undo(night: Night, judgement_no: int, *, who: str, why: str) -> Judged:
     with executing(night, "judge") as step:
         given = judgements.given(step.conn, judgement_no)
         if given is None:
-            raise NotFound(f"there is no decision {judgement_no}; see: hub review list --decided")
+            raise NotFound(
+                f"there is no decision {judgement_no}; see: hub review list --decided",
+                says="no.decision", n=judgement_no,
+            )  # fmt: skip
         if pd.notna(given["superseded_by"]):
             raise Undecidable(
                 f"decision {judgement_no} no longer stands: {int(given['superseded_by'])} took its "
-                "place; see: hub review list --decided"
-            )
+                "place; see: hub review list --decided",
+                says="no.decision_superseded", n=judgement_no,
+            )  # fmt: skip
         if given["verdict"] == "undone":
-            raise Undecidable(f"entry {judgement_no} is itself an undoing; decide anew instead")
+            raise Undecidable(
+                f"entry {judgement_no} is itself an undoing; decide anew instead",
+                says="no.decision_undone", n=judgement_no,
+            )  # fmt: skip
         one = str(given["left_source"]), str(given["left_key"])
         other = str(given["right_source"]), str(given["right_key"])
         outlook, handles = _seen(step.conn, (one, other))
@@ -111,5 +118,6 @@ def _refuse_codes(*texts: str) -> None:
     words = [word for text in texts for word in re.split(r"[\s,;:()]+", text)]
     if any(isinstance(read_identity(word.strip("."), True), Identity) for word in words):
         raise Undecidable(
-            "the reason holds an identity code, which the hub never keeps; say it without the code"
+            "the reason holds an identity code, which the hub never keeps; say it without the code",
+            says="no.identity_code",
         )

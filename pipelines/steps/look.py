@@ -150,7 +150,8 @@ def party_of(conn: Connection, number: str) -> int:
         held = frames.read_matching(conn, PARTY_RECORDS, key, ("source", "source_key"))
     if held.empty:
         raise NotFound(
-            f"no customer has the number {number[:20]}; search with: hub customer find NAME"
+            f"no customer has the number {number[:20]}; search with: hub customer find NAME",
+            says="no.customer",
         )
     return int(held["party_id"].iloc[0])
 
@@ -162,7 +163,10 @@ def show(night: Night, number: str, who: str, purpose: str) -> Customer:
         key = pd.DataFrame({"party_id": [party_id]})
         golden = frames.read_matching(conn, GOLDEN, key, ("party_id",))
         if golden.empty:
-            raise NotFound(f"customer {number[:20]} is not in the register as of the last night")
+            raise NotFound(
+                f"customer {number[:20]} is not in the register as of the last night",
+                says="no.customer_gone",
+            )
         roles = frames.read_matching(conn, GOLDEN_ROLES, key, ("party_id",))
         points = frames.read_matching(conn, GOLDEN_POINTS, roles[["point_id"]], ("point_id",))
         facts = _facts(conn, points, night.settings.survivorship)

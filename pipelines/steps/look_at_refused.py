@@ -69,7 +69,10 @@ def refused_record(night: Night, quarantine_id: int, who: str, purpose: str) -> 
     with transaction(night.engine) as conn:
         item = quarantine.item(conn, quarantine_id)
         if item is None:
-            raise NotFound(f"quarantine has no entry {quarantine_id}; see: hub quarantine list")
+            raise NotFound(
+                f"quarantine has no entry {quarantine_id}; see: hub quarantine list",
+                says="no.entry", n=quarantine_id,
+            )  # fmt: skip
         content = as_came(conn, item)
         party = party_behind(conn, item, content)
         hidden = is_hidden(conn, item, content, party)

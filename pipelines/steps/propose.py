@@ -149,9 +149,15 @@ def decide(night: Night, proposal_no: int, state: str, who: str, why: str) -> No
     with transaction(night.engine) as conn:
         row = _proposal(conn, proposal_no)
         if row["state"] == state:
-            raise Undecidable(f"proposal {proposal_no} is already {state}")
+            raise Undecidable(
+                f"proposal {proposal_no} is already {state}",
+                says="no.proposal_decided",
+                n=proposal_no,
+            )
         if row["state"] == "gone":
-            raise Undecidable(f"proposal {proposal_no} is gone: its facts fit again")
+            raise Undecidable(
+                f"proposal {proposal_no} is gone: its facts fit again", says="desk.proposal.gone"
+            )
         store.decide(conn, proposal_no, state, who, why, night.now())
         access.record(conn, night.now(), who, f"proposal {state}", None, why, str(proposal_no))
 
@@ -159,5 +165,8 @@ def decide(night: Night, proposal_no: int, state: str, who: str, why: str) -> No
 def _proposal(conn: Connection, proposal_no: int) -> pd.Series:
     row = store.read(conn, proposal_no)
     if row is None:
-        raise NotFound(f"there is no proposal {proposal_no}; see: hub proposals list")
+        raise NotFound(
+            f"there is no proposal {proposal_no}; see: hub proposals list",
+            says="no.proposal", n=proposal_no,
+        )  # fmt: skip
     return row

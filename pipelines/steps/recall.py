@@ -149,10 +149,13 @@ def sent(night: Night, number: int, who: str, why: str, *, answered: bool) -> No
         one = _known(conn, number)
         may = ("approved", "sent") if answered else ("approved",)
         if one["state"] not in may or one["route"] != "hand":
+            if one["state"] == "prepared" or one["route"] != "hand":
+                raise Undecidable(
+                    f"{number} is {one['state']}: hub disclosures recall approve {number} comes first",
+                    says="no.recall_unapproved", n=number,
+                )  # fmt: skip
             raise Undecidable(
-                f"{number} is {one['state']}: hub disclosures recall approve {number} comes first"
-                if one["state"] == "prepared" or one["route"] != "hand"
-                else f"{number} is {one['state']} already"
+                f"{number} is {one['state']} already", says="no.recall_decided", n=number
             )
         _record(conn, night, one, "acknowledged" if answered else "sent", who, why)
         notifications.move(
@@ -171,14 +174,20 @@ def _record(
 def _known(conn: Connection, number: int) -> "pd.Series[Any]":
     one = notifications.find(conn, number)
     if one is None:
-        raise NotFound(f"there is no recall or notice {number}; see: hub disclosures recalls")
+        raise NotFound(
+            f"there is no recall or notice {number}; see: hub disclosures recalls",
+            says="no.recall", n=number,
+        )  # fmt: skip
     return one
 
 
 def _open(conn: Connection, number: int) -> "pd.Series[Any]":
     one = _known(conn, number)
     if one["state"] not in notifications.OPEN:
-        raise Undecidable(f"{number} is {one['state']} already; see: hub disclosures recalls --all")
+        raise Undecidable(
+            f"{number} is {one['state']} already; see: hub disclosures recalls --all",
+            says="no.recall_decided", n=number,
+        )  # fmt: skip
     return one
 
 

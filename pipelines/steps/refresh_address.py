@@ -177,7 +177,8 @@ def on_demand(night: Night) -> list[SourceConfig]:
     found = [s for s in night.settings.sources.values() if s.configured and s.on_demand]
     if not found:
         raise NotRefreshed(
-            "no source that could be asked has an address: config/sources/*.yml, hub check --config"
+            "no source that could be asked has an address: config/sources/*.yml, hub check --config",
+            says="no.nobody_to_ask",
         )
     return found
 
@@ -192,7 +193,8 @@ def _as_it_stands(
         missing = [n for n, party in parties.items() if party not in set(golden["party_id"])]
         if missing:
             raise NotFound(
-                f"customer {missing[0][:20]} is not in the register as of the last night"
+                f"customer {missing[0][:20]} is not in the register as of the last night",
+                says="no.customer_gone",
             )
         for party in dict.fromkeys(parties.values()):
             access.record(conn, night.now(), who, "refresh", party, why, detail or None)

@@ -15,7 +15,7 @@ from pipelines.domain.schemas import PROVENANCE
 from pipelines.domain.survivorship import Golden
 from pipelines.errors import HubError
 from pipelines.steps.look import party_of
-from pipelines.steps.night import Night
+from pipelines.steps.night import HELSINKI, Night
 from pipelines.steps.stop import Stopped, stop_what_may_not_leave
 from pipelines.store import access, disclosures, frames, recheck, restraints
 from pipelines.store.engine import transaction
@@ -30,7 +30,7 @@ def restrain(
     on its way before it. Raises NotFound for nobody, HubError for an unknown kind.
     """
     if kind not in KINDS:
-        raise HubError(f"a restraint is one of {', '.join(KINDS)}")
+        raise HubError(f"a restraint is one of {', '.join(KINDS)}", says="no.restraint")
     with transaction(night.engine) as conn:
         recheck.alone(conn)
         party_id = party_of(conn, number)
@@ -48,13 +48,14 @@ def release(
     informed: the day on which the customer was told that a restriction ends, without which none does (GDPR art.
     18(3)). HubError where it is missing, is no day or lies ahead.
     """
-    if kind == RESTRICTION:
-        _demand_informed(night, informed)
+    demand_informed(night, kind, informed)
     with transaction(night.engine) as conn:
         party_id = party_of(conn, number)
-        told = f"informed {informed}" if informed else None
-        access.record(conn, night.now(), who, f"customer release {kind}", party_id, why, told)
-        return restraints.end(conn, party_id, kind, night.now())
+        has_ended = restraints.end(conn, party_id, kind, night.now())
+        if has_ended:
+            told = f"informed {informed}" if informed else None
+            access.record(conn, night.now(), who, f"customer release {kind}", party_id, why, told)
+        return has_ended
 
 
 def keep_restricted(conn: Connection, found: Golden, before: pd.DataFrame) -> Golden:
@@ -71,15 +72,28 @@ def freed_since(conn: Connection, instant: str) -> pd.Series:
     return restraints.ended_since(conn, (RESTRICTION,), instant)
 
 
-def _demand_informed(night: Night, informed: str | None) -> None:
+def demand_informed(night: Night, kind: str, informed: str | None) -> None:
+    """HubError where a restriction would end that the customer has not been told of; what else ends wants no day."""
+    if kind != RESTRICTION:
+        return
     if informed is None:
-        raise HubError("a restriction ends once the customer has been told that it will: say when")
+        raise HubError(
+            "a restriction ends once the customer has been told that it will: say when",
+            says="no.informed",
+        )
     try:
         is_day = date.fromisoformat(informed).isoformat() == informed
     except ValueError:
         is_day = False
-    if not is_day or informed > night.now()[:10]:
-        raise HubError("the customer was told on a day that has come, YYYY-MM-DD")
+    if not is_day or informed > _today(night):
+        raise HubError(
+            "the customer was told on a day that has come, YYYY-MM-DD", says="no.informed_day"
+        )
+
+
+def _today(night: Night) -> str:
+    """The day it is where the customer was told."""
+    return night.clock().astimezone(HELSINKI).date().isoformat()
 
 
 def _leaf_kind(kind: str) -> str:

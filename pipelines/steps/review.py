@@ -140,8 +140,9 @@ def pair_of(
     row = judgements.waiting(conn, review_no or 0)
     if row is None:
         raise NotFound(
-            f"no pair {review_no} waits; see: hub review list, or hub review list --decided"
-        )
+            f"no pair {review_no} waits; see: hub review list, or hub review list --decided",
+            says="no.pair", n=review_no,
+        )  # fmt: skip
     return _records_of(row), row
 
 

@@ -41,7 +41,9 @@ def open_request(night: Night, number: int, who: str) -> Request:
     with transaction(night.engine) as conn:
         found = seconds.read(conn, number)
         if found is None or found.state != "waiting":
-            raise NotFound(f"no request {number} waits for a second person")
+            raise NotFound(
+                f"no request {number} waits for a second person", says="no.request", n=number
+            )
         party = (found.facts or {}).get("party_id")
         detail = f"request {number}"
         access.record(conn, night.now(), who, "second opened", party, found.act, detail)
@@ -57,7 +59,7 @@ def approve(
     """
     found = open_request(night, number, who)
     if found.asked_by == who:
-        raise Undecidable("a second person is somebody else than who asked")
+        raise Undecidable("a second person is somebody else than who asked", says="desk.second.own")
     _answer(night, number, "approved", who, why)
     do(found)
     return found

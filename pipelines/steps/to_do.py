@@ -63,6 +63,9 @@ def to_dos(
         feed = feeds.get(name)
         if feed is None:
             failures.append(to_do("feed_missing", source=name))
+        elif feed.status == "held" and source.brings == "reference":
+            # no batch of records that two people could let in: its corridor is widened
+            failures.append(to_do("reference_held", source=name, reason=feed.reason))
         elif feed.status in ("down", "refused", "held"):
             failures.append(to_do(f"feed_{feed.status}", source=name, reason=feed.reason))
         else:

@@ -138,6 +138,27 @@ def test_a_waivable_record_is_released_once(own_desk: Desk) -> None:
     assert own_desk("quarantine", "release", "1", "--why", "again").code == 1
 
 
+def test_r56_behind_a_protective_order_nobody_decides_alone_at_the_command_line(
+    own_desk: Desk,
+) -> None:
+    """R56: the refusal says why, and that two people do it at the desk."""
+    number = entry(own_desk, "finnish_postal_code")
+    engine = open_engine(f"sqlite:///{own_desk.home / 'hub.db'}")
+    with engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE quarantine SET rule = 'value_shape'")
+        conn.exec_driver_sql(
+            "UPDATE landing_record SET content = json_set(content, '$.protection', 'on')"
+        )
+    engine.dispose()
+    before = own_desk("quarantine", "list", "--json").json
+    for act in (["correct", number, "phone="], ["release", number], ["undo", number]):
+        told = own_desk("quarantine", *act, "--why", "asked")
+        assert (told.code, told.out, told.err.count("\n")) == (1, "", 1)
+        assert "nobody decides alone" in told.err and "at the desk, page Karanteeni" in told.err
+    assert own_desk("quarantine", "list", "--json").json == before
+    assert own_desk("quarantine", "drop", number, "--why", "double entry").code == 0
+
+
 def test_an_entry_that_is_not_there_is_one_line_and_exit_code_one(desk: Desk) -> None:
     commands = (
         ["show", "4711"],

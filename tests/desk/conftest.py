@@ -39,6 +39,7 @@ people:
   - {login: anna.kasittelija, name: Anna Käsittelijä, role: steward, commitment: {reference: HR/1, signed: 2026-01-02}}
   - {login: olli.vastaava, name: Olli Vastaava, role: officer, commitment: {reference: HR/2, signed: 2026-01-02}}
   - {login: bo.drift, name: Bo Drift, role: operator, language: sv, commitment: {reference: HR/3, signed: 2026-01-02}}
+  - {login: siv.handlaggare, name: Siv Handläggare, role: steward, language: sv, commitment: {reference: HR/6, signed: 2026-01-02}}
   - {login: nils.ny, name: Nils Ny, role: steward}
   - {login: eva.ennen, name: Eva Ennen, role: steward, commitment: {reference: HR/4, signed: 2026-12-01}}
   - login: kalle.konsultti

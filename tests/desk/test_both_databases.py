@@ -55,6 +55,16 @@ def test_every_page_opens_and_every_act_is_done(hub: Hub) -> None:
     opens("/customer", "/customer/looked")
     opens("/customer", "/customer/notice", **NOTICE)
     opens("/customer/notice", "/customer/notice/take")
+    seen["/mine"] = seat.get("/mine")
+    opens("/mine", "/mine/undo", reason="väärä asiakas")
+    opens("/mine/undo", "/mine/undone")
+    opens(
+        "/customer", "/customer/restraint", kind="restriction", channel="letter", reason="kiistää"
+    )
+    opens("/customer/restraint", "/customer/restrain")
+    opens("/customers", "/customer")
+    opens("/customer", "/customer/lift", informed="2026-11-02", reason="tarkistettu")
+    opens("/customer/lift", "/customer/lifted")
     opens("/deliveries", "/delivery")
     opens("/quarantine", "/refused")
     opens("/refused", "/refused/preview", answer="drop", reason="kaksoiskappale")

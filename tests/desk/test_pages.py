@@ -130,7 +130,7 @@ def test_a_reason_is_asked_for_and_may_hold_no_identity_code(father_and_son: Hub
     assert "Kirjoita perustelu" in previewed(seat, "different", "").words
     refused = previewed(seat, "different", f"hetu {CODE}")
     assert refused.status == 422
-    assert "identity code" in refused.words
+    assert "on henkilötunnus" in refused.words
     assert not refused.forms("/pair/decide")
     assert standing(father_and_son) == []
 
@@ -188,7 +188,7 @@ def test_who_asked_does_not_approve_nor_does_another_steward(protected: Hub) -> 
     assert tokens is not None
     seal = tokens.give("olli.vastaava", "/second/approve", {"number": "1"})
     forced = olli.post("/second/approve", {"number": "1", "seal": seal})
-    assert (forced.status, "somebody else" in forced.words) == (409, True)
+    assert (forced.status, "hyväksyjän on oltava joku muu" in forced.words) == (409, True)
     anna = protected.seat()
     seal = tokens.give("anna.kasittelija", "/second/approve", {"number": "1"})
     assert anna.post("/second/approve", {"number": "1", "seal": seal}).status == 403
@@ -388,6 +388,74 @@ def test_what_is_forbidden_without_a_reason_or_a_kind_is_not_taken_down(
     assert not refused.forms("/customer/restrain")
 
 
+def restrained(seat: Seat, kind: str = "restriction") -> Answer:
+    """The page of a customer who has forbidden something."""
+    found = search(seat, "matti")
+    preview = seat.opens(
+        seat.opens(found, "/customer"), "/customer/restraint", **(FORBIDS | {"kind": kind})
+    )
+    seat.opens(preview, "/customer/restrain")
+    return seat.opens(found, "/customer")
+
+
+def test_r45_a_restriction_is_ended_once_the_customer_was_told_and_who_did_it_is_written_down(
+    father_and_son: Hub,
+) -> None:
+    seat = father_and_son.seat()
+    page = restrained(seat)
+    told = {"reason": "osoite tarkistettu", "informed": "2026-11-02"}
+    preview = seat.opens(page, "/customer/lift", **told)
+    assert "Lopetetaanko käsittelyn rajoitus?" in preview.words
+    assert "Asiakkaalle kerrottu 2.11.2026" in preview.words
+    assert "osoite tarkistettu" in preview.words
+    form = preview.forms("/customer/lifted")[0]
+    assert "Käsittelyä on rajoitettu: " in restrained(seat).words, "a preview ends nothing"
+    assert seat.post("/customer/lifted", form | {"informed": "2026-11-01"}).status == 403
+    other = father_and_son.seat("olli.vastaava")
+    assert other.post("/customer/lifted", form).status == 403
+    assert "rajoitus on päättynyt" in seat.post("/customer/lifted", form).words
+    assert seat.post("/customer/lifted", form).status == 403
+    again = seat.opens(search(seat, "matti"), "/customer")
+    assert "Käsittelyä on rajoitettu: " not in again.words
+    assert not again.forms("/customer/lift")
+    looked = seat.opens(again, "/customer/looked").words
+    assert "päätti käsittelyn rajoituksen" in looked and "osoite tarkistettu" in looked
+    assert "informed 2026-11-02" in looked
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "says"),
+    [
+        ("restriction", {"informed": ""}, "anna päivä, jona asiakkaalle kerrottiin"),
+        ("restriction", {"informed": "2026-11-04"}, "anna päivä, jona asiakkaalle kerrottiin"),
+        ("restriction", {"reason": ""}, "kirjoita perustelu"),
+        ("restriction", {"kind": "ban_on_marketing"}, "ei ole enää voimassa"),
+        ("ban_on_marketing", {"reason": ""}, "kirjoita perustelu"),
+    ],
+)
+def test_what_is_not_ended_yet_says_what_is_missing(
+    father_and_son: Hub, kind: str, changed: dict[str, str], says: str
+) -> None:
+    seat = father_and_son.seat()
+    filled = {"reason": "tarkistettu", "informed": "2026-11-02"} | changed
+    refused = seat.opens(restrained(seat, kind), "/customer/lift", **filled)
+    assert (refused.status, says in refused.words) == (422, True), refused.words[:400]
+    assert not refused.forms("/customer/lifted")
+
+
+def test_a_ban_is_ended_without_a_day_and_not_twice_from_two_desks(father_and_son: Hub) -> None:
+    anna, olli = father_and_son.seat(), father_and_son.seat("olli.vastaava")
+    page = restrained(anna, "ban_on_marketing")
+    assert 'name="informed"' not in page.text
+    sure = anna.opens(page, "/customer/lift", reason="perui sähköpostilla")
+    too = olli.opens(
+        olli.opens(search(olli, "matti"), "/customer"), "/customer/lift", reason="perui kirjeellä"
+    )
+    assert "Markkinointikielto on päättynyt" in anna.opens(sure, "/customer/lifted").words
+    late = olli.opens(too, "/customer/lifted")
+    assert (late.status, "ei ole enää voimassa" in late.words) == (409, True)
+
+
 def test_who_was_told_and_who_looked_are_pages_of_their_own(father_and_son: Hub) -> None:
     seat = father_and_son.seat()
     shown = seat.opens(search(seat, "matti"), "/customer")
@@ -579,7 +647,7 @@ def test_what_the_desk_says_has_words_for_each_thing_it_can_be() -> None:
         "recall.state": get_args(State), "recall.do": ANSWERS, "recall.hint": ANSWERS,
         "correct": get_args(Why), "quarantine.state": ("corrected", "released", "dropped"),
         "undo": [f"reach_{reach}" for reach in get_args(Reach)], "event": ("new", "changed", "ended", "merged", "split"),
-        "restraint.means": KINDS, "operation": [f"customer_{act}_{k}" for act in ("restrain", "release") for k in KINDS],
+        "restraint.means": KINDS, "restraint.lift": KINDS, "restraint.ended": KINDS, "operation": [f"customer_{act}_{k}" for act in ("restrain", "release") for k in KINDS],
     }  # fmt: skip
     assert set(get_args(Refusal.__args__[0])) == {"untrusted", "stale"}
     missing = [

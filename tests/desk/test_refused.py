@@ -162,7 +162,7 @@ def test_r56_of_a_protected_customer_nothing_hidden_is_corrected_blindly(protect
         seat.post(path, {**facts, "seal": token(protected, path, facts)})
     olli = protected.seat("olli.vastaava")
     forced = olli.opens(olli.opens(olli.get("/seconds"), "/second"), "/second/approve")
-    assert (forced.status, "hidden by a protective order" in forced.words) == (409, True)
+    assert (forced.status, "Turvakielto piilottaa" in forced.words) == (409, True)
     assert standing(protected) == []
 
 
@@ -190,6 +190,26 @@ def test_r56_a_protected_customers_record_is_corrected_and_that_taken_back_by_tw
     anna.opens(undo, "/refused/undo/ask")
     olli.opens(olli.opens(olli.get("/seconds"), "/second"), "/second/approve")
     assert standing(protected) == []
+
+
+def test_r56_the_direct_way_is_closed_when_an_order_comes_in_after_the_preview(
+    father_and_son: Hub,
+) -> None:
+    """R56: the step itself wants two, whatever the page thought."""
+    refuse(
+        father_and_son, "value_too_long", {"name": "Mäki-Petäjä Matti", "protection": "on"}, "f1"
+    )
+    anna, olli = father_and_son.seat(), father_and_son.seat("olli.vastaava")
+    for path in ("/refused/release", "/refused/undone"):
+        facts = {"number": "1", "reason": "tarkistettu"}
+        forced = anna.post(path, {**facts, "seal": token(father_and_son, path, facts)})
+        assert (forced.status, "vaatii toisen henkilön" in forced.words) == (409, True), path
+        assert state_of(father_and_son, 1) == "open"
+    page = opened_one(anna)
+    sure = anna.opens(page, "/refused/preview", **inputs(page), answer="release", reason="oikein")
+    anna.opens(sure, "/refused/ask")
+    olli.opens(olli.opens(olli.get("/seconds"), "/second"), "/second/approve")
+    assert state_of(father_and_son, 1) == "released"
 
 
 # ---- a held batch
@@ -234,6 +254,31 @@ def test_a_held_batch_is_asked_about_by_one_and_let_in_by_another(held: Hub) -> 
     assert found is not None and (found.asked_by, found.approved_by) == (
         "anna.kasittelija", "olli.vastaava",
     )  # fmt: skip
+
+
+def test_a_held_file_of_the_post_is_no_batch_to_ask_for_and_the_morning_says_whom_to_tell(
+    hub: Hub,
+) -> None:
+    post = {"HUB_SOURCES__POSTAL__FOLDER__PATH": str(hub.register.home)}
+    hub.house.settings = load_settings(hub.register.home, {**ENVIRON, **post})
+    with transaction(hub.register.engine) as conn:
+        nights.open_night(conn, "2026-11-03", "2026-11-02T23:30:00Z")
+        nights.record_feed(
+            conn, "postal", "2026-11-03", status="held", now="2026-11-03T00:00:00Z",
+            reason="BAF_20261031.dat: 1 records where 11 are usual",
+        )  # fmt: skip
+        nights.close_night(conn, "2026-11-03", "failed", "2026-11-02T23:31:00Z")
+    anna = hub.seat()
+    morning = anna.get()
+    assert "uusi tiedosto pidätettiin: BAF_20261031.dat" in morning.words
+    assert (
+        "Entinen tiedosto on yhä voimassa" in morning.words and "Kerro ylläpidolle" in morning.words
+    )
+    assert "pyydä sen ottamista sisään" not in morning.words
+    assert not anna.get("/sources").forms("/sources/preview")
+    form = {"source": "postal", "reason": "x", "token": token(hub, "/sources/preview")}
+    asked = anna.post("/sources/preview", form)
+    assert (asked.status, "ei oteta sisään hyväksynnällä" in asked.words) == (409, True)
 
 
 def test_who_looks_after_the_hub_sees_the_sources_and_asks_for_nothing(held: Hub) -> None:

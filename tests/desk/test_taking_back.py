@@ -1,13 +1,16 @@
 """What one has decided is taken back: as if it had never been, or, once others were told, as a correction."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas as pd
 import pytest
 
 from pipelines.domain.schemas import PARTY_RECORDS
-from pipelines.steps.night import executing
+from pipelines.steps.consolidate import consolidate
+from pipelines.steps.match import match
+from pipelines.steps.night import Night, executing
 from pipelines.steps.prepare_extract import freeze
+from pipelines.steps.standardise import standardise
 from pipelines.store import deliveries, frames, notifications
 from pipelines.store.engine import reading
 from tests.desk.conftest import Answer, Hub, Seat, refuse, state_of
@@ -147,6 +150,21 @@ def test_a_notice_one_took_down_stands_there_as_a_notice(father_and_son: Hub) ->
     assert "Kirjaamasi asiakkaan ilmoitus N000001" in mine.words
     shown = sure(anna, "väärä asiakas")
     assert "pelkkä peruminen" in shown.words
+    assert anna.opens(shown, "/mine/undone").status == 200
+    assert standing(father_and_son) == []
+
+
+@pytest.mark.parametrize("read", [(), (standardise,), (match,), (standardise, match, consolidate)])
+def test_a_notice_is_plainly_taken_back_however_far_a_night_has_come_with_it(
+    father_and_son: Hub, read: tuple[Callable[[Night], object], ...]
+) -> None:
+    """Taken down in the middle of a night, it may be matched before it has been read."""
+    anna = father_and_son.seat()
+    anna.opens(told(anna, "matti", corrects="yes"), "/customer/notice/take")
+    for step in read:
+        step(father_and_son.house.night())
+    shown = sure(anna, "väärä asiakas")
+    assert (shown.status, "pelkkä peruminen" in shown.words) == (200, True), shown.words
     assert anna.opens(shown, "/mine/undone").status == 200
     assert standing(father_and_son) == []
 

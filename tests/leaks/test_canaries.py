@@ -37,6 +37,7 @@ from tests.canaries import (
 )
 from tests.desk.conftest import ROSTER, opened
 from tests.desk.conftest import Answer as Page
+from tests.desk.test_refused import inputs
 from tests.leaks.failing_nights import NIGHTS
 
 OPEN_TO_ALL = ("dagster", "letters")
@@ -335,6 +336,7 @@ def seated(
                 "/recalls",
                 "/mine",
                 "/seconds",
+                "/sources",
             ):
                 pages[f"GET {path}"] = seat.get(path)
             found = seat.opens(
@@ -369,7 +371,18 @@ def seated(
                 "forged": seat.post("/customers", {"words": "Vartiotar", "token": "Vartiotar"}),
             }  # fmt: skip
             for n in range(len(pages["GET /quarantine"].forms("/refused"))):
-                pages[f"refused {n}"] = seat.opens(pages["GET /quarantine"], "/refused", n)
+                refused = seat.opens(pages["GET /quarantine"], "/refused", n)
+                pages[f"refused {n}"] = refused
+                # as a steward mends it, and as one who types somebody into every field
+                mended = {name: "31640" for name in inputs(refused) if name.endswith("postal_code")}
+                for how, typed in (
+                    ("mended", mended),
+                    ("mistyped", dict.fromkeys(inputs(refused), "Lintuhaakinpolku 77")),
+                ):
+                    pages[f"correction {n}, {how}"] = seat.opens(
+                        refused, "/refused/preview", answer="correct", reason="Vartiotar asked",
+                        **(inputs(refused) | typed),
+                    )  # fmt: skip
             for page, path in (("/proposals", "/proposal"), ("/recalls", "/recall")):
                 if pages[f"GET {page}"].forms(path):
                     pages[path] = seat.opens(pages[f"GET {page}"], path)
@@ -388,8 +401,10 @@ def test_the_desk_shows_people_on_the_pages_that_are_for_it_and_no_token_anywher
     assert {"kanariitta", "notisanpolku", "vartiotar"} <= set(found_in(everything, FORBIDDEN))
     assert found_in(everything, tokens_in(home)) == []
     assert identity_codes_in(everything) == 0
-    for name in ("customer", "notice", "found", "told"):
+    for name in ("customer", "notice", "found", "told", "GET /sources"):
         assert pages[name].status == 200, pages[name].words[:200]
+    tried = {page.status for name, page in pages.items() if name.startswith("correction")}
+    assert tried == {200, 422}, "some corrections would do, others would not"
 
 
 def test_nobody_is_on_a_page_that_lists_or_refuses_nor_in_what_any_answer_is_sent_with(

@@ -322,7 +322,10 @@ def test_r56_an_order_told_in_a_refused_record_stays_whatever_is_corrected(
 ) -> None:
     said = person(name="Laine\x07 Aino", protection="on")
     utility.read(record("party", "1", said))
-    utility.correct(min(utility.waiting()), name="Laine Aino")
+    correct(
+        utility.night(), min(utility.waiting()), {"name": "Laine Aino"}, "steward.one", "asked",
+        approved_by="officer.two",
+    )  # fmt: skip
     assert utility.waiting() == {}, "all that was refused of one record is settled together"
     utility.read()
     assert list(utility.table(PARTIES)["protection"]) == ["on"]
@@ -527,6 +530,27 @@ def test_r56_no_address_is_shown_of_a_refused_record_under_an_order(utility: Uti
     assert seen.hidden
     assert "Pajutie" not in str(seen.content) + str(seen.fields.to_dict("list"))
     assert "PL 5" in str(seen.content)
+
+
+@ON_ONE
+@pytest.mark.parametrize("second", [None, "steward.one"])
+def test_r56_behind_a_protective_order_nobody_decides_alone(
+    utility: Utility, second: str | None
+) -> None:
+    """R56: whichever door the act comes by."""
+    night = utility.night
+    utility.read(record("party", "1", person(name="Laine\x07 Aino", protection="on")))
+    number = min(utility.waiting())
+    alone: dict[str, Any] = {"approved_by": second}
+    with pytest.raises(Undecidable, match="page Karanteeni"):
+        correct(night(), number, {"name": "Laine Aino"}, "steward.one", "asked", **alone)
+    assert number in utility.waiting()
+    correct(night(), number, {"name": "Laine"}, "steward.one", "asked", approved_by="officer.two")
+    with pytest.raises(Undecidable, match="page Karanteeni"):
+        undo(night(), number, "steward.one", "wrong row", **alone)
+    assert number not in utility.waiting()
+    undo(night(), number, "steward.one", "wrong row", approved_by="officer.two")
+    assert number in utility.waiting()
 
 
 @ON_ONE

@@ -13,12 +13,17 @@ from connectors.base import Ask, Malformed, Reference, ReferenceFile, Unavailabl
 from pipelines.domain.landing import content_hash
 from pipelines.domain.schemas import ADDRESSES, LANDED
 from pipelines.settings import load_settings
+from pipelines.steps.accept_volume import held_batch
+from pipelines.steps.around import NotFound
 from pipelines.steps.load_postal import load_postal
 from pipelines.steps.night import Night, StepResult, executing
 from pipelines.steps.standardise import standardise
+from pipelines.steps.to_do import to_dos
 from pipelines.store import frames, nights, postal
 from pipelines.store.engine import reading, transaction
+from pipelines.texts import Texts
 
+PATH = {"HUB_SOURCES__POSTAL__FOLDER__PATH": "/srv/posti"}
 COLUMNS = ("postal_code", "street_fi", "street_sv", "side", "lowest", "highest")
 Street = tuple[str, str, str | None, str | None, int | None, int | None]
 KOIVUTIE: Street = ("31640", "Koivutie", "Björkvägen", "odd", 1, 35)
@@ -54,7 +59,7 @@ class Hub:
 
     def __init__(self, engine: Engine, home: Path) -> None:
         self.engine = engine
-        self.settings = load_settings(home, {"HUB_SOURCES__POSTAL__FOLDER__PATH": "/srv/posti"})
+        self.settings = load_settings(home, PATH)
 
     def night(self, *, full: bool = False) -> Night:
         return Night(
@@ -152,6 +157,27 @@ def test_a_file_much_smaller_than_what_is_held_is_not_believed(hub: Hub) -> None
     assert (result.status, hub.feed().status, hub.streets()) == ("failed", "held", 11)
     assert "BAF_20261031.dat: 1 records where 11 are usual" in result.text
     assert hub.load(Post("31", (KOIVUTIE, *OTHERS))).counts["landed"] == 10
+
+
+def test_a_held_file_is_told_with_what_lets_it_in_and_no_batch_can_be_asked_for(hub: Hub) -> None:
+    hub.load(Post("24", (KOIVUTIE, KUUSITIE, *OTHERS)))
+    much_smaller = Post("31", (KOIVUTIE,))
+    hub.load(much_smaller)
+    assert hub.load(much_smaller).status == "failed", "it is read and held anew every night"
+    with reading(hub.engine) as conn:
+        failures, _ = to_dos(hub.night(), Texts("en"), conn, is_day=True)
+    (line,) = [one.said(Texts("en")) for one in failures if one.values.get("source") == "postal"]
+    assert "hub batch accept" not in line
+    assert "widen expect.corridor in config/sources/postal.yml" in line
+    with pytest.raises(NotFound, match="widen expect.corridor"):
+        held_batch(hub.night(), "postal")
+    # what the line says, done
+    wide = {"HUB_SOURCES__POSTAL__EXPECT__CORRIDOR__SHRINK": "0.95"}
+    hub.settings = load_settings(Path("nowhere"), {**PATH, **wide})
+    assert (hub.load(much_smaller).status, hub.streets()) == ("ok", 1)
+    with reading(hub.engine) as conn:
+        failures, _ = to_dos(hub.night(), Texts("en"), conn, is_day=True)
+    assert not [one for one in failures if one.values.get("source") == "postal"]
 
 
 def test_changed_addresses_are_held_against_the_file_and_counted(hub: Hub) -> None:
