@@ -148,6 +148,29 @@ class Walk:
         look("notice to confirm")
         self.presses("Vahvista")
         look("notice taken")
+        self._restraint()
+
+    def _restraint(self) -> None:
+        """A restriction recorded and ended."""
+        page, look = self.page, self.look
+        self.finds("vartiotar")
+        self.presses("Merkkimäki")
+        of_it = page.get_by_role("region", name="Kiellot ja rajoitukset")
+        of_it.get_by_label("Perustelu").fill("pyydetty kirjeellä")
+        of_it.get_by_role("button", name="Katso ensin vaikutus").click()
+        look("restraint to confirm")
+        self.presses("Vahvista")
+        look("restraint recorded")
+        self.finds("vartiotar")
+        self.presses("Merkkimäki")
+        look("customer under a restriction")
+        told = page.get_by_label("Milloin asiakkaalle kerrottiin")
+        told.fill(told.get_attribute("max") or "")
+        of_it.get_by_label("Perustelu").last.fill("selvitetty")
+        of_it.get_by_role("button", name="Katso ensin vaikutus").last.click()
+        look("end of a restraint to confirm")
+        self.presses("Vahvista")
+        look("restraint ended")
 
     def _pair(self) -> None:
         page, look = self.page, self.look
@@ -194,6 +217,7 @@ class Walk:
 PAGES = {
     "": "morning", "/pairs": "pairs", "/customers": "customers", "/quarantine": "quarantine",
     "/deliveries": "deliveries", "/mine": "my decisions, none", "/seconds": "requests, none",
+    "/proposals": "proposals", "/recalls": "recalls", "/sources": "sources",
 }  # fmt: skip
 
 
