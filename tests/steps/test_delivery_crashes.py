@@ -215,7 +215,7 @@ def test_a_database_that_may_not_grow_refuses_clearly_and_the_next_night_repairs
     red, faults = without_room(field, (Attempt(pages=n) for n in range(40)), enough=2)
     print(f"\n{field.database}: {red} nights without room for another page")
     assert faults == []
-    assert red > 2
+    assert red > 1
 
 
 @pytest.mark.parametrize("field", ["sqlite"], indirect=True)
