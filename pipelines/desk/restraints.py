@@ -11,7 +11,7 @@ from pipelines.desk.visit import PEOPLE, Page, Visit, plain
 from pipelines.domain.restraints import KINDS, RESTRICTION
 from pipelines.errors import HubError
 from pipelines.steps.decide import Undecidable
-from pipelines.steps.look import show
+from pipelines.steps.look import Customer, show
 from pipelines.steps.restrain import demand_informed, release, restrain
 
 _FORBID = ("number", "purpose", "kind", "channel", "evidence", "reason")
@@ -33,10 +33,7 @@ def forbid(visit: Visit) -> Response:
     ]  # fmt: skip
     if missing:
         return shown(visit, held, number, wrong=missing, not_yet=_NOT_YET)
-    return visit.page(
-        "restraint.html", number=number, name=plain(held.golden["display_name"]), facts=facts,
-        seal=visit.seal("/customer/restrain", facts),
-    )  # fmt: skip
+    return _sure(visit, held, "restraint.html", "/customer/restrain", facts)
 
 
 def forbidden(visit: Visit) -> Response:
@@ -70,10 +67,7 @@ def lift(visit: Visit) -> Response:
     ]  # fmt: skip
     if wrong:
         return shown(visit, held, number, wrong=wrong, lifting=facts, not_yet=_NOT_YET)
-    return visit.page(
-        "lift.html", number=number, name=plain(held.golden["display_name"]), facts=facts,
-        seal=visit.seal("/customer/lifted", facts),
-    )  # fmt: skip
+    return _sure(visit, held, "lift.html", "/customer/lifted", facts)
 
 
 def lifted(visit: Visit) -> Response:
@@ -88,6 +82,14 @@ def lifted(visit: Visit) -> Response:
     return visit.done(
         say(f"desk.restraint.ended.{facts['kind']}"), "/customers", "desk.customers.back",
         say("desk.restraint.then"),
+    )  # fmt: skip
+
+
+def _sure(visit: Visit, held: Customer, template: str, act: str, facts: dict[str, str]) -> Response:
+    """The page that asks whether it is to be done."""
+    return visit.page(
+        template, number=facts["number"], name=plain(held.golden["display_name"]), facts=facts,
+        seal=visit.seal(act, facts),
     )  # fmt: skip
 
 

@@ -180,9 +180,9 @@ def demand_none_outstanding(conn: Connection, recipient: str) -> None:
     What is to be told is worked out from here on: two hubs at once, the run lock lost, would else both tell it.
     """
     one_at_a_time(conn, f"deliveries to {recipient}")
-    for found in outstanding(conn, recipient):
+    if found := outstanding(conn, recipient):
         raise StoreError(
-            f"delivery {found.delivery_id} to {recipient} was frozen meanwhile: run the night again"
+            f"delivery {found[0].delivery_id} to {recipient} was frozen meanwhile: run the night again"
         )
 
 

@@ -619,9 +619,8 @@ notification = _table(
 # ---- the disclosure log: erasable details, the keys they are under, append-only leaves
 disclosure_detail = _table(
     "disclosure_detail",
-    _key(
-        "leaf_no", "integer"
-    ),  # of its leaf; below 0 of an old one that has none, which is a finding
+    # of its leaf; below 0 of an old one that has none, which is a finding
+    _key("leaf_no", "integer"),
     _must("entry_id"),
     _may("party_id", "integer"),
     _may("subject_token"),  # of a look-up: the register and its key for the person, made unreadable

@@ -69,9 +69,8 @@ class Vault:
         """Nonce and AES-256-GCM of each text, under its holder's key and bound to its entry."""
         random = os.urandom(_NONCE_BYTES * len(plain))
         nonces = [random[at : at + _NONCE_BYTES] for at in range(0, len(random), _NONCE_BYTES)]
-        begun = HMAC(
-            self._key, SHA256()
-        )  # all keys begin the same; the standard library's copies slower
+        # all keys begin the same; the standard library's copies slower
+        begun = HMAC(self._key, SHA256())
         begun.update(b"detail\0")
         sealed = []
         for nonce, holder, entry, text in zip(nonces, holders, entries, plain, strict=True):
