@@ -12,7 +12,8 @@ Which blocks are too large is learnt from a whole register (`discover`) and then
 two records meet or not whatever became of a third, and a night need only look at what changed.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import duckdb
@@ -27,7 +28,8 @@ class Key(NamedTuple):
     parts: SQL expressions over the table, all to be stated. most: records a block may have. alternatives:
     expressions of which each one stated makes a key of its own beside the parts. then: what the records of
     a larger block meet over besides. identifies: it is issued to one party each, so that its records hang
-    together however many they are.
+    together however many they are. crowds: strangers come to share it as a register grows, and their pairs
+    with the square of it; so beyond LARGE records blocks may have fewer.
     """
 
     name: str
@@ -36,8 +38,19 @@ class Key(NamedTuple):
     alternatives: tuple[str, ...] = ()
     then: tuple[str, ...] = ()
     identifies: bool = False
+    crowds: bool = False
+
+    def most_among(self, records: int) -> int:
+        """Records that a block may have in a table of so many."""
+        if self.identifies:
+            return 2**31 - 1
+        crowd = max(records / LARGE, 1.0) if self.crowds else 1.0
+        return max(int(self.most / math.cbrt(crowd)), LEAST)
 
 
+LARGE = 1_000_000
+LEAST = 3
+"""Records that a block may have, however large the register: one party stands in several."""
 _FULL = "least(g1, f) || ' ' || greatest(g1, f)"  # given and family name are swapped now and then
 _INITIAL = "left(g1, 1)"  # a household's others stay out
 
@@ -46,13 +59,13 @@ _INITIAL = "left(g1, 1)"  # a household's others stay out
 # or less on their own are not here.
 PERSON_KEYS = (
     Key("person_key", ("person_key",), 40, identifies=True),
-    Key("birth", ("birth",), 8, ("g1", "f", "code")),
+    Key("birth", ("birth",), 8, ("g1", "f", "code"), crowds=True),
     Key("birth+second", ("birth", "g2"), 4),
     Key("phone", ("phone",), 12, (_INITIAL,)),
     Key("bare phone", ("phone",), 4, then=("house", "code")),  # whose names were all misread
     Key("email", ("email",), 6),
     Key("mailbox", ("mailbox",), 3, then=("birth", "code")),
-    Key("house+code", ("house", "code"), 8, ("right(g1, 3)",)),  # a street misspelt
+    Key("house+code", ("house", "code"), 8, ("right(g1, 3)",), crowds=True),  # a street misspelt
     Key("street+house", ("street", "house"), 4, ("office || left(g1, 1)",)),  # a code misread
     Key("place", ("place",), 12, (_INITIAL, "left(g2, 1)")),
     Key("property", ("property",), 12, (_INITIAL,)),
@@ -110,12 +123,12 @@ def find_keys(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
         run(f"create or replace temp table block as {_keyed(table, keys, range(len(keys)))}")
         for again in (True, False):
             if discover:
-                _count(connection, keys)
+                _count(connection, table, keys)
                 run("insert into wide select key from counted where many > most")
                 run("insert into shared select key, many from counted where many <= most")
             run(
                 f"""insert into match_key
-                select key, r, {_of(keys, "sort", "kind")} from block anti join wide using (key)"""
+                select key, r, {_sort(keys)} from block anti join wide using (key)"""
             )
             if again:
                 run(
@@ -146,10 +159,10 @@ def pair_once(connection: duckdb.DuckDBPyConnection, at_once: int = AT_ONCE) -> 
             kinds = range(first, min(first + together, len(keys)))
             run(f"create or replace temp table block as {_keyed(table, keys, kinds)}")
             for again in (True, False):
-                _count(connection, keys)
+                _count(connection, table, keys)
                 run(
                     f"""insert into meeting
-                    select key, r, many > {STAR} and {_of(keys, "sort", "kind")} = {Sort.IDENTIFY}
+                    select key, r, many > {STAR} and {_sort(keys)} = {Sort.IDENTIFY}
                     from block join counted using (key) where many <= most"""
                 )
                 if again and any(keys[kind].then for kind in kinds):
@@ -173,11 +186,13 @@ def _start(connection: duckdb.DuckDBPyConnection, *, discover: bool) -> None:
         connection.execute("create or replace table shared (key bigint, many bigint)")
 
 
-def _count(connection: duckdb.DuckDBPyConnection, keys: Sequence[Key]) -> None:
+def _count(connection: duckdb.DuckDBPyConnection, table: str, keys: Sequence[Key]) -> None:
     """Makes `counted` (key, many, most) of the keys in `block` that are not one record's, as most are."""
+    records = connection.table(table).shape[0]
+    most = _of((key.most_among(records) for key in keys), "any_value(kind)")
     connection.execute(
         f"""create or replace temp table counted as
-        select key, count(*) many, {_of(keys, "most", "any_value(kind)")} most
+        select key, count(*) many, {most} most
         from block group by key having many > 1"""
     )
 
@@ -332,15 +347,14 @@ def _refined(table: str, keys: Sequence[Key], of: range, wide: str) -> str:
     return " union all ".join(selects)
 
 
-def _of(keys: Sequence[Key], what: str, kind: str) -> str:
-    """SQL for what holds of a kind of key: the most records of a block, or the sort of its rows."""
-    values = [
-        (key.most if what == "most" else Sort.MEET)
-        if not key.identifies
-        else (2**31 - 1 if what == "most" else Sort.IDENTIFY)
-        for key in keys
-    ]
-    return f"({values})[{kind} + 1]"
+def _of(values: Iterable[int], kind: str) -> str:
+    """SQL for what holds of a kind of key, of a value for each kind."""
+    return f"({list(values)})[{kind} + 1]"
+
+
+def _sort(keys: Sequence[Key]) -> str:
+    """SQL for the sort of the rows of a kind of key."""
+    return _of((Sort.IDENTIFY if key.identifies else Sort.MEET for key in keys), "kind")
 
 
 def _hashed(*parts: str) -> str:

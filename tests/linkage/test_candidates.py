@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from pipelines.linkage import layout, normal
-from pipelines.linkage.candidates import find_keys, find_pairs, pair_once
+from pipelines.linkage.candidates import Key, find_keys, find_pairs, pair_once
 from tests.linkage.conftest import Row, town
 
 EERO: Row = {
@@ -112,3 +112,10 @@ def test_who_meets_does_not_depend_on_how_many_keys_are_made_at_once(
         pair_once(connection, at_once)
         found.append(sorted(connection.table("pair").fetchall()))
     assert found[0] == found[1] != []
+
+
+def test_blocks_that_strangers_come_to_share_are_smaller_in_a_register_of_millions() -> None:
+    birthday = Key("birth", ("birth",), 8, crowds=True)
+    assert [birthday.most_among(n) for n in (30, 1_000_000, 4_000_000, 10**12)] == [8, 8, 5, 3]
+    phone = Key("phone", ("phone",), 12)
+    assert phone.most_among(4_000_000) == 12
