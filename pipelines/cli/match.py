@@ -5,7 +5,7 @@ are shown by `--explain` only.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from pipelines.cli import Failed, Invocation, answer, json_option
 from pipelines.domain.wording import STRENGTHS
 
 if TYPE_CHECKING:
+    from pipelines.linkage.showing import Explained
     from pipelines.steps.night import Night
     from pipelines.texts import Texts
 
@@ -75,9 +76,7 @@ def file(
       HUB_MATCHING__LEAKED_PER_MILLION=30 hub match file customers.csv --out clusters.csv --json
     """
     from pipelines.steps.match_file import match_file
-    from pipelines.texts import Texts
 
-    texts = Texts(invocation.settings.hub.language)
     policy = invocation.settings.matching_policy
     done = match_file(records, clusters, pairs, policy, explain, _progress)
     payload = asdict(done)
@@ -91,11 +90,19 @@ def file(
         f"merged from score {done.threshold:.6f}, which risks {risk:.0f} leaked records per million",
         f"written: {', '.join(str(path) for path in (clusters, pairs) if path)}",
     ]
-    for pair in done.explained:
-        lines += ["", f"score {pair.score:.4f}, {pair.verdict}"]
-        lines += [f"  {name:18} {a or '':32} {b or ''}".rstrip() for name, a, b in pair.values]
-        lines += [f"  - {_piece(texts, said, weight)}" for said, weight in pair.evidence]
+    if done.explained:
+        lines += _explained(invocation, done.explained)
     answer(as_json, payload, lines)
+
+
+def _explained(invocation: Invocation, pairs: "Sequence[Explained]") -> Iterator[str]:
+    from pipelines.texts import Texts
+
+    texts = Texts(invocation.settings.hub.language)
+    for pair in pairs:
+        yield from ("", f"score {pair.score:.4f}, {pair.verdict}")
+        yield from (f"  {name:18} {a or '':32} {b or ''}".rstrip() for name, a, b in pair.values)
+        yield from (f"  - {_piece(texts, said, weight)}" for said, weight in pair.evidence)
 
 
 @match.command()

@@ -151,17 +151,22 @@ def _against_rivals(size: int, pairs: Pairs, chance: Chances) -> Chances:
         return chance
     number = np.flatnonzero(tied)
     a = np.concatenate([pairs.left[number], pairs.right[number]])
-    b = np.concatenate([pairs.right[number], pairs.left[number]])
-    edge = np.concatenate([number, number])
+    bound = np.zeros(size, dtype=bool)
+    bound[a] = True
+    u, v, gap = pairs.left[apart], pairs.right[apart], 1.0 - chance[apart]
+    both = bound[u] & bound[v]
+    u, v, gap = u[both], v[both], gap[both]
+    # most records are tied to one party's only
+    between_two = np.zeros(size, dtype=bool)
+    between_two[u] = between_two[v] = True
+    of_them = np.flatnonzero(between_two[a])
+    b = np.concatenate([pairs.right[number], pairs.left[number]])[of_them]
+    edge = np.concatenate([number, number])[of_them]
+    a = a[of_them]
     ties = a * size + b
     order = np.argsort(ties)
     a, b, edge, ties = a[order], b[order], edge[order], ties[order]
 
-    u, v, gap = pairs.left[apart], pairs.right[apart], 1.0 - chance[apart]
-    bound = np.zeros(size, dtype=bool)
-    bound[a] = True
-    both = bound[u] & bound[v]
-    u, v, gap = u[both], v[both], gap[both]
     first, last = np.searchsorted(a, u, "left"), np.searchsorted(a, u, "right")
     many = last - first
     u_edge = np.repeat(first, many) + np.arange(many.sum()) - np.repeat(many.cumsum() - many, many)

@@ -82,7 +82,13 @@ def read(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
 
 def _stated(name: str, given: list[str]) -> str:
     """SQL for what a file states in a column, if it has it."""
-    return f"nullif(trim(\"{name}\"::varchar), '')" if name in given else "null::varchar"
+    if name not in given:
+        return "null::varchar"
+    text = f'"{name}"::varchar'
+    # few begin or end with a space, and trimming is dear
+    return f"""case when {text} = '' then null
+        when starts_with({text}, ' ') or ends_with({text}, ' ') then nullif(trim({text}), '')
+        else {text} end"""
 
 
 def nowhere_else(connection: duckdb.DuckDBPyConnection) -> None:
