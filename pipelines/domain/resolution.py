@@ -143,9 +143,10 @@ def _against_rivals(size: int, pairs: Pairs, chance: Chances) -> Chances:
 
     Where a record x is tied to u and to v, and u and v are hardly one party, x is one of them at most: the
     odds of x with u are shared with v. So a birthless record between a father and a son of its name
-    belongs to neither for certain, which no look at a single pair can tell.
+    belongs to neither for certain, which no look at a single pair can tell. A record that states itself what
+    keeps them apart is between nobody: against one of the two it was weighed already.
     """
-    tied = chance >= CONSIDERED
+    tied = (chance >= CONSIDERED) & ~pairs.against
     apart = pairs.forbidden | pairs.against & (chance < 0.95)
     if not (tied.any() and apart.any()):
         return chance
@@ -190,11 +191,13 @@ def _without_contradictions(
     """The chances, with 0 for what a veto in the component excludes, at whatever threshold.
 
     Components are built up from the likeliest pair down; a pair that would join what is forbidden, or what
-    evidence holds apart, gives way to those likelier than itself.
+    evidence holds apart, gives way to those likelier than itself. Evidence holds apart where it left the pair
+    not worth considering; what is open still, as between two records of which each has its own mistakes,
+    does not part records that are likely one.
     """
     considered = chance >= CONSIDERED
     labels = components(size, pairs.left[considered], pairs.right[considered])
-    apart = pairs.forbidden | pairs.against & (chance < 0.5)
+    apart = pairs.forbidden | pairs.against & (chance < CONSIDERED)
     torn = contradicted(labels, pairs.left[apart], pairs.right[apart], exclusive)
     if not torn.size:
         return chance

@@ -20,17 +20,17 @@ def verified(table: str, patterns: pd.DataFrame) -> Flags:
 def forbidden(table: str, patterns: pd.DataFrame) -> Flags:
     """Patterns that are never one party.
 
-    Two identity codes or business ids; two births and two given names; an estate and a person, unless one
-    identity code says so.
+    Two identity codes or business ids; an estate and a person, unless one identity code says so. Two births
+    and two given names are not among them: either can be a slip, even both, and whether they are is learnt from
+    the register. They are guarded twice over.
 
     patterns: a column per fact of the table's evidence.
     """
     if table == "organisation":
         return Levels(patterns, ORGANISATION).of("key", "other")
     facts = Levels(patterns, PERSON)
-    two_births = facts.of("birth", "other") & facts.of("given", "other") & ~facts.of("key", "same")
     estate_and_person = facts.of("estate", "other") & ~facts.of("key", "same")
-    return facts.of("key", "other") | two_births | estate_and_person
+    return facts.of("key", "other") | estate_and_person
 
 
 def against(table: str, patterns: pd.DataFrame) -> Flags:

@@ -62,7 +62,8 @@ PERSON_KEYS = (
     Key("birth", ("birth",), 8, ("g1", "f", "code"), crowds=True),
     Key("birth+second", ("birth", "g2"), 4),
     Key("phone", ("phone",), 12, (_INITIAL,)),
-    Key("bare phone", ("phone",), 4, then=("house", "code")),  # whose names were all misread
+    # whose names were all misread
+    Key("bare phone", ("phone",), 4, then=("house", "code", "birth")),
     Key("email", ("email",), 6),
     Key("mailbox", ("mailbox",), 3, then=("birth", "code")),
     Key("house+code", ("house", "code"), 8, ("right(g1, 3)",), crowds=True),  # a street misspelt

@@ -94,6 +94,26 @@ def test_in_a_crowd_of_one_name_those_who_share_more_still_meet(
     assert len(found) <= 2 * len(crowd)
 
 
+def test_at_a_telephone_of_many_a_birthday_is_enough(
+    pairs: Callable[[Sequence[Row]], set[tuple[int, int]]],
+) -> None:
+    """Names misread, no address: two of one day meet among all who are reached there."""
+    misread = (
+        "Aino Aalto",
+        "Onni Berg",
+        "Helmi Candelin",
+        "Kauko Degerman",
+        "Irja Elo",
+        "Pirjo Finne",
+    )
+    there = [
+        {"given_names": given, "family_name": family, "phone": "0401230099"}
+        for given, family in map(str.split, misread)
+    ]
+    there[1]["birth_key"] = there[4]["birth_key"] = "b1"
+    assert pairs(there) == {(1, 4)}
+
+
 def test_a_key_that_a_whole_town_shares_still_holds_its_records_together(
     pairs: Callable[[Sequence[Row]], set[tuple[int, int]]],
 ) -> None:

@@ -80,6 +80,20 @@ def test_a_rival_that_is_hardly_likely_changes_little() -> None:
     assert found.score[0] > 0.999
 
 
+def test_a_record_that_states_what_keeps_two_apart_is_between_nobody() -> None:
+    """Three records of one person: a birth is wrong in the last, a telephone in the first."""
+    found = resolved(3, [(0, 1, 0.9999, ""), (1, 2, 0.999, "against"), (0, 2, 0.1, "against")])
+    assert found.score.tolist() == [0.9999, 0.999, 0.1]
+
+
+@pytest.mark.parametrize(("chance", "clusters"), [(0.01, [0, 0, 2, 2]), (0.1, [0, 0, 0, 0])])
+def test_evidence_splits_a_component_only_where_the_pair_is_not_worth_considering(
+    chance: float, clusters: list[int]
+) -> None:
+    chain: list[Pair] = [(0, 1, 0.9999, ""), (1, 2, 0.98, ""), (2, 3, 0.9999, "")]
+    assert resolved(4, [*chain, (0, 3, chance, "against")]).cluster.tolist() == clusters
+
+
 @pytest.mark.parametrize(("risk", "merged"), [(1e6, 2), (10_000.0, 1), (10.0, 0)])
 def test_pairs_are_merged_as_long_as_the_risk_allows(risk: float, merged: int) -> None:
     """Ten records: a pair that is wrong once in a hundred leaks two records in a thousand."""
