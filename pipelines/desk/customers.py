@@ -121,7 +121,7 @@ def preview(visit: Visit) -> Response:
     changes = [
         (name, now.get(name, ""), content[name]) for name in ("phone", "email") if name in content
     ]
-    is_protected = held.golden["protection"] == "on"
+    is_protected = held.is_protected
     act = "/customer/notice/ask" if is_protected else "/customer/notice/take"
     return visit.page(
         "notice.html", number=number, name=plain(held.golden["display_name"]), facts=facts, changes=changes,
@@ -137,8 +137,6 @@ def preview(visit: Visit) -> Response:
 
 def take(visit: Visit) -> Response:
     """POST /customer/notice/take: the notice as it was previewed."""
-    if show(visit.night, number_of(visit), visit.who, visit.why).golden["protection"] == "on":
-        raise Busy(visit.texts.say("desk.second.wanted"))  # an order came in since the preview
     taken = take_notice(visit.night, **_notice(visit), who=visit.who)
     facts = {"number": visit.form["number"], "purpose": visit.why}
     return visit.page(
@@ -271,7 +269,7 @@ def shown(
         status=422 if wrong else 200,
         number=facts["number"],
         name=plain(golden["display_name"]),
-        is_protected=golden["protection"] == "on",
+        is_protected=held.is_protected,
         own=list(own),
         handles=held.handles,
         values=[
