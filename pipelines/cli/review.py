@@ -252,16 +252,17 @@ def _decide(
     _one_or_other(number, records)
     _has_reason(reason)
     from pipelines.steps.judge import judge
-    from pipelines.steps.second_person import Alone, ask
+    from pipelines.steps.second_person import Alone, ask, note_alone
     from pipelines.texts import Texts
 
     with acting(invocation) as (night, who):
         texts = Texts(night.settings.hub.language)
         try:
             done = judge(night, number, records, verdict, who=who, why=reason, authority=authority)
-        except Alone:
+        except Alone as alone:
             if records is None:
                 raise
+            note_alone(night, who, alone)
             # the desk has no page for records that don't wait as a pair
             facts = {
                 "records": list(records), "verdict": verdict, "reason": reason, "authority": authority,
