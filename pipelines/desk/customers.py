@@ -24,6 +24,7 @@ from pipelines.steps.decide import take_notice
 from pipelines.steps.look import Customer, find, show, who_looked
 from pipelines.steps.refresh_address import Refreshed, refresh
 from pipelines.store.lock import RunLock
+from pipelines.texts import catalogue
 
 CHANNELS = ("phone", "email", "letter", "visit", "form")
 _ADDRESS = ("line", "postal_code", "post_office", "valid_from", "address_type")
@@ -98,11 +99,21 @@ def looked(visit: Visit) -> Response:
         {
             "at": visit.moment(row["at"]),
             "what": visit.code("operation", plain(row["operation"]).replace(" ", "_")),
-            **{k: plain(row[k]) for k in ("who", "purpose", "detail")},
+            "detail": _detail(visit, plain(row["detail"])),
+            **{k: plain(row[k]) for k in ("who", "purpose")},
         }
         for row in lines.iloc[::-1].to_dict("records")
     ]
     return visit.page("looked.html", rows=rows, number=number)
+
+
+def _detail(visit: Visit, detail: str) -> str:
+    """What a line of the access log was about, in words where it names a thing and its number; else as it stands."""
+    thing, _, number = detail.partition(" ")
+    if thing == "informed":
+        return visit.texts.say("desk.restraint.informed_on", day=visit.day(number))
+    entry = f"desk.looked.of.{thing}"
+    return visit.texts.say(entry, n=number) if entry in catalogue() else detail
 
 
 # ---- a notice

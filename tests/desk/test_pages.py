@@ -467,7 +467,7 @@ def test_r45_a_restriction_is_ended_once_the_customer_was_told_and_who_did_it_is
     assert not again.forms("/customer/lift")
     looked = seat.opens(again, "/customer/looked").words
     assert "päätti käsittelyn rajoituksen" in looked and "osoite tarkistettu" in looked
-    assert "informed 2026-11-02" in looked
+    assert "Asiakkaalle kerrottu 2.11.2026" in looked and "informed" not in looked
 
 
 @pytest.mark.parametrize(
@@ -488,6 +488,15 @@ def test_what_is_not_ended_yet_says_what_is_missing(
     refused = seat.opens(restrained(seat, kind), "/customer/lift", **filled)
     assert (refused.status, says in refused.words) == (422, True), refused.words[:400]
     assert not refused.forms("/customer/lifted")
+
+
+def test_what_somebody_looked_at_is_named_in_the_readers_language(father_and_son: Hub) -> None:
+    anna = father_and_son.seat()
+    anna.opens(previewed(anna, "different"), "/pair/decide")
+    for login, said in (("anna.kasittelija", "ratkaisu 1"), ("siv.handlaggare", "avgörande 1")):
+        seat = father_and_son.seat(login)
+        looked = seat.opens(seat.opens(search(seat, "matti"), "/customer"), "/customer/looked")
+        assert said in looked.words and "judgement" not in looked.words
 
 
 def test_r56_what_a_protected_customer_has_forbidden_is_ended_by_two(protected: Hub) -> None:
