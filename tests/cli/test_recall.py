@@ -94,7 +94,7 @@ def test_r56_a_recall_is_not_approved_alone_at_the_command_line(waiting: Desk) -
     assert "nobody decides alone" in told.err
     assert "at the desk, page Takaisinvedot ja oikaisut" in told.err
     assert states(waiting) == ["prepared", "prepared"]
-    assert looks(waiting)[0] == ("second wanted", None)
+    assert looks(waiting)[0][0] == "second wanted"
 
 
 def test_a_notice_about_somebody_without_an_order_is_approved_by_one(waiting: Desk) -> None:
