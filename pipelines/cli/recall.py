@@ -85,6 +85,8 @@ def approve(
 
     The letter has the customer number and the deliveries by which the recipient finds the data, no value, and never
     why an address may not be kept. A notice that waits for a delivery is by this taken into your hands.
+    A recall, and a notice about somebody under a protective order, nobody approves alone: two people do it at the desk, and
+    its letter is printed here once they have.
 
     \b
     Examples:

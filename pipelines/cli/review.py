@@ -27,6 +27,9 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 def review() -> None:
     """Pairs of records that only a person can decide: one customer, or two.
 
+    Where either is under a protective order nobody decides alone, or takes a decision back: two people do it at the desk.
+    Of two records that don't wait as a pair (--records) the second person is asked from here.
+
     \b
     Examples:
       hub review list
@@ -249,11 +252,27 @@ def _decide(
     _one_or_other(number, records)
     _has_reason(reason)
     from pipelines.steps.judge import judge
+    from pipelines.steps.second_person import Alone, ask, note_alone
     from pipelines.texts import Texts
 
     with acting(invocation) as (night, who):
-        done = judge(night, number, records, verdict, who=who, why=reason, authority=authority)
-    texts = Texts(night.settings.hub.language)
+        texts = Texts(night.settings.hub.language)
+        try:
+            done = judge(night, number, records, verdict, who=who, why=reason, authority=authority)
+        except Alone as alone:
+            if records is None:
+                raise
+            note_alone(night, who, alone)
+            # the desk has no page for records that don't wait as a pair
+            facts = {
+                "records": list(records), "verdict": verdict, "reason": reason, "authority": authority,
+            }  # fmt: skip
+            request = ask(night, "pair", facts, who)
+            told = [texts.say(f"desk.second.{said}", n=request) for said in ("asked", "what_now")]
+            answer(
+                as_json, {"asked": request, "records": facts["records"], "verdict": verdict}, told
+            )
+            return
     payload = {
         "decision": done.judgement_no,
         "records": [done.left, done.right],

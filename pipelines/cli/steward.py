@@ -32,12 +32,17 @@ _evidence = click.option(
 def acting(invocation: Invocation) -> Iterator[tuple["Night", str]]:
     """The hub opened for a named person; nobody acts or looks without a name (R50)."""
     from pipelines.house import open_house
+    from pipelines.steps.second_person import Alone, note_alone
 
     house = open_house(invocation.home, invocation.environ, clock=invocation.clock)
+    who = house.settings.user
     try:
-        if house.settings.user is None:
+        if who is None:
             raise Failed("say who you are: HUB_USER=your.own.login hub …")
-        yield house.night(), house.settings.user
+        yield house.night(), who
+    except Alone as alone:
+        note_alone(house.night(), who or "", alone)
+        raise
     finally:
         house.close()
 
@@ -260,6 +265,8 @@ def notice(
 ) -> None:
     """Record what a customer told us; it takes effect the next night.
 
+    Of a customer under a protective order nobody records it alone: two people do it at the desk.
+
     \b
     Examples:
       hub customer notice 100123 --received 2026-11-20 --channel phone \\
@@ -351,6 +358,8 @@ def release(
 ) -> None:
     """End what a customer has forbidden; the next night looks at the customer again.
 
+    For a customer under a protective order nobody ends it alone: two people do it at the desk.
+
     \b
     Examples:
       hub customer release 100123 ban_on_marketing --why "taken back by e-mail 2.12."
@@ -359,7 +368,5 @@ def release(
     from pipelines.steps.restrain import release as end
 
     with acting(invocation) as (night, who):
-        ended = end(night, number, kind, who=who, why=why, informed=informed)
-    if not ended:
-        raise Failed(f"no {kind} stands for this customer; see: hub customer show NUMBER")
+        end(night, number, kind, who=who, why=why, informed=informed)
     answer(as_json, {"ended": kind}, [f"{kind} has ended; the next night looks at the customer"])

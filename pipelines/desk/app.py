@@ -51,6 +51,7 @@ from pipelines.house import House
 from pipelines.roster import Member, Roster, read_roster
 from pipelines.settings import ConfigError, shipped
 from pipelines.steps.look import Names
+from pipelines.steps.second_person import Alone, note_alone
 from pipelines.store import access
 from pipelines.store.engine import StoreError, transaction
 from pipelines.texts import Texts
@@ -168,6 +169,8 @@ class Desk:
         except FormRefused as wrong:
             return _said(texts, f"form.{wrong.why}", 403, person)
         except (HubError, StoreError) as no:
+            if isinstance(no, Alone):  # an order came in since the preview, or the form was forced
+                note_alone(house.night(), person.login, no)
             # what a step or the store says no with names numbers and rules, no person (`errors`)
             return _said(texts, "no", 409, person, line=visit.worded(texts, no))
         except Exception as error:  # noqa: BLE001 - its text may hold a person; kind and place don't

@@ -24,6 +24,7 @@ from pipelines.steps.decide import take_notice
 from pipelines.steps.look import Customer, find, show, who_looked
 from pipelines.steps.refresh_address import Refreshed, refresh
 from pipelines.store.lock import RunLock
+from pipelines.texts import catalogue
 
 CHANNELS = ("phone", "email", "letter", "visit", "form")
 _ADDRESS = ("line", "postal_code", "post_office", "valid_from", "address_type")
@@ -98,11 +99,21 @@ def looked(visit: Visit) -> Response:
         {
             "at": visit.moment(row["at"]),
             "what": visit.code("operation", plain(row["operation"]).replace(" ", "_")),
-            **{k: plain(row[k]) for k in ("who", "purpose", "detail")},
+            "detail": _detail(visit, plain(row["detail"])),
+            **{k: plain(row[k]) for k in ("who", "purpose")},
         }
         for row in lines.iloc[::-1].to_dict("records")
     ]
     return visit.page("looked.html", rows=rows, number=number)
+
+
+def _detail(visit: Visit, detail: str) -> str:
+    """What a line of the access log was about, in words where it names a thing and its number; else as it stands."""
+    thing, _, number = detail.partition(" ")
+    if thing == "informed":
+        return visit.texts.say("desk.restraint.informed_on", day=visit.day(number))
+    entry = f"desk.looked.of.{thing}"
+    return visit.texts.say(entry, n=number) if entry in catalogue() else detail
 
 
 # ---- a notice
@@ -121,7 +132,7 @@ def preview(visit: Visit) -> Response:
     changes = [
         (name, now.get(name, ""), content[name]) for name in ("phone", "email") if name in content
     ]
-    is_protected = held.golden["protection"] == "on"
+    is_protected = held.is_protected
     act = "/customer/notice/ask" if is_protected else "/customer/notice/take"
     return visit.page(
         "notice.html", number=number, name=plain(held.golden["display_name"]), facts=facts, changes=changes,
@@ -137,8 +148,6 @@ def preview(visit: Visit) -> Response:
 
 def take(visit: Visit) -> Response:
     """POST /customer/notice/take: the notice as it was previewed."""
-    if show(visit.night, number_of(visit), visit.who, visit.why).golden["protection"] == "on":
-        raise Busy(visit.texts.say("desk.second.wanted"))  # an order came in since the preview
     taken = take_notice(visit.night, **_notice(visit), who=visit.who)
     facts = {"number": visit.form["number"], "purpose": visit.why}
     return visit.page(
@@ -271,7 +280,7 @@ def shown(
         status=422 if wrong else 200,
         number=facts["number"],
         name=plain(golden["display_name"]),
-        is_protected=golden["protection"] == "on",
+        is_protected=held.is_protected,
         own=list(own),
         handles=held.handles,
         values=[

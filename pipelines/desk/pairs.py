@@ -81,12 +81,8 @@ def preview(visit: Visit) -> Response:
 
 def decide(visit: Visit) -> Response:
     """POST /pair/decide: the verdict, as it was previewed."""
-    number = visit.number("number")
-    # an order may have come in since the preview
-    if show(visit.night, number, None, visit.who, "queue").is_protected:
-        raise Undecidable(visit.texts.say("desk.second.wanted"))
     done = judge(
-        visit.night, number, None, _verdict(visit),
+        visit.night, visit.number("number"), None, _verdict(visit),
         who=visit.who, why=visit.form["reason"], authority=visit.form.get("authority"),
     )  # fmt: skip
     return visit.done(

@@ -13,7 +13,6 @@ from pipelines.desk.forms import FormRefused
 from pipelines.desk.visit import OFFICER, PEOPLE, Page, Visit
 from pipelines.notification_letter import letter
 from pipelines.steps import recall
-from pipelines.steps.decide import Undecidable
 from pipelines.steps.recall import Opened
 from pipelines.store.notifications import OPEN
 
@@ -78,10 +77,7 @@ def preview(visit: Visit) -> Response:
 
 def approve(visit: Visit) -> Response:
     """POST /recall/approve: of somebody without an order; the letter is on its page then."""
-    number = visit.number("number")
-    if recall.opened(visit.night, number, visit.who, visit.why).wants_two:
-        raise Undecidable(visit.texts.say("desk.second.wanted"))
-    recall.approve(visit.night, number, visit.who, visit.form["reason"])
+    recall.approve(visit.night, visit.number("number"), visit.who, visit.form["reason"])
     return _laid_out(visit, done="approved")
 
 

@@ -6,11 +6,11 @@ restraint stops and what its end wants (`steps.restrain`), what each forbids (`d
 
 from starlette.responses import Response
 
+from pipelines.desk import second
 from pipelines.desk.customers import CHANNELS, number_of, shown
 from pipelines.desk.visit import PEOPLE, Page, Visit, plain
 from pipelines.domain.restraints import KINDS, RESTRICTION
 from pipelines.errors import HubError
-from pipelines.steps.decide import Undecidable
 from pipelines.steps.look import Customer, show
 from pipelines.steps.restrain import demand_informed, release, restrain
 
@@ -67,29 +67,34 @@ def lift(visit: Visit) -> Response:
     ]  # fmt: skip
     if wrong:
         return shown(visit, held, number, wrong=wrong, lifting=facts, not_yet=_NOT_YET)
-    return _sure(visit, held, "lift.html", "/customer/lifted", facts)
+    act = "/customer/lift/ask" if held.is_protected else "/customer/lifted"
+    return _sure(visit, held, "lift.html", act, facts)
 
 
 def lifted(visit: Visit) -> Response:
     """POST /customer/lifted: it has ended."""
     facts, say = visit.form, visit.texts.say
-    ended = release(
+    release(
         visit.night, number_of(visit), facts["kind"], who=visit.who, why=facts["reason"],
         informed=facts.get("informed"),
     )  # fmt: skip
-    if not ended:  # somebody else was faster
-        raise Undecidable(say("desk.restraint.not_standing"))
     return visit.done(
         say(f"desk.restraint.ended.{facts['kind']}"), "/customers", "desk.customers.back",
         say("desk.restraint.then"),
     )  # fmt: skip
 
 
+def ask(visit: Visit) -> Response:
+    """POST /customer/lift/ask: for a protected customer a second person decides, since data goes out again (R56)."""
+    held = show(visit.night, number_of(visit), visit.who, visit.why)
+    return second.ask(visit, "lift", {**visit.form, "party_id": int(held.golden["party_id"])})
+
+
 def _sure(visit: Visit, held: Customer, template: str, act: str, facts: dict[str, str]) -> Response:
     """The page that asks whether it is to be done."""
     return visit.page(
         template, number=facts["number"], name=plain(held.golden["display_name"]), facts=facts,
-        seal=visit.seal(act, facts),
+        act=act, is_protected=held.is_protected, seal=visit.seal(act, facts),
     )  # fmt: skip
 
 
@@ -106,4 +111,5 @@ PAGES = (
     Page("POST", "/customer/restrain", PEOPLE, forbidden, _FORBID),
     Page("POST", "/customer/lift", PEOPLE, lift),
     Page("POST", "/customer/lifted", PEOPLE, lifted, _LIFT),
+    Page("POST", "/customer/lift/ask", PEOPLE, ask, _LIFT),
 )

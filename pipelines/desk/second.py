@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from pipelines.desk import correcting, volumes
 from pipelines.desk.visit import OFFICER, PEOPLE, Page, Visit
-from pipelines.steps import accept_volume, correct, recall, second_person
+from pipelines.steps import accept_volume, correct, decide, recall, restrain, second_person
 from pipelines.steps.around import NotFound
-from pipelines.steps.decide import release, take_notice
+from pipelines.steps.decide import take_notice
 from pipelines.steps.foresee_undo import Standing, how_far
 from pipelines.steps.judge import judge, undo
 from pipelines.store.seconds import Request
@@ -85,29 +85,35 @@ def _done(visit: Visit, state: str, number: int) -> Response:
 def _carry_out(visit: Visit, request: Request) -> None:
     """What was asked for, in its asker's name; the approver stands in the access log beside it."""
     facts: Mapping[str, Any] = request.facts or {}
-    night, who = visit.night, request.asked_by
+    night, who, approver = visit.night, request.asked_by, visit.who
     if request.act == "pair":
+        records = tuple(facts["records"]) if "records" in facts else None
         judge(
-            night, int(facts["number"]), None, facts["verdict"],
-            who=who, why=facts["reason"], authority=facts.get("authority"),
+            night, None if records else int(facts["number"]), records, facts["verdict"],
+            who=who, why=facts["reason"], authority=facts.get("authority"), approved_by=approver,
         )  # fmt: skip
     elif request.act == "undo":
-        undo(night, int(facts["number"]), who=who, why=facts["reason"])
+        undo(night, int(facts["number"]), who=who, why=facts["reason"], approved_by=approver)
     elif request.act == "notice":
-        take_notice(night, **facts["notice"], who=who)
+        take_notice(night, **facts["notice"], who=who, approved_by=approver)
+    elif request.act == "lift":
+        restrain.release(
+            night, facts["number"], facts["kind"],
+            who=who, why=facts["reason"], informed=facts.get("informed"), approved_by=approver,
+        )  # fmt: skip
     elif request.act == "correct":
         correct.correct(
             night, int(facts["number"]), facts["values"], who, facts["reason"],
-            approved_by=visit.who,
+            approved_by=approver,
         )  # fmt: skip
     elif request.act == "reopen":
-        correct.undo(night, int(facts["number"]), who, facts["reason"], approved_by=visit.who)
+        correct.undo(night, int(facts["number"]), who, facts["reason"], approved_by=approver)
     elif request.act == "volume":
-        accept_volume.accept(night, request, visit.who)
+        accept_volume.accept(night, request, approver)
     elif request.act == "recall":
-        recall.approve(night, int(facts["number"]), who, facts["reason"])
+        recall.approve(night, int(facts["number"]), who, facts["reason"], approved_by=approver)
     else:
-        release(night, int(facts["number"]), who, facts["reason"], approved_by=visit.who)
+        decide.release(night, int(facts["number"]), who, facts["reason"], approved_by=approver)
 
 
 PAGES = (

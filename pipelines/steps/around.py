@@ -17,7 +17,7 @@ from pipelines.domain.points import OWN_REGISTER
 from pipelines.domain.schemas import GOLDEN, PARTIES, PARTY_RECORDS
 from pipelines.errors import HubError
 from pipelines.settings import SourceConfig
-from pipelines.store import frames, linkage
+from pipelines.store import frames, linkage, nights
 from pipelines.store.judgements import RecordKey
 
 Pair = tuple[RecordKey, RecordKey]
@@ -137,6 +137,13 @@ class Around:
             if self.is_token(record)
             else f"{source}:{key}"
         )
+
+
+def is_under_order(conn: Connection, party_id: int) -> bool:
+    """Whether a customer is under a protective order, or a record of theirs has come to say so since the night."""
+    key = pd.DataFrame({"party_id": [nights.surviving(conn, party_id)]})
+    records = keys_of(frames.read_matching(conn, PARTY_RECORDS, key, ("party_id",)))
+    return any(map(Around(conn, records).is_protected, records))
 
 
 def record_of(conn: Connection, text: str) -> RecordKey:

@@ -16,7 +16,7 @@ from pipelines.domain.correction import NotAField
 from pipelines.domain.schemas import GOLDEN_ROLES, LANDED, PARTY_RECORDS
 from pipelines.settings import RecipientContract
 from pipelines.steps.around import NotFound, required_fields, unread_field
-from pipelines.steps.decide import Undecidable, demand_two
+from pipelines.steps.decide import Undecidable, demand_two_behind
 from pipelines.steps.look_at_refused import (
     as_came,
     fields_known,
@@ -65,7 +65,7 @@ def correct(
     stated: field (`domain.correction`) → what a steward typed; nothing takes the field out. The record is held against
     the same rules at once, all its corrections in place: NotCorrected, with nothing changed, while one that holds records
     back is still broken, and where a protective order hides a field. A field corrected before is corrected anew.
-    approved_by: as `decide.demand_two` wants it.
+    approved_by: as `second_person.demand_two` wants it.
     """
     with executing(night, "correct") as step:
         conn = step.conn
@@ -76,7 +76,7 @@ def correct(
         content: dict[str, Any] = record["content"].iloc[0]
         known = fields_known(night, str(item["source"]), content)
         _demand_seen(conn, item, stated)
-        demand_two(conn, item, who, approved_by)
+        demand_two_behind(conn, item, who, approved_by)
         wanted = _wanted(stated, content, known, _unread(night, item))
         _demand_required(night, item, wanted)
         replaced = {
@@ -117,12 +117,12 @@ def undo(
 
     A drop as long as the source has sent nothing newer. A correction or a release until a night (or a refresh) has read
     the record with it: then the register rests on it, and a correction can be corrected anew.
-    approved_by: as `decide.demand_two` wants it.
+    approved_by: as `second_person.demand_two` wants it.
     """
     with executing(night, "undo") as step:
         conn = step.conn
         item = _item(conn, quarantine_id)
-        demand_two(conn, item, who, approved_by)
+        demand_two_behind(conn, item, who, approved_by)
         key = pd.DataFrame([item[_KEY]])
         state = str(item["state"])
         match state:

@@ -13,10 +13,11 @@ from expectations.rules import is_waivable
 from pipelines.domain.landing import content_hash, field_times
 from pipelines.domain.schemas import GOLDEN, LANDED, PARTY_RECORDS
 from pipelines.errors import HubError
-from pipelines.steps.around import NotFound
+from pipelines.steps.around import NotFound, is_under_order
 from pipelines.steps.look import NOTICES, OWN_REGISTER_SOURCE, party_of
 from pipelines.steps.look_at_refused import as_came, is_hidden, party_behind
 from pipelines.steps.night import Night, executing
+from pipelines.steps.second_person import demand_two
 from pipelines.store import access, frames, judgements, nights, quarantine
 from pipelines.store.engine import transaction
 
@@ -31,7 +32,7 @@ def release(
     """Let a record on in spite of the rule it broke; the next night reads it again.
 
     A rule that protects people or the recipients can't be waived: the record has to be mended at its
-    source, or dropped. approved_by: as `demand_two` wants it.
+    source, or dropped. approved_by: as `second_person.demand_two` wants it.
     """
     item = _open_item(night, quarantine_id)
     if not is_waivable(str(item["rule"])):
@@ -41,26 +42,20 @@ def release(
             says="desk.quarantine.firm_long",
         )
     with executing(night, "release") as step:
-        demand_two(step.conn, item, who, approved_by)
+        demand_two_behind(step.conn, item, who, approved_by)
         quarantine.decide(
             step.conn, quarantine_id, "released", who, why, night.now(), step_run=step.id
         )
         _record(step.conn, night, item, "quarantine release", who, why)
 
 
-def demand_two(conn: Connection, item: pd.Series, who: str, approved_by: str | None) -> None:
-    """Undecidable where a protective order stands behind a refused record and nobody else has approved (R56).
-
-    approved_by: the second person, whom the desk asks; the command line has none.
-    """
+def demand_two_behind(conn: Connection, item: pd.Series, who: str, approved_by: str | None) -> None:
+    """As `second_person.demand_two`, where a protective order stands behind a refused record."""
     content = as_came(conn, item)
-    is_alone = approved_by in (None, who)
-    if is_alone and is_hidden(conn, item, content, party_behind(conn, item, content)):
-        raise Undecidable(
-            f"entry {item['quarantine_id']}: a protective order stands behind it, so nobody decides alone; "
-            "ask for a second person at the desk, page Karanteeni",
-            says="desk.second.wanted",
-        )
+    party = party_behind(conn, item, content)
+    if is_hidden(conn, item, content, party):
+        about = f"entry {item['quarantine_id']}"
+        demand_two(who, approved_by, about, "Karanteeni", () if party is None else (party,))
 
 
 def drop(night: Night, quarantine_id: int, who: str, why: str) -> None:
@@ -107,12 +102,14 @@ def take_notice(
     evidence: str | None,
     who: str,
     corrects: bool = False,
+    approved_by: str | None = None,
 ) -> str:
     """Land what a customer told us about themselves (R12); returns the notice's number.
 
     content: declared party fields (address, phone, e-mail). received: the date it was given, ISO. corrects:
     what stood there was wrong, so that whoever was told it has to hear (R43); else the old value was right in its
     time. The notice is bound to the customer by a judgement of whoever took it, so that it needs no name of its own.
+    approved_by: as `second_person.demand_two` wants it: an address given in somebody's name is how somebody is found.
     """
     with executing(night, "notice") as step:
         party_id = party_of(step.conn, number)
@@ -130,6 +127,8 @@ def take_notice(
                 f"customer {number[:20]} is not in the register as of the last night",
                 says="no.customer_gone",
             )
+        if is_under_order(step.conn, party_id):
+            demand_two(who, approved_by, f"customer P{party_id}", "Asiakkaat", (party_id,))
         notice = f"N{nights.next_id(step.conn, 'notice', 1):06d}"
         if corrects:
             content = {**content, "corrects": True}

@@ -19,12 +19,11 @@ from pipelines.steps.look_at_refused import as_came, party_behind
 from pipelines.steps.match import match
 from pipelines.steps.night import Night
 from pipelines.steps.prepare_extract import Foreseen
+from pipelines.steps.second_person import TRIED_OUT
 from pipelines.steps.standardise import standardise
 from pipelines.store import access, frames, quarantine
 from pipelines.store.engine import rehearsal, transaction
 
-# what is undone at once nobody has to approve; the real act will want a second person where this one would
-_TRIED_OUT = "(tried out)"
 _NOT_A_VALUE = frozenset({"party_id"})
 
 
@@ -57,7 +56,7 @@ def check_correction(
 ) -> tuple[str, ...]:
     """Hold a correction against the rules, with nothing done; raises as `correct` does. Returns its fields."""
     with rehearsal(night.engine):
-        return correct(night, quarantine_id, stated, who, why, approved_by=_TRIED_OUT)
+        return correct(night, quarantine_id, stated, who, why, approved_by=TRIED_OUT)
 
 
 def foresee_correction(
@@ -70,7 +69,7 @@ def foresee_correction(
     with rehearsal(night.engine):
         before = _register(night, quarantine_id)
         as_it_is = told_of(night, before.parties)
-        fields = correct(night, quarantine_id, stated, who, why, approved_by=_TRIED_OUT)
+        fields = correct(night, quarantine_id, stated, who, why, approved_by=TRIED_OUT)
         standardise(night)
         match(night)
         consolidate(night)

@@ -16,6 +16,7 @@ from pipelines.steps.consolidate import consolidate
 from pipelines.steps.judge import undo
 from pipelines.steps.match import match
 from pipelines.steps.night import Night
+from pipelines.steps.second_person import TRIED_OUT
 from pipelines.store import access, frames, judgements, nights, notifications
 from pipelines.store.engine import rehearsal, transaction
 
@@ -109,7 +110,7 @@ def foresee_undo(night: Night, judgement_no: int, *, who: str, why: str) -> Afte
             pair = judgements.given(conn, judgement_no)
             before = pd.DataFrame() if pair is None else _parties_of(conn, pair)
             known = set(notifications.listed(conn)["notification_no"])
-        done = undo(night, judgement_no, who=who, why=why)
+        done = undo(night, judgement_no, who=who, why=why, approved_by=TRIED_OUT)
         match(night)
         consolidate(night)
         with transaction(night.engine) as conn:

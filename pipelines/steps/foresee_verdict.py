@@ -16,6 +16,7 @@ from pipelines.steps.judge import Judged, Verdict, judge
 from pipelines.steps.match import match
 from pipelines.steps.night import Night
 from pipelines.steps.prepare_extract import Foreseen, foresee
+from pipelines.steps.second_person import TRIED_OUT
 from pipelines.store import access, frames, judgements
 from pipelines.store.engine import rehearsal, transaction
 
@@ -40,7 +41,10 @@ def foresee_verdict(
     Raises NotFound and Undecidable as `judge` does.
     """
     with rehearsal(night.engine):
-        done = judge(night, review_no, None, verdict, who=who, why=why, authority=authority)
+        done = judge(
+            night, review_no, None, verdict,
+            who=who, why=why, authority=authority, approved_by=TRIED_OUT,
+        )  # fmt: skip
         before = done.outlook.parties
         as_it_is = told_of(night, before)
         # forgotten by the night with a record that has no role left

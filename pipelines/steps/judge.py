@@ -19,6 +19,7 @@ from pipelines.steps.decide import Undecidable
 from pipelines.steps.lay_open import Outlook
 from pipelines.steps.night import Night, executing
 from pipelines.steps.review import log, pair_of
+from pipelines.steps.second_person import demand_two
 from pipelines.store import judgements
 
 Verdict = Literal["same", "different", "unsure"]
@@ -44,17 +45,22 @@ def judge(
     who: str,
     why: str,
     authority: str | None = None,
+    approved_by: str | None = None,
 ) -> Judged:
     """Write a verdict on a pair of the queue, or on any two records; it binds from the next night on.
 
-    Raises Undecidable where it could not hold, or where the reason holds what the register must not.
+    Raises Undecidable where it could not hold, or where the reason holds what the register must not. approved_by: as
+    `second_person.demand_two` wants it, whatever the verdict.
     """
     _refuse_codes(why, authority or "")
     with executing(night, "judge") as step:
-        pair, _ = pair_of(step.conn, review_no, records)
-        outlook, handles = _seen(step.conn, pair)
+        pair, waits = pair_of(step.conn, review_no, records)
+        outlook, handles, is_protected = _seen(step.conn, pair)
         if verdict == "same" and outlook.obstacle:
             raise Undecidable(_NEVER[outlook.obstacle], says=f"review.never_{outlook.obstacle}")
+        if is_protected:
+            about = " and ".join(handles) if waits is None else f"pair {waits['review_no']}"
+            demand_two(who, approved_by, about, "Parit", outlook.parties)
         number = judgements.record(
             step.conn, *pair, verdict,
             by=who, reason=why, now=night.now(), step_run=step.id, authority=authority,
@@ -64,8 +70,13 @@ def judge(
         return Judged(number, *handles, outlook)
 
 
-def undo(night: Night, judgement_no: int, *, who: str, why: str) -> Judged:
-    """Take a standing verdict back; the next night weighs the pair as if nobody had judged it."""
+def undo(
+    night: Night, judgement_no: int, *, who: str, why: str, approved_by: str | None = None
+) -> Judged:
+    """Take a standing verdict back; the next night weighs the pair as if nobody had judged it.
+
+    approved_by: as `second_person.demand_two` wants it.
+    """
     _refuse_codes(why)
     with executing(night, "judge") as step:
         given = judgements.given(step.conn, judgement_no)
@@ -87,7 +98,10 @@ def undo(night: Night, judgement_no: int, *, who: str, why: str) -> Judged:
             )  # fmt: skip
         one = str(given["left_source"]), str(given["left_key"])
         other = str(given["right_source"]), str(given["right_key"])
-        outlook, handles = _seen(step.conn, (one, other))
+        outlook, handles, is_protected = _seen(step.conn, (one, other))
+        if is_protected:
+            about = f"decision {judgement_no}"
+            demand_two(who, approved_by, about, "Omat päätökseni", outlook.parties)
         number = judgements.record(
             step.conn, one, other, "undone",
             by=who, reason=why, now=night.now(), step_run=step.id,
@@ -97,12 +111,13 @@ def undo(night: Night, judgement_no: int, *, who: str, why: str) -> Judged:
         return Judged(number, *handles, outlook)
 
 
-def _seen(conn: Connection, pair: Pair) -> tuple[Outlook, tuple[str, str]]:
-    """What a yes would do, and both records as a steward writes them."""
+def _seen(conn: Connection, pair: Pair) -> tuple[Outlook, tuple[str, str], bool]:
+    """What a yes would do, both records as a steward writes them, whether either is under a protective order."""
     around = Around(conn, pair)
     found = lay_open.weighed(conn, [pair], around)[0]
     outlook = lay_open.outlook(pair, found, around)
-    return outlook, (around.handle(pair[0]), around.handle(pair[1]))
+    handles = (around.handle(pair[0]), around.handle(pair[1]))
+    return outlook, handles, any(map(around.is_protected, pair))
 
 
 _NEVER = {

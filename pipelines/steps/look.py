@@ -57,7 +57,7 @@ class Customer:
     and POINT_VALUES of the points of the roles, each value that was overruled beside the one that stands; of a
     protected customer without what an order hides. handles: each record as a steward writes it, no token in it.
     balance: what the customer's invoices add up to as last stated. orders: ORDERS, the newest first. restraints: kind,
-    channel, evidence, since of what the customer has forbidden. postal_check, ambiguity: of the address that stands, as
+    channel, evidence, since of what the customer has forbidden. is_protected: as `around.is_under_order`. postal_check, ambiguity: of the address that stands, as
     in ADDRESSES.
     """
 
@@ -71,6 +71,7 @@ class Customer:
     balance: Balance
     orders: pd.DataFrame
     restraints: pd.DataFrame
+    is_protected: bool
     postal_check: str | None = None
     ambiguity: str | None = None
 
@@ -192,6 +193,7 @@ def show(night: Night, number: str, who: str, purpose: str) -> Customer:
             balance(dealings.of_parties(conn, INVOICES, key, numbered_by)),
             orders.sort_values(["ordered_on", "source_key"], ascending=[False, True]),
             restraints.of_party(conn, party_id),
+            any(map(around.is_protected, keys_of(records))),
             **_address_facts(conn, golden.iloc[0], values),
         )
 

@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection
 
-from pipelines.domain.schemas import GOLDEN
-from pipelines.steps.around import NotFound, has_token
+from pipelines.steps.around import NotFound, has_token, is_under_order
 from pipelines.steps.decide import Undecidable
 from pipelines.steps.night import Night
 from pipelines.steps.notify import age, art19_leaf
-from pipelines.store import access, disclosures, frames, notifications, quarantine
+from pipelines.steps.second_person import demand_two
+from pipelines.store import access, disclosures, notifications, quarantine
 from pipelines.store.engine import transaction
 
 
@@ -39,32 +39,33 @@ class Approved:
 
 @dataclass(frozen=True)
 class Opened:
-    """A notification as a named person sees it. is_protected: its customer is under an order now."""
+    """A notification as a named person sees it. wants_two: nobody approves it alone."""
 
     letter: Approved
     customer: int
-    is_protected: bool
+    wants_two: bool
     state: str
     is_by_hand: bool
     since: str
     decided_by: str | None
     decision_reason: str | None
 
-    @property
-    def wants_two(self) -> bool:
-        """A recall tells that there is an order; so may a notice about somebody who has one (R56)."""
-        return self.letter.kind == "recall" or self.is_protected
 
-
-def approve(night: Night, number: int, who: str, why: str) -> Approved:
+def approve(
+    night: Night, number: int, who: str, why: str, *, approved_by: str | None = None
+) -> Approved:
     """An officer decides that a recipient is told; what its letter needs. Sending it is up to a person.
 
     Approved once more it is the same letter again; a notice that no delivery has carried is then sent by hand.
+    approved_by: as `second_person.demand_two` wants it; a letter that is approved may be had again by one.
     """
     with transaction(night.engine) as conn:
         one = _open(conn, number)
         _record(conn, night, one, "approve", who, why)
         if (one["state"], one["route"]) != ("approved", "hand"):
+            if _wants_two(conn, one):
+                about, party = f"{one['kind']} {number}", int(one["party_id"])
+                demand_two(who, approved_by, about, "Takaisinvedot ja oikaisut", (party,))
             if one["state"] == "prepared":
                 line = art19_leaf(night, str(one["kind"]), str(one["recipient"]))
                 disclosures.append_leaves(conn, [line], night.now())
@@ -75,18 +76,21 @@ def approve(night: Night, number: int, who: str, why: str) -> Approved:
         return _as_told(conn, night, one)
 
 
+def _wants_two(conn: Connection, one: "pd.Series[Any]") -> bool:
+    """A recall tells that there is an order; so may a notice about somebody who has one (R56)."""
+    return one["kind"] == "recall" or is_under_order(conn, int(one["party_id"]))
+
+
 def opened(night: Night, number: int, who: str, why: str) -> Opened:
     """One notification, whatever its state, for somebody who is written down; nothing of anybody's data but whose it is."""
     with transaction(night.engine) as conn:
         one = _known(conn, number)
         party = int(one["party_id"])
         _record(conn, night, one, "show", who, why)
-        key = pd.DataFrame({"party_id": [party]})
-        golden = frames.read_matching(conn, GOLDEN, key, ("party_id",))
         return Opened(
             letter=_as_told(conn, night, one),
             customer=party,
-            is_protected=bool((golden["protection"] == "on").any()),
+            wants_two=_wants_two(conn, one),
             state=str(one["state"]),
             is_by_hand=one["route"] == "hand",
             since=str(one["prepared_at"]),

@@ -1,7 +1,8 @@
 """Write down that a customer forbids something, and stop what has not left yet (R25, R26, R27, R45).
 
 Belongs here: recording and ending a restraint, with what is on its way, and keeping what is restricted. Does not
-belong here: what each kind forbids (`domain.restraints`), who may say so (the desk).
+belong here: what each kind forbids (`domain.restraints`), who may say so (the desk). One person records what a protected
+customer forbids, since less is done with the data from then on; two end it.
 """
 
 from datetime import date
@@ -14,8 +15,10 @@ from pipelines.domain.restraints import KINDS, RESTRICTION, as_they_stood
 from pipelines.domain.schemas import PROVENANCE
 from pipelines.domain.survivorship import Golden
 from pipelines.errors import HubError
+from pipelines.steps.around import NotFound, is_under_order
 from pipelines.steps.look import party_of
 from pipelines.steps.night import HELSINKI, Night
+from pipelines.steps.second_person import demand_two
 from pipelines.steps.stop import Stopped, stop_what_may_not_leave
 from pipelines.store import access, disclosures, frames, recheck, restraints
 from pipelines.store.engine import transaction
@@ -41,21 +44,33 @@ def restrain(
 
 
 def release(
-    night: Night, number: str, kind: str, *, who: str, why: str, informed: str | None = None
-) -> bool:
-    """A restraint ends; False when there was none. The next night looks at the customer again.
+    night: Night,
+    number: str,
+    kind: str,
+    *,
+    who: str,
+    why: str,
+    informed: str | None = None,
+    approved_by: str | None = None,
+) -> None:
+    """A restraint ends; NotFound when none stands. The next night looks at the customer again.
 
     informed: the day on which the customer was told that a restriction ends, without which none does (GDPR art.
-    18(3)). HubError where it is missing, is no day or lies ahead.
+    18(3)). HubError where it is missing, is no day or lies ahead. approved_by: as `second_person.demand_two` wants it, since
+    data of the customer goes out again (R56).
     """
     demand_informed(night, kind, informed)
     with transaction(night.engine) as conn:
         party_id = party_of(conn, number)
-        has_ended = restraints.end(conn, party_id, kind, night.now())
-        if has_ended:
-            told = f"informed {informed}" if informed else None
-            access.record(conn, night.now(), who, f"customer release {kind}", party_id, why, told)
-        return has_ended
+        if not restraints.end(conn, party_id, kind, night.now()):
+            raise NotFound(
+                f"no {kind} stands for this customer; see: hub customer show NUMBER",
+                says="desk.restraint.not_standing",
+            )
+        if is_under_order(conn, party_id):
+            demand_two(who, approved_by, f"customer P{party_id}", "Asiakkaat", (party_id,))
+        told = f"informed {informed}" if informed else None
+        access.record(conn, night.now(), who, f"customer release {kind}", party_id, why, told)
 
 
 def keep_restricted(conn: Connection, found: Golden, before: pd.DataFrame) -> Golden:

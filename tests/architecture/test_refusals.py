@@ -13,7 +13,7 @@ from pipelines.steps.correct import NotCorrected, Why
 from pipelines.texts import catalogue
 from tests.architecture.test_texts import LANGUAGES, STEPS, holes, tree
 
-NOES = frozenset({"HubError", "NotFound", "NotRefreshed", "Undecidable"})
+NOES = frozenset({"Alone", "HubError", "NotFound", "NotRefreshed", "Undecidable"})
 # no page of the desk comes by: module, how the sentence begins
 OF_THE_COMMAND_LINE = frozenset({
     ("account_for.py", "the log has nobody in a delivery"),

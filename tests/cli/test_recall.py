@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from pipelines.house import open_house
+from pipelines.steps.recall import approve
 from pipelines.store import access, notifications
 from pipelines.store.engine import open_engine, reading, transaction
 from pipelines.store.notifications import Wanted
@@ -77,8 +79,34 @@ def test_whom_a_recall_is_about_is_shown_for_a_reason_and_logged(waiting: Desk) 
     assert ("disclosures recalls", "order 4.11.") in looks(waiting)
 
 
+def approved_by_two(desk: Desk, one: str) -> None:
+    """One has asked for it at the desk, an officer has approved it."""
+    house = open_house(desk.home, {}, clock=lambda: desk.now)
+    approve(house.night(), int(one), "anna.asiakas", "agreed", approved_by="olli.vastaava")
+    house.close()
+
+
+def test_r56_a_recall_is_not_approved_alone_at_the_command_line(waiting: Desk) -> None:
+    """R56: whoever is told to delete learns that there is a reason."""
+    one = number(waiting, "recall")
+    told = waiting("disclosures", "recall", "approve", one, "--why", "agreed")
+    assert (told.code, told.out, told.err.count("\n")) == (1, "", 1)
+    assert "nobody decides alone" in told.err
+    assert "at the desk, page Takaisinvedot ja oikaisut" in told.err
+    assert states(waiting) == ["prepared", "prepared"]
+    assert looks(waiting)[0][0] == "second wanted"
+
+
+def test_a_notice_about_somebody_without_an_order_is_approved_by_one(waiting: Desk) -> None:
+    one = number(waiting, "correction")
+    told = waiting("disclosures", "recall", "approve", one, "--why", "agreed", "--json")
+    assert (told.code, told.json["approved"]) == (0, int(one))
+    assert states(waiting) == ["prepared", "approved"]
+
+
 def test_an_approved_recall_prints_its_letter_and_is_then_sent_and_answered(waiting: Desk) -> None:
     one = number(waiting, "recall")
+    approved_by_two(waiting, one)
     approved = waiting(
         "disclosures", "recall", "approve", one, "--why", "agreed", "--language", "en", "--json"
     ).json

@@ -10,8 +10,9 @@ from sqlalchemy import Engine
 
 from pipelines.cli import main
 from pipelines.domain.schemas import PARTIES
+from pipelines.steps.judge import judge
 from pipelines.steps.night import executing
-from pipelines.store import access, frames, judgements
+from pipelines.store import access, frames, judgements, seconds
 from pipelines.store.engine import reading
 from tests.cli.conftest import CLERK, MORNING, Answer
 from tests.linkage.conftest import town
@@ -288,9 +289,53 @@ def test_r56_only_a_person_merges_a_protected_customer(protected: ReviewDesk) ->
     """R56: the rule is named, and a steward's word is what it takes."""
     number = protected.number_of("a", "b")
     assert protected("show", number, "--json").json["rules"] == ["protected"]
-    assert protected("same", number, *BECAUSE).code == 0
+    judge(
+        protected.register.night(), int(number), None, "same",
+        who="anna.asiakas", why="asked by phone", approved_by="olli.vastaava",
+    )  # fmt: skip
     protected.register.match()
     assert protected.register.groups() == {frozenset("ab")}
+
+
+def test_r56_of_a_protected_pair_nobody_decides_alone_at_the_command_line(
+    protected: ReviewDesk,
+) -> None:
+    """R56: the refusal says where two people do it; it changes nothing, and is written down."""
+    number = protected.number_of("a", "b")
+    for verdict in ("same", "different", "unsure"):
+        told = protected(verdict, number, *BECAUSE)
+        assert (told.code, told.out, told.err.count("\n")) == (1, "", 1)
+        assert f"pair {number}: " in told.err
+        assert "nobody decides alone" in told.err and "at the desk, page Parit" in told.err
+    assert protected("list", "--decided", "--json").json == []
+    refused = [(who, party) for who, what, party in protected.looks() if what == "second wanted"]
+    parties = sorted(protected.register.ids().values())
+    assert refused == [("anna.asiakas", party) for party in parties] * 3
+
+
+def test_r56_a_decision_on_a_protected_pair_is_not_taken_back_alone_at_the_command_line(
+    protected: ReviewDesk,
+) -> None:
+    """R56: whoever gave it."""
+    number = str(protected.register.judge("a", "b", "different"))
+    standing = protected("list", "--decided", "--json").json
+    told = protected("undo", number, *BECAUSE)
+    assert (told.code, told.out, told.err.count("\n")) == (1, "", 1)
+    assert "nobody decides alone" in told.err and "at the desk, page Omat päätökseni" in told.err
+    assert protected("list", "--decided", "--json").json == standing
+
+
+def test_r56_of_protected_records_that_are_no_pair_at_the_desk_the_second_person_is_asked_from_here(
+    protected: ReviewDesk,
+) -> None:
+    """R56: else nobody could part a protected customer from somebody taken for them."""
+    asked = protected("different", "--records", "a", "b", *BECAUSE, "--json").json
+    assert asked == {"asked": 1, "records": ["a", "b"], "verdict": "different"}
+    assert protected("list", "--decided", "--json").json == [], "nothing is done yet"
+    with reading(protected.register.engine) as conn:
+        (waits,) = seconds.waiting(conn)
+    assert (waits.act, waits.asked_by) == ("pair", "anna.asiakas")
+    assert "toista hyväksyjää" in protected("same", "--records", "a", "b", *BECAUSE).out
 
 
 # --- decisions ------------------------------------------------------------------------------------------

@@ -278,6 +278,39 @@ def test_a_notice_of_nobody_is_refused_and_leaves_nothing(desk: Desk) -> None:
     assert found_in((desk.home / "hub.db").read_bytes(), ["0505557399"]) == []
 
 
+def test_r56_a_protected_customers_notice_is_not_taken_alone_at_the_command_line(
+    own_desk: Desk,
+) -> None:
+    """R56: an address given in somebody's name is how somebody is found."""
+    told = own_desk(
+        "customer", "notice", own_desk.planted.e_invoice, "--received", "2026-11-04",
+        "--channel", "phone", "--phone", "0505557398",
+    )  # fmt: skip
+    assert (told.code, told.out, told.err.count("\n")) == (1, "", 1)
+    assert "nobody decides alone" in told.err and "at the desk, page Asiakkaat" in told.err
+    assert found_in((own_desk.home / "hub.db").read_bytes(), ["0505557398"]) == []
+    newest = looks(own_desk).iloc[0]
+    assert (newest["who"], newest["operation"]) == ("anna.asiakas", "second wanted")
+    assert newest["detail"] == f"customer P{newest['party_id']}"
+
+
+def test_r56_what_a_protected_customer_forbids_is_recorded_by_one_and_ended_by_two(
+    own_desk: Desk,
+) -> None:
+    """R56: a ban narrows what is done with the data, its end lets it flow again."""
+    number = own_desk.planted.e_invoice
+    banned = own_desk(
+        "customer", "restrain", number, "ban_on_marketing", "--channel", "phone", "--why", "asked"
+    )
+    assert banned.code == 0
+    standing = own_desk("customer", "show", number, "--json").json["restraints"]
+    told = own_desk("customer", "release", number, "ban_on_marketing", "--why", "taken back")
+    assert (told.code, told.out, told.err.count("\n")) == (1, "", 1)
+    assert "nobody decides alone" in told.err and "at the desk, page Asiakkaat" in told.err
+    assert own_desk("customer", "show", number, "--json").json["restraints"] == standing
+    assert [one["kind"] for one in standing] == ["ban_on_marketing"]
+
+
 # --- what is told ----------------------------------------------------------------------------------------
 
 

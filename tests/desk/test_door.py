@@ -329,7 +329,7 @@ def test_nothing_is_done_by_following_a_link(hub: Hub) -> None:
     """Every page that is fetched is one that acts on nothing; acts have a seal each."""
     acts = {p.path for p in app.PAGES.values() if p.sealed is not None}
     assert acts == {
-        "/pair/decide", "/pair/ask", "/customer/notice/take", "/customer/notice/ask", "/customer/refresh", "/customer/restrain", "/customer/lifted",
+        "/pair/decide", "/pair/ask", "/customer/notice/take", "/customer/notice/ask", "/customer/refresh", "/customer/restrain", "/customer/lifted", "/customer/lift/ask",
         "/refused/release", "/refused/drop", "/refused/ask", "/refused/correct", "/refused/correct/ask", "/refused/undone",
         "/refused/undo/ask", "/mine/undone", "/mine/ask", "/second/approve", "/second/decline", "/sources/ask",
         "/proposal/close", "/proposal/reopen", "/recall/approve", "/recall/ask", "/recall/decline", "/recall/sent",

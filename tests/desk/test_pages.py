@@ -18,6 +18,7 @@ from pipelines.domain.schemas import (
     PROVENANCE,
 )
 from pipelines.roster import Role
+from pipelines.steps import second_person
 from pipelines.steps.night import executing
 from pipelines.store import frames, judgements, nights, seconds
 from pipelines.store.engine import reading, transaction
@@ -33,6 +34,12 @@ def opened_pair(seat: Seat) -> Answer:
 
 def previewed(seat: Seat, verdict: str, reason: str = "kysytty puhelimessa") -> Answer:
     return seat.opens(opened_pair(seat), "/pair/preview", verdict=verdict, reason=reason)
+
+
+def protect(hub: Hub, *keys: str) -> None:
+    """An order comes in, and no night has read it yet."""
+    said = {key: {**MATTI, "home": HOME, "protection": "on"} for key in keys}
+    hub.register.write(**said)
 
 
 def standing(hub: Hub) -> list[tuple[str, str, str]]:
@@ -178,6 +185,46 @@ def test_the_direct_way_is_closed_when_an_order_comes_in_after_the_preview(
     father_and_son.register.write(f2={**MATTI, "home": HOME, "protection": "on"})
     assert seat.post("/pair/decide", form).status == 409
     assert standing(father_and_son) == []
+
+
+def test_r56_two_records_that_are_no_pair_at_the_desk_are_approved_there_by_number(
+    father_and_son: Hub,
+) -> None:
+    """R56: who asks for them does so at the command line."""
+    facts = {
+        "records": ["f1", "registrations:f2"], "verdict": "different", "reason": "kaksi ihmistä",
+        "authority": None,
+    }  # fmt: skip
+    second_person.ask(father_and_son.house.night(), "pair", facts, "anna.kasittelija")
+    olli = father_and_son.seat("olli.vastaava")
+    request = olli.opens(olli.get("/seconds"), "/second")
+    assert "f1 – registrations:f2: eri asiakkaat" in request.words
+    assert olli.opens(request, "/second/approve").status == 200
+    assert standing(father_and_son) == [("different", "anna.kasittelija", "kaksi ihmistä")]
+
+
+def test_r56_no_direct_way_stays_open_when_an_order_comes_in_after_the_preview(
+    father_and_son: Hub,
+) -> None:
+    """R56: of a notice, of what ends, of a verdict taken back; and who tried is written down."""
+    anna = father_and_son.seat()
+    anna.opens(previewed(anna, "different"), "/pair/decide")
+    anna.opens(told(anna, "matti"), "/customer/notice/take")
+    page = restrained(anna, "ban_on_marketing")
+    sure = {
+        "/customer/notice/take": told(anna, "matti"),
+        "/customer/lifted": anna.opens(page, "/customer/lift", reason="perui"),
+        "/mine/undone": anna.opens(anna.get("/mine"), "/mine/undo", reason="väärä"),
+    }
+    protect(father_and_son, "f1", "f2")
+    before = standing(father_and_son), len(notices(father_and_son))
+    for path, shown in sure.items():
+        refused = anna.opens(shown, path)
+        assert (refused.status, "toisen henkilön" in refused.words) == (409, True), path
+        assert father_and_son.looks()[-1][:2] == ("anna.kasittelija", "second wanted")
+    assert (standing(father_and_son), len(notices(father_and_son))) == before
+    again = anna.opens(search(anna, "matti"), "/customer")
+    assert again.forms("/customer/lift"), "the ban stands"
 
 
 def test_who_asked_does_not_approve_nor_does_another_steward(protected: Hub) -> None:
@@ -420,7 +467,7 @@ def test_r45_a_restriction_is_ended_once_the_customer_was_told_and_who_did_it_is
     assert not again.forms("/customer/lift")
     looked = seat.opens(again, "/customer/looked").words
     assert "päätti käsittelyn rajoituksen" in looked and "osoite tarkistettu" in looked
-    assert "informed 2026-11-02" in looked
+    assert "Asiakkaalle kerrottu 2.11.2026" in looked and "informed" not in looked
 
 
 @pytest.mark.parametrize(
@@ -441,6 +488,39 @@ def test_what_is_not_ended_yet_says_what_is_missing(
     refused = seat.opens(restrained(seat, kind), "/customer/lift", **filled)
     assert (refused.status, says in refused.words) == (422, True), refused.words[:400]
     assert not refused.forms("/customer/lifted")
+
+
+def test_what_somebody_looked_at_is_named_in_the_readers_language(father_and_son: Hub) -> None:
+    anna = father_and_son.seat()
+    anna.opens(previewed(anna, "different"), "/pair/decide")
+    for login, said in (("anna.kasittelija", "ratkaisu 1"), ("siv.handlaggare", "avgörande 1")):
+        seat = father_and_son.seat(login)
+        looked = seat.opens(seat.opens(search(seat, "matti"), "/customer"), "/customer/looked")
+        assert said in looked.words and "judgement" not in looked.words
+
+
+def test_r56_what_a_protected_customer_has_forbidden_is_ended_by_two(protected: Hub) -> None:
+    """R56: one records it, at once; that data flows again wants a second person."""
+    anna, olli = protected.seat(), protected.seat("olli.vastaava")
+    found = search(anna, "matti")
+    n = next(i for i in range(2) if "TURVAKIELTO" in anna.opens(found, "/customer", i).words)
+    sure = anna.opens(anna.opens(found, "/customer", n), "/customer/restraint", **FORBIDS)
+    anna.opens(sure, "/customer/restrain")
+    shown = anna.opens(found, "/customer", n)
+    assert "Käsittelyä on rajoitettu: " in shown.words
+    told_on = {"reason": "osoite tarkistettu", "informed": "2026-11-02"}
+    sure = anna.opens(shown, "/customer/lift", **told_on)
+    assert "vaatii toisen henkilön" in sure.words and not sure.forms("/customer/lifted")
+    anna.opens(sure, "/customer/lift/ask")
+    assert "Käsittelyä on rajoitettu: " in anna.opens(found, "/customer", n).words
+    request = olli.opens(olli.get("/seconds"), "/second")
+    assert "Lopetetaanko käsittelyn rajoitus?" in request.words
+    assert "osoite tarkistettu" in request.words and "2.11.2026" in request.words
+    assert olli.opens(request, "/second/approve").status == 200
+    again = anna.opens(found, "/customer", n)
+    assert "Käsittelyä on rajoitettu: " not in again.words
+    looked = anna.opens(again, "/customer/looked").words
+    assert "päätti käsittelyn rajoituksen" in looked and "anna.kasittelija" in looked
 
 
 def test_a_ban_is_ended_without_a_day_and_not_twice_from_two_desks(father_and_son: Hub) -> None:
@@ -643,7 +723,7 @@ def test_what_the_desk_says_has_words_for_each_thing_it_can_be() -> None:
         "form": get_args(Wrong), "role": get_args(Role), "purpose": visit.PURPOSES, "channel": CHANNELS,
         "away": (*get_args(Bar), "untrusted", "stale"), "mode": get_args(Mode),
         "status": ("ok", "attention", "failed", "running"), "feed": ("ok", "unchanged", "down", "refused", "held"),
-        "second.of": ("pair", "undo", "notice", "release", "recall", "correct", "reopen", "volume"),
+        "second.of": ("pair", "undo", "notice", "release", "recall", "lift", "correct", "reopen", "volume"),
         "recall.state": get_args(State), "recall.do": ANSWERS, "recall.hint": ANSWERS,
         "correct": get_args(Why), "quarantine.state": ("corrected", "released", "dropped"),
         "undo": [f"reach_{reach}" for reach in get_args(Reach)], "event": ("new", "changed", "ended", "merged", "split"),

@@ -223,7 +223,7 @@ def reviewed(
         for how in ([], ["--json"])
     ]
     decided = hub(
-        home, "review", "different", "--records", *pairs[1], "--reason", "call 7", "--json"
+        home, "review", "different", "--records", *pairs[0], "--reason", "call 7", "--json"
     )
     number = str(json.loads(decided.out)["decision"])
     others = [
@@ -231,6 +231,7 @@ def reviewed(
         hub(home, "review", "list", "--decided"),
         hub(home, "review", "undo", number, "--reason", "call 8"),
         hub(home, "review", "same", "--records", *pairs[0], "--reason", "call 9"),
+        hub(home, "review", "same", "--records", *pairs[1], "--reason", "call 9"),
         hub(home, "review", "show", "--records", planted.customer, "nobody:1"),
     ]
     refused = hub(home, "quarantine", "list", "--rule", "missing_value", "--json")
@@ -266,7 +267,7 @@ def test_nobody_is_in_what_a_decision_or_a_refusal_says(
     reviewed: tuple[Path, list[Said], list[Said]],
 ) -> None:
     home, _, others = reviewed
-    assert [said.code for said in others[:5]] == [0, 0, 0, 1, 1]
+    assert [said.code for said in others[:6]] == [0, 0, 0, 1, 0, 1]
     for said in others:
         assert leaks(said.all, home) == []
 
@@ -276,7 +277,7 @@ def test_a_corrected_value_is_in_the_register_and_nowhere_else(
 ) -> None:
     """Neither what was refused nor what was put in its place, not even in what its source is told."""
     home, _, others = reviewed
-    assert [said.code for said in others[5:11]] == [0, 1, 0, 0, 0, 0]
+    assert [said.code for said in others[6:12]] == [0, 1, 0, 0, 0, 0]
     with closing(sqlite3.connect(f"file:{home / 'hub.db'}?mode=ro", uri=True)) as conn:
         (kept,) = conn.execute("SELECT corrected FROM source_correction").fetchone()
         (read,) = conn.execute(

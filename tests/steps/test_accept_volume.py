@@ -146,7 +146,7 @@ def test_a_good_batch_in_between_uses_nothing_up_and_asks_for_nothing(utility: U
 @on_sqlite
 def test_who_asks_does_not_approve(utility: Utility) -> None:
     number = utility.asks()
-    with pytest.raises(Undecidable, match="somebody else"):
+    with pytest.raises(second_person.Alone, match="somebody else"):
         second_person.approve(
             utility.night, number, ANNA, "", lambda r: accept_volume.accept(utility.night, r, ANNA)
         )

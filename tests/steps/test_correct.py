@@ -30,6 +30,7 @@ from pipelines.steps.look_at_refused import refused_record
 from pipelines.steps.match import match
 from pipelines.steps.night import LogKeys, Night, StepResult
 from pipelines.steps.report_faults import report_faults
+from pipelines.steps.second_person import Alone
 from pipelines.steps.standardise import standardise
 from pipelines.steps.weigh import weigh
 from pipelines.store import access, corrections, disclosures, frames, quarantine
@@ -542,11 +543,11 @@ def test_r56_behind_a_protective_order_nobody_decides_alone(
     utility.read(record("party", "1", person(name="Laine\x07 Aino", protection="on")))
     number = min(utility.waiting())
     alone: dict[str, Any] = {"approved_by": second}
-    with pytest.raises(Undecidable, match="page Karanteeni"):
+    with pytest.raises(Alone, match="page Karanteeni"):
         correct(night(), number, {"name": "Laine Aino"}, "steward.one", "asked", **alone)
     assert number in utility.waiting()
     correct(night(), number, {"name": "Laine"}, "steward.one", "asked", approved_by="officer.two")
-    with pytest.raises(Undecidable, match="page Karanteeni"):
+    with pytest.raises(Alone, match="page Karanteeni"):
         undo(night(), number, "steward.one", "wrong row", **alone)
     assert number not in utility.waiting()
     undo(night(), number, "steward.one", "wrong row", approved_by="officer.two")

@@ -417,7 +417,10 @@ def test_r56_the_letter_of_a_recall_does_not_say_why(town: Town, language: Any) 
     town.day += 1
     town.protect()
     town.register()
-    approved = recall.approve(town.night(), town.number("collection"), "officer.one", "agreed")
+    number = town.number("collection")
+    approved = recall.approve(
+        town.night(), number, "officer.one", "agreed", approved_by="officer.two"
+    )
     text = "\n".join(letter(approved, town.settings, language, "2026-11-05")).lower()
     for telltale in ("turva", "spärr", "skydd", "protect", "order", "kiel", WRONG.lower()):
         assert telltale not in text.replace("tietosuoja", "")

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, insert
 
 from pipelines.domain.schemas import GOLDEN, PARTY_RECORDS
 from pipelines.errors import HubError
+from pipelines.steps.around import NotFound
 from pipelines.steps.restrain import release, restrain
 from pipelines.steps.stop import Stopped
 from pipelines.store import deliveries, disclosures, frames, holdings, recheck, restraints, tables
@@ -108,8 +109,9 @@ def test_r27_a_ban_by_two_channels_is_one_ban_and_can_end(log: Logged) -> None:
         assert len(frames.rows(conn, tables.party_restraint.select())) == 1
     night = log.night()
     ending = {"who": "clerk", "why": "asked", "informed": "2026-11-02"}
-    assert release(night, "100007", "restriction", **ending)
-    assert not release(night, "100007", "restriction", **ending)
+    release(night, "100007", "restriction", **ending)
+    with pytest.raises(NotFound, match="no restriction stands"):
+        release(night, "100007", "restriction", **ending)
     name = log.freeze(7)
     log.deliver()
     assert log.state(name) == "acknowledged"
