@@ -231,7 +231,7 @@ def reviewed(
         hub(home, "review", "list", "--decided"),
         hub(home, "review", "undo", number, "--reason", "call 8"),
         hub(home, "review", "same", "--records", *pairs[0], "--reason", "call 9"),
-        hub(home, "review", "same", "--records", *pairs[1], "--reason", "call 9"),
+        hub(home, "review", "different", "--records", *pairs[1], "--reason", "call 9"),
         hub(home, "review", "show", "--records", planted.customer, "nobody:1"),
     ]
     refused = hub(home, "quarantine", "list", "--rule", "missing_value", "--json")
