@@ -28,6 +28,7 @@ class Pairs:
 
     left, right: record numbers, left < right. chance: of being one party. forbidden: never one party.
     against: evidence speaks against it, without forbidding. guarded: not to be merged without a person.
+    parted: guarded, and not to be in one cluster over others either.
     verified: never one party whatever a steward says. said: what a steward said, as `judgements.settle` has
     it, or nothing.
     """
@@ -38,6 +39,7 @@ class Pairs:
     forbidden: Flags
     against: Flags
     guarded: Flags
+    parted: Flags
     verified: Flags
     said: npt.NDArray[np.str_]
 
@@ -53,6 +55,7 @@ class Pairs:
             forbidden=self.forbidden & ~same | apart,
             against=self.against & ~same,
             guarded=(self.guarded | unsure) & ~same,
+            parted=self.parted & ~same,
         )
 
 
@@ -123,8 +126,9 @@ def resolve(size: int, pairs: Pairs, exclusive: list[Codes], by: Policy | Limits
         limits = by
     # what is certain adds nothing to any risk
     accepted = eligible & (score >= min(limits.threshold, 1.0))
-    # what is accepted lies within the components that hold no contradiction any more
-    cluster = components(size, pairs.left[accepted], pairs.right[accepted])
+    # what is accepted lies within the components that hold no contradiction any more, but for what a person may allow
+    apart = pairs.parted | pairs.against & (chance < 0.5)
+    cluster = _built_up(size, pairs, accepted, apart, score, [])
 
     joined = cluster[pairs.left] == cluster[pairs.right]
     stake = _stakes(size, pairs, score, cluster)
@@ -196,20 +200,28 @@ def _without_contradictions(
     does not part records that are likely one.
     """
     considered = chance >= CONSIDERED
-    labels = components(size, pairs.left[considered], pairs.right[considered])
     apart = pairs.forbidden | pairs.against & (chance < CONSIDERED)
+    built = _built_up(size, pairs, considered, apart, chance, exclusive)
+    excluded = considered & (built[pairs.left] != built[pairs.right])
+    return np.where(excluded, np.minimum(chance, CONSIDERED / 2), chance)
+
+
+def _built_up(
+    size: int, pairs: Pairs, edges: Flags, apart: Flags, chance: Chances, exclusive: list[Codes]
+) -> Codes:
+    """The smallest record of each one's component over edges, which hold together nothing that is apart."""
+    labels = components(size, pairs.left[edges], pairs.right[edges])
     torn = contradicted(labels, pairs.left[apart], pairs.right[apart], exclusive)
     if not torn.size:
-        return chance
+        return labels
     affected = np.zeros(size, dtype=bool)
     affected[torn] = True
     affected = affected[labels]
     nodes = np.flatnonzero(affected)
     place = np.cumsum(affected) - 1
-    edges = considered & affected[pairs.left]
+    edges = edges & affected[pairs.left]
     vetoes = apart & affected[pairs.left] & affected[pairs.right]
-    rebuilt = labels.copy()
-    rebuilt[nodes] = nodes[
+    labels[nodes] = nodes[
         rebuilt_whole(
             len(nodes),
             (place[pairs.left[edges]], place[pairs.right[edges]]),
@@ -218,8 +230,7 @@ def _without_contradictions(
             [codes[nodes] for codes in exclusive],
         )
     ]
-    excluded = considered & (rebuilt[pairs.left] != rebuilt[pairs.right])
-    return np.where(excluded, np.minimum(chance, CONSIDERED / 2), chance)
+    return labels
 
 
 def _threshold(

@@ -20,9 +20,7 @@ def verified(table: str, patterns: pd.DataFrame) -> Flags:
 def forbidden(table: str, patterns: pd.DataFrame) -> Flags:
     """Patterns that are never one party.
 
-    Two identity codes or business ids; an estate and a person, unless one identity code says so. Two births
-    and two given names are not among them: either can be a slip, even both, and whether they are is learnt from
-    the register. They are guarded twice over.
+    Two identity codes or business ids; an estate and a person, unless one identity code says so.
 
     patterns: a column per fact of the table's evidence.
     """
@@ -31,6 +29,18 @@ def forbidden(table: str, patterns: pd.DataFrame) -> Flags:
     facts = Levels(patterns, PERSON)
     estate_and_person = facts.of("estate", "other") & ~facts.of("key", "same")
     return facts.of("key", "other") | estate_and_person
+
+
+def parted(table: str, patterns: pd.DataFrame) -> Flags:
+    """Patterns that no cluster holds, over whatever other records, unless a person says so.
+
+    Two births and two given names. Both may be slips, and how likely that is a register tells; but nobody is
+    merged on that.
+    """
+    if table == "organisation":
+        return np.zeros(len(patterns), dtype=bool)
+    facts = Levels(patterns, PERSON)
+    return facts.of("birth", "other") & facts.of("given", "other") & ~facts.of("key", "same")
 
 
 def against(table: str, patterns: pd.DataFrame) -> Flags:

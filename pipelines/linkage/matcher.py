@@ -186,6 +186,7 @@ def _weighed(part: Compared, fit: mixture.Fit) -> dict[str, npt.NDArray[np.gener
         "forbidden": rules.forbidden(table, levels)[part.pattern],
         "against": rules.against(table, levels)[part.pattern],
         "guarded": rules.guarded(table, levels)[part.pattern],
+        "parted": rules.parted(table, levels)[part.pattern],
         "verified": rules.verified(table, levels)[part.pattern],
     }
 

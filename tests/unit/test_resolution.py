@@ -14,7 +14,7 @@ BOLD = Policy(
     leaked_per_million=1e6, queued_per_hundred=100, queued_at_least=0, least_worth_asking=0.05
 )
 Pair = tuple[int, int, float, str]
-"""left, right, chance, and what is so (`forbidden`, `against`, `guarded`, `verified`) or said (SAID)."""
+"""left, right, chance, and what is so (`forbidden`, `against`, `guarded`, `parted`, `verified`) or said (SAID)."""
 SAID = ("same", "different", "unsure")
 
 
@@ -30,7 +30,7 @@ def resolved(
             chance=np.array([p[2] for p in pairs], dtype=np.float64),
             **{
                 kind: np.array([s == kind for s in said], dtype=bool)
-                for kind in ("forbidden", "against", "guarded", "verified")
+                for kind in ("forbidden", "against", "guarded", "parted", "verified")
             },
             said=np.array([s if s in SAID else "" for s in said], dtype="<U9"),
         ),
@@ -86,12 +86,25 @@ def test_a_record_that_states_what_keeps_two_apart_is_between_nobody() -> None:
     assert found.score.tolist() == [0.9999, 0.999, 0.1]
 
 
-@pytest.mark.parametrize(("chance", "clusters"), [(0.01, [0, 0, 2, 2]), (0.1, [0, 0, 0, 0])])
-def test_evidence_splits_a_component_only_where_the_pair_is_not_worth_considering(
-    chance: float, clusters: list[int]
+@pytest.mark.parametrize(("chance", "is_torn"), [(0.01, True), (0.1, False)])
+def test_evidence_tears_a_component_only_where_the_pair_is_not_worth_considering(
+    chance: float, is_torn: bool
 ) -> None:
     chain: list[Pair] = [(0, 1, 0.9999, ""), (1, 2, 0.98, ""), (2, 3, 0.9999, "")]
-    assert resolved(4, [*chain, (0, 3, chance, "against")]).cluster.tolist() == clusters
+    found = resolved(4, [*chain, (0, 3, chance, "against")])
+    assert (found.score[1] < 0.05) == is_torn
+
+
+@pytest.mark.parametrize(("chance", "kind"), [(0.1, "against"), (0.9, "parted")])
+def test_what_only_a_person_may_join_is_in_no_cluster_over_others_either(
+    chance: float, kind: str
+) -> None:
+    chain: list[Pair] = [(0, 1, 0.9999, ""), (1, 2, 0.98, ""), (2, 3, 0.9999, "")]
+    found = resolved(4, [*chain, (0, 3, chance, kind)])
+    assert found.cluster.tolist() == [0, 0, 2, 2]
+    assert found.verdict.tolist() == ["same", "review", "same", "different"]
+    allowed = resolved(4, [*chain, (0, 3, chance, "same")])
+    assert allowed.cluster.tolist() == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(("risk", "merged"), [(1e6, 2), (10_000.0, 1), (10.0, 0)])
@@ -155,7 +168,7 @@ PAIRS = st.fixed_dictionaries(
     {
         pair: st.tuples(
             st.sampled_from([0.0, 0.03, 0.4, 0.9, 0.97, 0.999, 1.0]),
-            st.sampled_from(["", "", "", "forbidden", "against", "guarded"]),
+            st.sampled_from(["", "", "", "forbidden", "against", "guarded", "parted"]),
         )
         for pair in combinations(range(SIZE), 2)
     }
@@ -173,7 +186,7 @@ def test_a_veto_is_never_violated_and_the_order_of_pairs_does_not_matter(
     label = found.cluster.tolist()
     for a, b, _, kind in pairs:
         if label[a] == label[b]:
-            assert kind != "forbidden"
+            assert kind not in ("forbidden", "parted")
             assert -1 in (keys[a], keys[b]) or keys[a] == keys[b]
     shuffled = list(pairs)
     random.shuffle(shuffled)

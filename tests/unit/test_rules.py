@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from pipelines.domain.evidence import EVIDENCE
-from pipelines.domain.rules import forbidden, guarded, guards
+from pipelines.domain.rules import forbidden, guarded, guards, parted
 from pipelines.domain.wording import GUARDS
 
 ALIKE = {
@@ -29,6 +29,10 @@ def is_guarded(table: str, **levels: str) -> bool:
     return bool(guarded(table, pattern(table, **levels))[0])
 
 
+def is_parted(table: str, **levels: str) -> bool:
+    return bool(parted(table, pattern(table, **levels))[0])
+
+
 def test_two_identity_codes_are_never_one_person() -> None:
     assert is_forbidden("person", **ALIKE, key="other")
 
@@ -39,11 +43,22 @@ def test_two_business_ids_are_never_one_company() -> None:
 
 
 def test_another_birth_and_another_given_name_are_left_to_a_person() -> None:
-    """Either may be a slip, and both; no machine merges them."""
+    """Either may be a slip, and both; no machine merges them, over no third record."""
     twins = {**ALIKE, "given": "other", "birth": "other"}
     assert not is_forbidden("person", **twins)
     assert is_guarded("person", **twins)
-    assert not is_guarded("person", **twins, key="same")
+    assert is_parted("person", **twins)
+
+
+def test_one_name_or_one_birth_in_common_parts_nobody_for_good() -> None:
+    assert not is_parted("person", **{**ALIKE, "given": "other"})
+    assert not is_parted("person", **{**ALIKE, "birth": "other"})
+
+
+def test_one_identity_code_outweighs_another_birth_and_name() -> None:
+    twins = {**ALIKE, "given": "other", "birth": "other", "key": "same"}
+    assert not is_guarded("person", **twins)
+    assert not is_parted("person", **twins)
 
 
 def test_an_estate_is_not_the_person_unless_the_identity_code_says_so() -> None:
