@@ -102,7 +102,8 @@ def test_a_pair_is_kept_apart(desk: "Page", there: Served) -> None:
 
 
 def test_a_notice_is_taken_with_the_keyboard_alone(desk: "Page", there: Served) -> None:
-    desk.goto(f"{there.url}/desk/customers")  # the search has the cursor
+    desk.goto(f"{there.url}/desk/customers")
+    desk.locator("input:focus").wait_for()  # the search has the cursor, once the page is drawn
     desk.keyboard.type("kanaritta vartiotar")
     desk.keyboard.press("Enter")
     desk.get_by_text("Löytyi: 1").wait_for()
