@@ -34,6 +34,18 @@ def test_columns_that_are_not_there_are_null_and_others_are_ignored(
     assert row == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("written", "read_as"), [(" Aino", "Aino"), ("Aino ", "Aino"), ("Aino Maria", "Aino Maria"), ("  ", None)]
+)  # fmt: skip
+def test_spaces_around_a_value_are_none_of_it(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, written: str, read_as: str | None
+) -> None:
+    path = tmp_path / "spaced.csv"
+    path.write_text(f"record_id,given_names\n1,{written}\n", "utf-8")
+    read(connection, path)
+    assert connection.execute("select given_names from record").fetchone() == (read_as,)
+
+
 def test_a_file_that_is_not_there(connection: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     assert "no such file" in refused(connection, tmp_path / "none.csv")
 

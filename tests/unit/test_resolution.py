@@ -14,14 +14,14 @@ BOLD = Policy(
     leaked_per_million=1e6, queued_per_hundred=100, queued_at_least=0, least_worth_asking=0.05
 )
 Pair = tuple[int, int, float, str]
-"""left, right, chance, and what is so (`forbidden`, `against`, `guarded`, `parted`, `verified`) or said (SAID)."""
+"""left, right, chance, and what is so (`forbidden`, `against`, `guarded`, `parted`, `verified`) or said (SAID), or both."""
 SAID = ("same", "different", "unsure")
 
 
 def resolved(
     size: int, pairs: list[Pair], by: Policy | Limits = BOLD, keys: list[int] | None = None
 ) -> Resolution:
-    said = [kind for *_, kind in pairs]
+    said = [kind.split() for *_, kind in pairs]
     return resolve(
         size,
         Pairs(
@@ -29,10 +29,10 @@ def resolved(
             right=np.array([p[1] for p in pairs], dtype=np.int64),
             chance=np.array([p[2] for p in pairs], dtype=np.float64),
             **{
-                kind: np.array([s == kind for s in said], dtype=bool)
+                kind: np.array([kind in s for s in said], dtype=bool)
                 for kind in ("forbidden", "against", "guarded", "parted", "verified")
             },
-            said=np.array([s if s in SAID else "" for s in said], dtype="<U9"),
+            said=np.array([next((k for k in s if k in SAID), "") for s in said], dtype="<U9"),
         ),
         [] if keys is None else [np.array(keys, dtype=np.int64)],
         by,
@@ -103,7 +103,7 @@ def test_what_only_a_person_may_join_is_in_no_cluster_over_others_either(
     found = resolved(4, [*chain, (0, 3, chance, kind)])
     assert found.cluster.tolist() == [0, 0, 2, 2]
     assert found.verdict.tolist() == ["same", "review", "same", "different"]
-    allowed = resolved(4, [*chain, (0, 3, chance, "same")])
+    allowed = resolved(4, [*chain, (0, 3, chance, f"{kind} same")])
     assert allowed.cluster.tolist() == [0, 0, 0, 0]
 
 
